@@ -1,0 +1,105 @@
+"""What to ask a QEMU: the questions libvirt 9.0.0 asks.
+
+A conversation only decides what is worth asking; what the answers mean is `interpretation`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from qcaps.capabilities import flag_rules as rules
+from qcaps.capabilities.answers import Exchange, Session
+from qcaps.capabilities.interpretation import arch_of, canonical_machine, is_kvm
+
+Ask = Callable[[str, Mapping[str, Any]], Awaitable[Exchange]]
+
+_ALWAYS: Final = (
+    "query-version",
+    "query-target",
+    "query-qmp-schema",
+    "query-commands",
+    "query-kvm",
+    "qom-list-types",
+    "query-machines",
+    "query-command-line-options",
+    "query-migrate-capabilities",
+)
+_EXPAND: Final = "query-cpu-model-expansion"
+_GIC_ARCHES: Final = rules.ARM - {"armv7b"}
+
+
+async def converse(ask: Ask, source: str) -> Session:
+    """Ask all that libvirt asks a QEMU in its first run."""
+    session = Session(source)
+
+    async def put(command: str, **arguments: object) -> None:
+        session.exchanges.append(await ask(command, arguments))
+
+    for command in _ALWAYS:
+        await put(command)
+    types = session.names("qom-list-types")
+    for command, table in (
+        ("device-list-properties", rules.DEVICE_PROPERTIES),
+        ("qom-list-properties", rules.OBJECT_PROPERTIES),
+    ):
+        for kind in table:
+            if kind in types:
+                await put(command, typename=kind)
+    for machine in rules.MACHINE_PROPERTIES:
+        kind = f"{canonical_machine(session, machine)}-machine"
+        if kind in types:
+            await put("qom-list-properties", typename=kind)
+    for command in _worth_asking(session):
+        await put(command)
+    if _EXPAND in session.names("query-commands"):
+        await _expand_host_cpu(session, put, arch_of(session), accelerated=is_kvm(session))
+    return session
+
+
+def _worth_asking(session: Session) -> list[str]:
+    """The commands that only some QEMUs have, or answer for some targets only."""
+    commands, types, arch = session.names("query-commands"), session.names("qom-list-types"), arch_of(session)
+    wanted = {
+        "query-cpu-definitions": "query-cpu-definitions" in commands,
+        "query-tpm-models": "query-tpm-models" in commands,
+        "query-tpm-types": "query-tpm-types" in commands,
+        "query-gic-capabilities": arch in _GIC_ARCHES,
+        "query-sev-capabilities": "sev-guest" in types,
+        "query-sgx-capabilities": "sgx-epc" in types,
+    }
+    return [command for command, worth in wanted.items() if worth]
+
+
+async def converse_again(ask: Ask, first: Session) -> Session:
+    """Ask what may differ with TCG, after a first run that had KVM."""
+    session = Session(first.source)
+
+    async def put(command: str, **arguments: object) -> None:
+        session.exchanges.append(await ask(command, arguments))
+
+    commands = first.names("query-commands")
+    if "query-cpu-definitions" in commands:
+        await put("query-cpu-definitions")
+    if _EXPAND in commands:
+        await _expand_host_cpu(session, put, arch_of(first), accelerated=False)
+    await put("query-machines")
+    return session
+
+
+async def _expand_host_cpu(
+    session: Session, put: Callable[..., Awaitable[None]], arch: str, *, accelerated: bool
+) -> None:
+    """Ask for the host CPU: as it migrates; on x86 also as it does not; with KVM also its enlightenments.
+
+    QEMU of at least 4.2, the oldest that libvirt 9.0.0 takes, gives canonical names in one step.
+    """
+    name = "host" if accelerated else "max"
+    kind = "full" if arch in rules.ARM else "static"
+    await put(_EXPAND, type=kind, model={"name": name})
+    answered = session.exchanges[-1].error is None
+    if answered and arch in rules.X86:
+        await put(_EXPAND, type=kind, model={"name": name, "props": {"migratable": False}})
+    if accelerated and arch in rules.X86 | rules.ARM:
+        props = {"migratable": False, "hv-passthrough": True}
+        await put(_EXPAND, type="full", model={"name": name, "props": props})

@@ -1,0 +1,132 @@
+"""A QEMU of our own for the length of a probe, which never outlives it.
+
+QEMU is our child, in a session of its own, and talks QMP over an inherited socket pair: there is no
+socket, pid file or directory to leave behind. It is killed with its whole process group and reaped
+when the block ends, however it ends; if we die first, the kernel kills it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import errno
+import os
+import signal
+import socket
+import subprocess
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_PR_SET_PDEATHSIG: Final = 1
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+_KEPT_OUTPUT: Final = 4096
+_DYING_SECONDS: Final = 1.0
+_ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "HOME", "USER", "LOGNAME", "TMPDIR")
+
+
+@dataclass
+class Emulator:
+    """A running QEMU; `monitor` is our end of its QMP connection."""
+
+    process: subprocess.Popen[bytes]
+    monitor: socket.socket
+    output: bytes = b""
+
+    def drain(self) -> None:
+        """Take what QEMU has printed, without waiting; only the end of it is kept."""
+        assert self.process.stdout is not None
+        with suppress(BlockingIOError):
+            while chunk := os.read(self.process.stdout.fileno(), 1 << 16):
+                self.output = (self.output + chunk)[-_KEPT_OUTPUT:]
+                if len(chunk) < 1 << 16:
+                    return
+            with suppress(RuntimeError):  # no event loop runs any more
+                asyncio.get_running_loop().remove_reader(self.process.stdout.fileno())
+
+    def last_line(self) -> str:
+        """The last line QEMU printed, "" if it printed nothing."""
+        self.drain()
+        lines = self.output.decode(errors="replace").splitlines()
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+    def how_it_ended(self) -> str | None:
+        """How QEMU ended, with its last line, or None if it still runs after a moment to die in."""
+        try:
+            status = self.process.wait(_DYING_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        said = self.last_line()
+        return f"{how}: {said}" if said else f"{how} and said nothing"
+
+
+@contextmanager
+def running(binary: str, accelerator: str) -> Iterator[Emulator]:
+    """Start `binary` without devices and with the accelerator given as for `-machine accel=`.
+
+    Raises OSError if it cannot be executed. To be used inside a running event loop.
+    """
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            process = _start(binary, accelerator, theirs)
+        emulator = Emulator(process, ours)
+        try:
+            assert process.stdout is not None
+            os.set_blocking(process.stdout.fileno(), False)
+            asyncio.get_running_loop().add_reader(process.stdout.fileno(), emulator.drain)
+            yield emulator
+        finally:
+            _end(emulator)
+
+
+def _start(binary: str, accelerator: str, monitor: socket.socket) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [
+            binary,
+            "-S",
+            "-no-user-config",
+            "-nodefaults",
+            "-nographic",
+            "-machine",
+            f"none,accel={accelerator}",
+            "-chardev",
+            f"socket,id=qmp,fd={monitor.fileno()}",
+            "-mon",
+            "chardev=qmp,mode=control",
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=(monitor.fileno(),),
+        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | {"LC_ALL": "C"},
+        start_new_session=True,
+        preexec_fn=_dies_with(os.getpid()),  # noqa: PLW1509 - the kernel offers no other place to ask for it
+    )
+
+
+def _dies_with(parent: int) -> Callable[[], None]:
+    """What the child does before it becomes QEMU: ask to be killed when `parent` dies."""
+
+    def ask() -> None:
+        if _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        if os.getppid() != parent:  # it died before we asked
+            os._exit(errno.ECHILD)
+
+    return ask
+
+
+def _end(emulator: Emulator) -> None:
+    """Kill QEMU's process group, reap QEMU, and give back its pipe."""
+    process = emulator.process
+    assert process.stdout is not None
+    asyncio.get_running_loop().remove_reader(process.stdout.fileno())
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()

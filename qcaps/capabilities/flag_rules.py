@@ -1,0 +1,316 @@
+"""From what a QEMU says to libvirt's flags: the rules of libvirt 9.0.0, as tables.
+
+Flags carry libvirt's names, everything else QEMU's. Nothing here asks QEMU: `conversation` does,
+and `interpretation` applies these tables to the answers.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+X86: Final = frozenset({"i686", "x86_64"})
+ARM: Final = frozenset({"armv6l", "armv7b", "armv7l", "aarch64"})
+S390: Final = frozenset({"s390", "s390x"})
+PPC64: Final = frozenset({"ppc64", "ppc64le"})
+
+BY_ARCH: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(X86, ("no-acpi", "no-hpet")),
+    "aarch64": ("no-acpi", "aarch64-off", "gic-version"),
+    **dict.fromkeys(S390, ("aes-key-wrap", "dea-key-wrap", "loadparm")),
+    **dict.fromkeys(("sparc", "m68k", "mips"), ("ncr53c90",)),
+}
+"""Architecture to the flags it brings, whatever QEMU says."""
+
+FIPS_GONE: Final = 5_002_000
+"""The version from which QEMU has no -enable-fips (flag `enable-fips` before)."""
+
+_COMMANDS: Final = """
+block-export-add blockdev-reopen calc-dirty-rate query-cpu-definitions query-cpu-model-baseline
+query-cpu-model-comparison query-cpu-model-expansion query-dirty-rate query-hotpluggable-cpus query-stats
+query-stats-schemas rtc-reset-reinjection set-action sev-inject-launch-secret
+"""
+
+COMMANDS: Final = {"query-vnc": "vnc"} | {name: name for name in _COMMANDS.split()}
+"""QMP command to flag."""
+
+_TYPES_CALLED_LIKE_THEIR_FLAG: Final = """
+am53c974 bochs-display cirrus-vga dbus-vmstate dc390 e1000 gpex-pcihost hda-duplex hda-micro hda-output
+i8042 ich9-ahci ich9-intel-hda ich9-usb-ehci1 input-linux intel-iommu ioh3420 iothread isa-serial ivshmem
+ivshmem-doorbell ivshmem-plain mch megasas memory-backend-memfd mptsas1068 nec-usb-xhci nvdimm pc-dimm
+pci-bridge pci-ohci pci-serial pcie-pci-bridge pcie-root-port piix3-usb-uhci piix4-usb-uhci pl011
+pr-manager-helper pvpanic pvscsi pxb pxb-pcie qemu-xhci qxl ramfb rng-builtin rng-egd rng-random rtl8139
+s390-pv-guest sclplmconsole scsi-block sev-guest sgx-epc spapr-pci-host-bridge spapr-tpm-proxy spapr-vty
+thread-context tpm-spapr usb-audio usb-ehci usb-hub usb-kbd usb-redir usb-serial usb-storage vfio-ap
+vfio-ccw vfio-pci VGA vhost-scsi vhost-user-blk vhost-user-gpu vhost-user-vga virtio-gpu-ccw
+virtio-gpu-gl-pci virtio-iommu-pci virtio-keyboard-ccw virtio-mem-pci virtio-mmio virtio-mouse-ccw
+virtio-pmem-pci virtio-scsi-pci virtio-tablet-ccw virtio-vga virtio-vga-gl vmcoreinfo vmgenid vmware-svga
+vt82c686b-usb-uhci x3130-upstream xio3130-downstream zpci
+"""
+
+_TRANSITIONAL: Final = tuple(
+    f"{device}-pci-{kind}"
+    for device in (
+        "vhost-scsi",
+        "vhost-vsock",
+        "virtio-9p",
+        "virtio-balloon",
+        "virtio-blk",
+        "virtio-net",
+        "virtio-rng",
+        "virtio-scsi",
+        "virtio-serial",
+    )
+    for kind in ("transitional", "non-transitional")
+)
+
+_TYPES_BEHIND_A_FLAG: Final[dict[str, tuple[str, ...]]] = {
+    "arm-max-cpu": ("max-arm-cpu",),
+    "ccid-emulated": ("ccid-card-emulated",),
+    "ccid-passthru": ("ccid-card-passthru",),
+    "dmi-to-pci-bridge": ("i82801b11-bridge",),
+    "lsi": ("lsi53c895a",),
+    "machine-vmport-opt": ("vmport",),
+    "nvram": ("spapr-nvram",),
+    "s390-sclp": ("sclpconsole",),
+    "tcg": ("tcg-accel",),
+    "vhost-user-fs": ("vhost-user-fs-device",),
+    "vhost-vsock": ("vhost-vsock-device",),
+    "virtio-ccw": ("virtio-blk-ccw",),
+    "virtio-gpu": ("virtio-gpu-pci", "virtio-gpu-device"),
+    "virtio-input-host": ("virtio-input-host-pci", "virtio-input-host-device"),
+    "virtio-keyboard": ("virtio-keyboard-pci", "virtio-keyboard-device"),
+    "virtio-mouse": ("virtio-mouse-pci", "virtio-mouse-device"),
+    "virtio-net": ("virtio-net-pci", "virtio-net-ccw", "virtio-net-device"),
+    "virtio-pci-non-transitional": _TRANSITIONAL,
+    "virtio-rng": ("virtio-rng-pci", "virtio-rng-ccw", "virtio-rng-device"),
+    "virtio-scsi-pci": ("virtio-scsi-ccw", "virtio-scsi-device"),
+    "virtio-tablet": ("virtio-tablet-pci", "virtio-tablet-device"),
+    "x86-max-cpu": ("max-x86_64-cpu",),
+}
+
+TYPES: Final[dict[str, str]] = {name: name for name in _TYPES_CALLED_LIKE_THEIR_FLAG.split()} | {
+    name: flag for flag, names in _TYPES_BEHIND_A_FLAG.items() for name in names
+}
+"""QOM type to flag: QEMU was built with it."""
+
+_ACPI_INDEX: Final = {"acpi-index": "acpi-index"}
+_BALLOON: Final = _ACPI_INDEX | {
+    "deflate-on-oom": "virtio-balloon-pci.deflate-on-oom",
+    "free-page-reporting": "virtio-balloon.free-page-reporting",
+}
+_BLOCK: Final = _ACPI_INDEX | {"queue-size": "virtio-blk.queue-size", "scsi": "virtio-blk-pci.scsi"}
+_NET: Final = _ACPI_INDEX | {"rss": "virtio-net.rss"}
+_GPU: Final = _ACPI_INDEX | {"virgl": "virtio-gpu.virgl"}
+
+DEVICE_PROPERTIES: Final[dict[str, dict[str, str]]] = {
+    "ICH9-LPC": {"disable_s3": "ich9-disable-s3", "disable_s4": "ich9-disable-s4"},
+    "PIIX4_PM": {
+        "acpi-root-pci-hotplug": "piix4.acpi-root-pci-hotplug",
+        "disable_s3": "disable-s3",
+        "disable_s4": "disable-s4",
+    },
+    "VGA": {"vgamem_mb": "VGA.vgamem_mb"},
+    "ide-hd": {"wwn": "ide-drive.wwn"},
+    "intel-iommu": {
+        name: f"intel-iommu.{name}" for name in ("aw-bits", "caching-mode", "device-iotlb", "eim", "intremap")
+    },
+    "kvm-pit": {"lost_tick_policy": "kvm-pit-lost-tick-policy"},
+    "mch": {"extended-tseg-mbytes": "mch.extended-tseg-mbytes"},
+    "nvdimm": {"unarmed": "nvdimm.unarmed"},
+    "pcie-root-port": {"hotplug": "pcie-root-port.hotplug"},
+    "qxl": {"vgamem_mb": "qxl.vgamem_mb", "vram64_size_mb": "qxl.vram64_size_mb"},
+    "scsi-hd": {"channel": "scsi-disk.channel", "rotation_rate": "rotation-rate", "wwn": "scsi-disk.wwn"},
+    "spapr-pci-host-bridge": {"numa_node": "spapr-pci-host-bridge.numa_node"},
+    "usb-host": {"guest-resets-all": "usb-host.guest-resets-all", "hostdevice": "usb-host.hostdevice"},
+    "usb-redir": {"filter": "usb-redir.filter"},
+    "usb-storage": {"removable": "usb-storage.removable"},
+    "vfio-pci": {"display": "vfio-pci.display"},
+    "vhost-user-fs-device": {"bootindex": "vhost-user-fs.bootindex"},
+    "virtio-balloon-ccw": _BALLOON,
+    "virtio-balloon-device": _BALLOON,
+    "virtio-balloon-pci": _BALLOON,
+    "virtio-blk-ccw": _BLOCK,
+    "virtio-blk-pci": _BLOCK,
+    "virtio-gpu-ccw": _GPU,
+    "virtio-gpu-device": _GPU,
+    "virtio-gpu-pci": _GPU,
+    "virtio-iommu-pci": {"boot-bypass": "virtio-iommu.boot-bypass"},
+    "virtio-mem-pci": {"prealloc": "virtio-mem-pci.prealloc"},
+    "virtio-net-ccw": _NET,
+    "virtio-net-pci": _NET,
+    "virtio-scsi-ccw": _ACPI_INDEX,
+    "virtio-scsi-pci": _ACPI_INDEX,
+    "vmware-svga": {"vgamem_mb": "vmware-svga.vgamem_mb"},
+}
+"""Device type to {property: flag}."""
+
+OFF_BY_DEFAULT: Final = {("virtio-blk-pci", "scsi"), ("virtio-blk-ccw", "scsi")}
+"""Device properties whose default value `false` brings the flag `virtio-blk-pci.scsi.default.disabled`."""
+
+_MAX_CPU: Final = {
+    "kvm-no-adjvtime": "cpu.kvm-no-adjvtime",
+    "migratable": "cpu.migratable",
+    "unavailable-features": "cpu-unavailable-features",
+}
+
+OBJECT_PROPERTIES: Final[dict[str, dict[str, str]]] = {
+    "max-arm-cpu": _MAX_CPU,
+    "max-x86_64-cpu": _MAX_CPU,
+    "memory-backend-file": {
+        name: f"memory-backend-file.{name}"
+        for name in ("pmem", "prealloc-threads", "reserve", "x-use-canonical-path-for-ramblock-id")
+    },
+    "memory-backend-memfd": {"hugetlb": "memory-backend-memfd.hugetlb"},
+}
+"""QOM type that is no device to {property: flag}."""
+
+MACHINE_PROPERTIES: Final[dict[str, dict[str, str]]] = {
+    "none": {"confidential-guest-support": "confidential-guest-support"},
+    "pseries": {
+        f"cap-{name}": f"machine.pseries.cap-{name}"
+        for name in ("ccf-assist", "cfpc", "hpt-max-page-size", "htm", "ibs", "nested-hv", "sbbc")
+    },
+    "virt": {"iommu": "machine.virt.iommu"},
+}
+"""Machine type, or the alias of one, to {property: flag}."""
+
+SCHEMA: Final[dict[str, str]] = {
+    "blockdev-add/arg-type/+file/aio/^io_uring": "aio.io_uring",
+    "blockdev-add/arg-type/+file/drop-cache": "migration-file-drop-cache",
+    "blockdev-add/arg-type/+nbd/tls-hostname": "blockdev.nbd.tls-hostname",
+    "blockdev-add/arg-type/+nvme": "drive-nvme",
+    "blockdev-add/arg-type/+rbd/encrypt": "rbd-encryption",
+    "blockdev-add/arg-type/+vxhs": "vxhs",
+    "blockdev-snapshot/$allow-write-only-overlay": "blockdev-snapshot.allow-write-only-overlay",
+    "calc-dirty-rate/arg-type/mode": "dirtyrate-param.mode",
+    "chardev-add/arg-type/backend/+qemu-vdagent": "chardev.qemu-vdagent",
+    "chardev-add/arg-type/backend/+socket/data/reconnect": "chardev-reconnect",
+    "device_add/$json-cli-hotplug": "device.json+hotplug",
+    "migrate-set-parameters/arg-type/block-bitmap-mapping/bitmaps/transform": (
+        "migration-param.block-bitmap-mapping"
+    ),
+    "nbd-server-add/arg-type/bitmap": "nbd-bitmap",
+    "nbd-server-start/arg-type/tls-creds": "nbd-tls",
+    "netdev_add/arg-type/+stream": "netdev.stream",
+    "netdev_add/arg-type/+vhost-vdpa": "netdev.vhost-vdpa",
+    "netdev_add/arg-type/type/^dgram": "netdev.json",
+    "object-add/arg-type/+iothread/thread-pool-max": "iothread.thread-pool-max",
+    "object-add/arg-type/+sev-guest/kernel-hashes": "sev-guest-kernel-hashes",
+    "object-add/arg-type/qom-type/^secret": "object.qapified",
+    "query-display-options/ret-type/+dbus": "display-dbus",
+    "query-display-options/ret-type/+egl-headless": "egl-headless",
+    "query-display-options/ret-type/+egl-headless/rendernode": "egl-headless.rendernode",
+    "query-display-options/ret-type/+sdl": "sdl",
+    "query-hotpluggable-cpus/ret-type/props/die-id": "smp-dies",
+    "query-iothreads/ret-type/poll-max-ns": "iothread.poll-max-ns",
+    "query-migrate/ret-type/blocked-reasons": "migration.blocked-reasons",
+    "query-named-block-nodes/arg-type/flat": "query-named-block-nodes.flat",
+    "screendump/arg-type/device": "screendump_device",
+    "screendump/arg-type/format/^png": "screenshot-format-png",
+    "set-numa-node/arg-type/+hmat-lb": "numa.hmat",
+}
+"""Path through the QMP schema (see `schema`) to flag."""
+
+OPTIONS: Final[dict[tuple[str, str | None], str]] = {
+    ("fsdev", "multidevs"): "fsdev.multidevs",
+    ("machine", "hpet"): "machine-hpet",
+    ("sandbox", None): "seccomp-sandbox",
+    ("spice", None): "spice",
+    ("spice", "gl"): "spice-gl",
+    ("spice", "rendernode"): "spice-rendernode",
+    ("vnc", "power-control"): "vnc-power-control",
+}
+"""Command-line option and its parameter (None: the option itself) to flag."""
+
+TPM_MODELS: Final = {name: name for name in ("tpm-crb", "tpm-spapr", "tpm-tis")}
+TPM_TYPES: Final = {"emulator": "tpm-emulator", "passthrough": "tpm-passthrough"}
+MIGRATION: Final = {"rdma-pin-all": "migrate-rdma"}
+
+CONSEQUENCES: Final[tuple[tuple[frozenset[str], str], ...]] = (
+    (frozenset({"cpu-unavailable-features"}), "canonical-cpu-features"),
+    (frozenset({"blockdev-reopen", "migration-param.block-bitmap-mapping"}), "incremental-backup"),
+    (frozenset({"object.qapified"}), "compat-deprecated"),
+)
+"""Flags that follow from others: all of the set bring the one."""
+
+SUPERSEDED: Final = {"no-hpet": "machine-hpet"}
+"""A flag that is dropped when the one that supersedes it is there."""
+
+PREFERRED_MACHINES: Final[dict[str, str]] = {
+    "aarch64": "integratorcp",
+    "alpha": "clipper",
+    "armv6l": "integratorcp",
+    "armv7b": "integratorcp",
+    "armv7l": "integratorcp",
+    "cris": "axis-dev88",
+    "i686": "pc",
+    "lm32": "lm32-evr",
+    "m68k": "mcf5208evb",
+    "microblaze": "petalogix-s3adsp1800",
+    "microblazeel": "petalogix-s3adsp1800",
+    "mips": "malta",
+    "mips64": "malta",
+    "mips64el": "malta",
+    "mipsel": "malta",
+    "openrisc": "or1k-sim",
+    "ppc": "g3beige",
+    "ppc64": "pseries",
+    "ppc64le": "pseries",
+    "ppcemb": "bamboo",
+    "ppcle": "g3beige",
+    "riscv32": "spike_v1.10",
+    "riscv64": "spike_v1.10",
+    "s390x": "s390-ccw-virtio",
+    "sh4": "shix",
+    "sh4eb": "shix",
+    "sparc": "SS-5",
+    "sparc64": "sun4u",
+    "unicore32": "puv3",
+    "x86_64": "pc",
+    "xtensa": "sim",
+    "xtensaeb": "sim",
+}
+"""The machine type that libvirt lists first, before QEMU's own default."""
+
+ARCHES: Final = {"arm": "armv7l", "i386": "i686", "or1k": "openrisc", "or32": "openrisc", "hppa": "parisc"}
+"""QEMU's name of a target to libvirt's, where they differ."""
+
+PPC64_CPUS: Final = {
+    name.lower(): name
+    for name in ("POWER6", "POWER7", "POWER8", "POWER9", "POWER10", "POWERPC_e5500", "POWERPC_e6500")
+}
+"""QEMU's name of a CPU model in lower case to libvirt's."""
+
+X86_FEATURES: Final = {
+    "cmp_legacy": "cmp-legacy",
+    "ds_cpl": "ds-cpl",
+    "fxsr_opt": "fxsr-opt",
+    "kvm_pv_eoi": "kvm-pv-eoi",
+    "kvm_pv_unhalt": "kvm-pv-unhalt",
+    "lahf_lm": "lahf-lm",
+    "nodeid_msr": "nodeid-msr",
+    "pclmuldq": "pclmulqdq",
+    "perfctr_core": "perfctr-core",
+    "perfctr_nb": "perfctr-nb",
+    "tsc_adjust": "tsc-adjust",
+}
+"""Spellings of CPU features that the cache file does not use to those it does."""
+
+HYPERV: Final = (
+    "relaxed",
+    "vapic",
+    "spinlocks",
+    "vpindex",
+    "runtime",
+    "synic",
+    "stimer",
+    "reset",
+    "vendor_id",
+    "frequencies",
+    "reenlightenment",
+    "tlbflush",
+    "ipi",
+    "evmcs",
+    "avic",
+)
+"""The Hyper-V enlightenments libvirt knows, in the order of the cache file."""

@@ -6,6 +6,9 @@ unchanged from `format(parse(data, source))`.
 
 from __future__ import annotations
 
+import os
+import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +35,7 @@ _YES_NO: Final = {"yes": True, "no": False}
 _KINDS: Final = ("boolean", "string", "number")
 
 
-__all__ = ["CacheFileError", "format", "parse", "read"]
+__all__ = ["CacheFileError", "format", "parse", "read", "write"]
 
 
 class CacheFileError(QcapsError):
@@ -52,6 +55,26 @@ def read(path: Path | str) -> Entry:
 def parse(data: bytes, source: str) -> Entry:
     """The entry in `data`; `source` names it in errors."""
     return _Reader(source).entry(data)
+
+
+def write(path: Path | str, entry: Entry) -> None:
+    """Write `entry` to the file `path`: all of it or nothing, as a new file that takes the old one's place.
+
+    CacheFileError if that fails; then `path` is as it was, and no other file is left.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(format(entry))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(target)
+    except OSError as error:
+        raise CacheFileError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):  # also when there is no such directory
+            temporary.unlink(missing_ok=True)
 
 
 class _Reader:

@@ -8,7 +8,7 @@ from qcaps.capabilities import flag_rules as rules
 from qcaps.capabilities import schema
 from qcaps.capabilities.host_cpu import enlightenments, host_cpu
 from qcaps.capabilities.model import Accelerator, Capabilities, Cpu, Machine
-from qcaps.capabilities.platform import gic, sev, sgx
+from qcaps.capabilities.platform_features import gic, sev, sgx
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,55 @@
+"""What every device kind may have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from qcaps.domain.address import Address
+from qcaps.domain.codec import ON_OFF, Element
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alias(Element):
+    """The name a device has inside QEMU; a user's own begins with ua-."""
+
+    TAG: ClassVar[str] = "alias"
+    name: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceBoot(Element):
+    """`<boot order=…>` of one device."""
+
+    TAG: ClassVar[str] = "boot"
+    order: int | None = None
+    loadparm: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acpi(Element):
+    """`<acpi index=…>`: the name the guest gives a NIC."""
+
+    TAG: ClassVar[str] = "acpi"
+    index: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rom(Element):
+    """The option ROM of a PCI device."""
+
+    TAG: ClassVar[str] = "rom"
+    bar: Annotated[bool, ON_OFF] | None = None
+    enabled: bool | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device(Element):
+    """Base of every device kind: written after the fields of the kind itself, as libvirt does."""
+
+    boot: DeviceBoot | None = None
+    alias: Alias | None = None
+    acpi: Acpi | None = None
+    rom: Rom | None = None
+    address: Address | None = None

@@ -7,7 +7,6 @@ unchanged from `format(parse(data, source))`.
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -63,7 +62,7 @@ def write(path: Path | str, entry: Entry) -> None:
     CacheFileError if that fails; then `path` is as it was, and no other file is left.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
         with temporary.open("xb") as file:
             file.write(format(entry))
@@ -204,17 +203,15 @@ class _Reader:
         usable = element.get("usable")
         if usable is not None and usable not in _YES_NO and usable != "unknown":
             raise self.fail(element, f"has usable={usable!r}, expected yes or no")
-        blockers = tuple([blocker.attrib.get("name") for blocker in element.iterchildren("blocker")])
-        if None in blockers:
-            raise self.fail(element, "has a <blocker> that lacks the attribute 'name'")
+        blockers = [blocker.get("name", "") for blocker in element.iterchildren("blocker")]
+        if "" in blockers:
+            raise self.fail(element, "has a <blocker> without a name")
         self.cpus[self.accelerator(element)].append(
             Cpu(
                 name=self.attribute(element, "name"),
                 typename=element.get("typename"),
                 usable=_YES_NO.get(usable or ""),
-                blockers=tuple(
-                    self.attribute(blocker, "name") for blocker in element.iterchildren("blocker")
-                ),
+                blockers=tuple(blockers),
                 deprecated=self.yes(element, "deprecated"),
             )
         )

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from qcaps.capabilities import flag_rules as rules
+from qcaps.capabilities import targets
 from qcaps.capabilities.answers import Exchange, Session
 from qcaps.capabilities.interpretation import arch_of, canonical_machine, is_kvm
 
@@ -26,7 +27,7 @@ _ALWAYS: Final = (
     "query-migrate-capabilities",
 )
 _EXPAND: Final = "query-cpu-model-expansion"
-_GIC_ARCHES: Final = rules.ARM - {"armv7b"}
+_GIC_ARCHES: Final = targets.ARM - {"armv7b"}
 
 
 async def converse(ask: Ask, source: str) -> Session:
@@ -95,11 +96,11 @@ async def _expand_host_cpu(
     QEMU of at least 4.2, the oldest that libvirt 9.0.0 takes, gives canonical names in one step.
     """
     name = "host" if accelerated else "max"
-    kind = "full" if arch in rules.ARM else "static"
+    kind = "full" if arch in targets.ARM else "static"
     await put(_EXPAND, type=kind, model={"name": name})
     answered = session.exchanges[-1].error is None
-    if answered and arch in rules.X86:
+    if answered and arch in targets.X86:
         await put(_EXPAND, type=kind, model={"name": name, "props": {"migratable": False}})
-    if accelerated and arch in rules.X86 | rules.ARM:
+    if accelerated and arch in targets.X86 | targets.ARM:
         props = {"migratable": False, "hv-passthrough": True}
         await put(_EXPAND, type="full", model={"name": name, "props": props})

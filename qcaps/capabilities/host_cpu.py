@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.capabilities import flag_rules as rules
+from qcaps.capabilities import targets
 from qcaps.capabilities.model import CpuProperty, HostCpu
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def host_cpu(session: Session, arch: str) -> HostCpu | None:
         return None
     name = session.text(model, "name", _COMMAND)
     properties = tuple(_properties(session, model))
-    unmigratable = _expanded(session, migratable=False) if arch in rules.X86 else None
+    unmigratable = _expanded(session, migratable=False) if arch in targets.X86 else None
     if unmigratable is None:
         return HostCpu(name, migratability=False, properties=properties)
     when_staying = {one.name: one for one in _properties(session, unmigratable)}
@@ -41,7 +41,7 @@ def host_cpu(session: Session, arch: str) -> HostCpu | None:
 
 def enlightenments(session: Session, arch: str) -> str | None:
     """The `<hypervCapabilities>` element, or None where QEMU offers none or was not asked."""
-    if arch not in rules.X86 | rules.ARM:
+    if arch not in targets.X86 | targets.ARM:
         return None
     model = _reply(session, _exchanges(session, migratable=False, passthrough=True))
     if model is None:
@@ -51,7 +51,7 @@ def enlightenments(session: Session, arch: str) -> str | None:
         name.removeprefix("hv-") for name, value in props.items() if name.startswith("hv-") and _on(value)
     }
     offered |= {name.replace("-", "_") for name in offered}
-    known = [name for name in rules.HYPERV if name in offered]
+    known = [name for name in targets.HYPERV if name in offered]
     if not known:
         return None
     caps = "".join(f"    <cap name='{name}'/>\n" for name in known)

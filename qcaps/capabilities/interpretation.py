@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.capabilities import flag_rules as rules
-from qcaps.capabilities import schema
+from qcaps.capabilities import schema, targets
 from qcaps.capabilities.host_cpu import enlightenments, host_cpu
 from qcaps.capabilities.model import Accelerator, Capabilities, Cpu, Machine
 from qcaps.capabilities.platform_features import gic, sev, sgx
@@ -48,7 +48,7 @@ def capabilities_from(recording: Recording) -> Capabilities:
 def arch_of(session: Session) -> str:
     """The target's name, as libvirt spells it."""
     name = session.text(session.mapping("query-target"), "arch", "query-target")
-    return rules.ARCHES.get(name, name)
+    return targets.ARCHES.get(name, name)
 
 
 def version_of(session: Session) -> int:
@@ -109,7 +109,7 @@ def flags_from(recording: Recording, arch: str, version: int) -> frozenset[str]:
     if any("max" in session.names("query-cpu-definitions") for session in recording):
         flags.add("cpu-max")
     flags -= {flag for flag, found in (("sev-guest", sev(first)), ("sgx-epc", sgx(first))) if found is None}
-    if arch in rules.X86 and "query-cpu-model-expansion" in flags:
+    if arch in targets.X86 and "query-cpu-model-expansion" in flags:
         flags.add("cpu-cache")
     flags |= {flag for needed, flag in rules.CONSEQUENCES if needed <= flags}
     flags -= {old for old, new in rules.SUPERSEDED.items() if new in flags}
@@ -153,7 +153,7 @@ def machines_from(session: Session, arch: str) -> tuple[Machine, ...]:
         for machine in session.mappings("query-machines")
         if machine.get("name") != "none"
     ]
-    preferred = rules.PREFERRED_MACHINES.get(arch)
+    preferred = targets.PREFERRED_MACHINES.get(arch)
     first = [machine for machine in machines if preferred and preferred in (machine.name, machine.alias)]
     first = first or [machine for machine in machines if machine.default]
     return tuple(first[-1:] + [machine for machine in machines if machine not in first[-1:]])
@@ -185,11 +185,11 @@ def _cpu(session: Session, definition: Mapping[str, Any], arch: str) -> Cpu:
     missing = definition.get("unavailable-features")
     blockers = tuple(str(feature) for feature in missing) if isinstance(missing, list) else ()
     return Cpu(
-        name=rules.PPC64_CPUS.get(name.lower(), name) if arch in rules.PPC64 else name,
+        name=targets.PPC64_CPUS.get(name.lower(), name) if arch in targets.PPC64 else name,
         typename=session.optional_text(definition, "typename", "query-cpu-definitions") or None,
         usable=_USABLE[bool(blockers)] if isinstance(missing, list) else None,
-        blockers=tuple(rules.X86_FEATURES.get(one, one) for one in blockers)
-        if arch in rules.X86
+        blockers=tuple(targets.X86_FEATURES.get(one, one) for one in blockers)
+        if arch in targets.X86
         else blockers,
         deprecated=definition.get("deprecated") is True,
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qcaps.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
 
 _LONGEST_DEADLINE = 3600.0
 

@@ -1,0 +1,266 @@
+"""What this machine can measure, and how noisy it is; nothing is installed or changed."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import importlib.util
+import json
+import os
+import platform
+import pwd
+import shutil
+import statistics
+import struct
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qcaps.measure.machine import fork_cost_us, spread, time_blocks, timer_step_ns
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+QEMU_USER = "libvirt-qemu"
+INSTALL_LIBVIRT = (
+    "apt-get install -y --no-install-recommends libvirt-daemon libvirt-daemon-driver-qemu "
+    "libvirt-clients libvirt-dev pkg-config qemu-system-x86"
+)
+INSTALL_QEMU = "apt-get install -y --no-install-recommends qemu-system-x86"
+INSTALL_BINDING = "pip install 'qcaps[live]'"
+
+CREATE_QEMU_USER = f"useradd --system --no-create-home --gid kvm --shell /usr/sbin/nologin {QEMU_USER}"
+
+_KVM = Path("/dev/kvm")
+_DRIVER_PLACES = (
+    "usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so",
+    "usr/lib64/libvirt/connection-driver/libvirt_driver_qemu.so",
+    "usr/lib/libvirt/connection-driver/libvirt_driver_qemu.so",
+)
+_COARSE_TIMER_NS = 1000.0
+_MAD_LIMIT_PERCENT = 6.0  # a gate's own limit: beyond it, a host is too noisy to judge a 1 % change
+_DRIFT_LIMIT_PERCENT = 3.0
+_SLOW_FORK_US = 2000.0
+_MEBIBYTE = 1 << 20
+_ENOUGH_MEMORY_MB = 1024.0
+_NOT_PERMITTED = (errno.EPERM, errno.EACCES)
+# The number of perf_event_open by machine, from the kernel's system call tables.
+_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241, "s390x": 331, "ppc64le": 319}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the answer; `advice` is empty when `ok`, and else the command or setting that helps."""
+
+    name: str
+    ok: bool
+    text: str
+    advice: str = ""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.epilog = "Example: qcaps doctor --json"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; a warning is no failure, since most of qcaps needs none of it."""
+    findings = examine()
+    if args.json:
+        print(json.dumps({"findings": [asdict(one) for one in findings]}, indent=2))
+    else:
+        print("\n".join(_line(one) for one in findings))
+    return 0
+
+
+def examine() -> tuple[Finding, ...]:
+    """Every finding, the cheap ones first; takes at most about three seconds."""
+    return tuple(check() for check in CHECKS)
+
+
+def _line(finding: Finding) -> str:
+    advice = f"\n{'':20}-> {finding.advice}" if finding.advice else ""
+    return f"{'ok  ' if finding.ok else 'warn'} {finding.name:14} {finding.text}{advice}"
+
+
+def _python() -> Finding:
+    text = f"{platform.python_implementation()} {platform.python_version()} on {platform.machine()}"
+    plain = sys.gettrace() is None
+    return Finding("python", plain, text, "" if plain else "measure without a debugger or coverage")
+
+
+def _cpus() -> Finding:
+    usable = len(os.sched_getaffinity(0))
+    text = f"{usable} of {os.cpu_count()} usable"
+    advice = "" if usable > 1 else "one CPU is shared with everything else: give qcaps a second one"
+    return Finding("cpus", usable > 1, text, advice)
+
+
+def _governor() -> Finding:
+    names = {
+        path.read_text().strip()
+        for path in Path("/sys/devices/system/cpu").glob("cpu*/cpufreq/scaling_governor")
+    }
+    if not names:
+        return Finding("governor", ok=True, text="the CPU frequency is not ours to set (virtual machine)")
+    ok = names == {"performance"}
+    return Finding(
+        "governor", ok, ", ".join(sorted(names)), "" if ok else "cpupower frequency-set -g performance"
+    )
+
+
+def _pinning() -> Finding:
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        os.sched_setaffinity(0, before)
+    except OSError as error:
+        return Finding(
+            "pinning", ok=False, text=f"refused: {error.strerror}", advice="allow sched_setaffinity"
+        )
+    return Finding("pinning", ok=True, text="a process can be pinned to one CPU")
+
+
+def _load() -> Finding:
+    one_minute = os.getloadavg()[0]
+    ok = one_minute < 0.5 * (os.cpu_count() or 1)
+    text = f"{one_minute:.2f} in the last minute"
+    return Finding("load", ok, text, "" if ok else "wait until other work is done: uptime")
+
+
+def _memory() -> Finding:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    fields = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+    available = fields["MemAvailable"] * 1024 / _MEBIBYTE
+    ok = available >= _ENOUGH_MEMORY_MB
+    return Finding("memory", ok, f"{available:.0f} MB available", "" if ok else "free memory: 1 GB is enough")
+
+
+def _timer() -> Finding:
+    info = time.get_clock_info("perf_counter")
+    step = timer_step_ns()
+    ok = step < _COARSE_TIMER_NS
+    text = f"{step:.0f} ns between two readings of {info.implementation}"
+    return Finding("timer", ok, text, "" if ok else "set the kernel's clocksource to tsc or kvm-clock")
+
+
+def _perf_counters() -> Finding:
+    number = _PERF_EVENT_OPEN.get(platform.machine())
+    if number is None:
+        return Finding("perf counters", ok=False, text=f"not known how to ask on {platform.machine()}")
+    # struct perf_event_attr: type 0 (hardware), size 112, config 1 (instructions), then zeros.
+    attributes = ctypes.create_string_buffer(struct.pack("IIQ", 0, 112, 1), 112)
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle = libc.syscall(number, attributes, 0, -1, -1, 0)
+    if handle >= 0:
+        os.close(handle)
+        return Finding("perf counters", ok=True, text="instructions can be counted")
+    advice = (
+        "sysctl kernel.perf_event_paranoid=1"
+        if ctypes.get_errno() in _NOT_PERMITTED
+        else "none on most virtual machines; count with valgrind --tool=callgrind instead"
+    )
+    return Finding("perf counters", ok=False, text=os.strerror(ctypes.get_errno()), advice=advice)
+
+
+def _kvm() -> Finding:
+    if not _KVM.exists():
+        return Finding("kvm", ok=False, text=f"no {_KVM}", advice="modprobe kvm; without it QEMU uses TCG")
+    ok = os.access(_KVM, os.R_OK | os.W_OK)
+    text = f"{_KVM} is {'usable' if ok else 'not usable'} by this process"
+    return Finding("kvm", ok, text, "" if ok else "usermod -aG kvm $USER, then log in again")
+
+
+def _kvm_as_qemu_user() -> Finding:
+    if not _user_exists(QEMU_USER) or not _KVM.exists():
+        return Finding("kvm as qemu", ok=False, text=f"needs {_KVM} and the user {QEMU_USER}")
+    ok = _mode_allows(_KVM, pwd.getpwnam(QEMU_USER))
+    text = f"{_KVM} is {'usable' if ok else 'not usable'} by {QEMU_USER}"
+    return Finding("kvm as qemu", ok, text, "" if ok else f"usermod -aG kvm {QEMU_USER}")
+
+
+def _mode_allows(path: Path, user: pwd.struct_passwd) -> bool:
+    """Whether owner, group or others may read and write; access control lists are not asked."""
+    status = path.stat()
+    groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    shift = 6 if status.st_uid == user.pw_uid else 3 if status.st_gid in groups else 0
+    return status.st_mode >> shift & 0o6 == 0o6  # noqa: PLR2004  # read and write
+
+
+def _user_exists(name: str) -> bool:
+    return any(entry.pw_name == name for entry in pwd.getpwall())
+
+
+def _qemu_user() -> Finding:
+    ok = _user_exists(QEMU_USER)
+    text = f"{QEMU_USER} {'exists' if ok else 'does not exist'}"
+    return Finding("qemu user", ok, text, "" if ok else CREATE_QEMU_USER)
+
+
+def _qemu() -> Finding:
+    # /bin may be /usr/bin under another name.
+    places = {Path(place).resolve() for place in os.environ.get("PATH", os.defpath).split(os.pathsep)}
+    found = sorted(path for place in places for path in place.glob("qemu-system-*") if _executable(path))
+    if not found:
+        text = "no qemu-system-* on PATH; the recorded capabilities are used"
+        return Finding("qemu", ok=False, text=text, advice=INSTALL_QEMU)
+    return Finding("qemu", ok=True, text=", ".join(map(str, found)))
+
+
+def _executable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)
+
+
+def _libvirt() -> Finding:
+    drivers = [path for place in _DRIVER_PLACES for path in Path("/").glob(place)]
+    if not drivers:
+        return Finding("libvirt", ok=False, text="no QEMU driver of libvirt in /usr", advice=INSTALL_LIBVIRT)
+    return Finding("libvirt", ok=True, text=f"{drivers[0]}, virsh: {shutil.which('virsh') or 'none'}")
+
+
+def _binding() -> Finding:
+    ok = importlib.util.find_spec("libvirt") is not None
+    text = f"libvirt-python is {'installed' if ok else 'not installed'}"
+    return Finding("libvirt-python", ok, text, "" if ok else INSTALL_BINDING)
+
+
+def _fork() -> Finding:
+    cost = fork_cost_us()
+    ok = cost < _SLOW_FORK_US
+    text = f"{cost:.0f} us for a fork and its wait (median)"
+    return Finding("fork", ok, text, "" if ok else "forks are slow here: `fork` validity will dominate")
+
+
+def _noise() -> Finding:
+    blocks = time_blocks()
+    mad, drift = spread(blocks)
+    ok = mad <= _MAD_LIMIT_PERCENT and drift <= _DRIFT_LIMIT_PERCENT
+    text = (
+        f"{len(blocks)} blocks of {statistics.median(blocks) * 1000:.2f} ms: "
+        f"MAD {mad:.1f} %, drift {drift:.1f} % between the halves"
+    )
+    return Finding("noise", ok, text, "" if ok else "stop other work and run qcaps doctor again")
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (
+    _python,
+    _cpus,
+    _governor,
+    _pinning,
+    _load,
+    _memory,
+    _timer,
+    _perf_counters,
+    _kvm,
+    _qemu_user,
+    _kvm_as_qemu_user,
+    _qemu,
+    _libvirt,
+    _binding,
+    _fork,
+    _noise,
+)

@@ -1,0 +1,69 @@
+"""Components a test may need, and what to do without them: skip at home, fail in CI, which installs them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+IN_CI = "QCAPS_CI" in os.environ
+
+
+def _has_qemu() -> bool:
+    return shutil.which("qemu-system-x86_64") is not None
+
+
+def _has_libvirt() -> bool:
+    return importlib.util.find_spec("libvirt") is not None
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
+    "qemu": (_has_qemu, "qemu-system-x86_64 is not on PATH"),
+    "libvirt": (_has_libvirt, "libvirt-python is not installed"),
+    "root": (_is_root, "not root"),
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, (present, complaint) in COMPONENTS.items():
+        if item.get_closest_marker(marker) is not None and not present():
+            without_component(complaint)
+
+
+def without_component(complaint: str) -> None:
+    """Skip the running test, or fail it in CI."""
+    if IN_CI:
+        pytest.fail(f"{complaint}, and QCAPS_CI promises it", pytrace=False)
+    pytest.skip(complaint)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of libvirt's domain files and what libvirt made of them, from QCAPS_CORPUS."""
+    value = os.environ.get("QCAPS_CORPUS")
+    if not value:
+        pytest.skip("QCAPS_CORPUS is not set")
+    folder = Path(value)
+    if not folder.is_dir():
+        pytest.fail(f"QCAPS_CORPUS={value}: no such folder", pytrace=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The source tree around these tests; a copy of the tests beside an installed wheel has none."""
+    folder = Path(__file__).resolve().parent.parent
+    if not (folder / "qcaps" / "__init__.py").is_file():
+        pytest.skip("not in a checkout")
+    return folder

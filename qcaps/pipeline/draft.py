@@ -1,0 +1,96 @@
+"""A domain being worked on: its devices in lists by kind, the way libvirt holds them.
+
+Devices are frozen: a phase replaces `draft.of(Disk)[i]` with `evolve(disk, …)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar, cast
+
+from qcaps.domain.codec import evolve
+from qcaps.domain.device import Device
+from qcaps.domain.devices import (
+    KINDS,
+    AnyDevice,
+    Audio,
+    Channel,
+    Console,
+    Controller,
+    Disk,
+    Filesystem,
+    Graphics,
+    Hostdev,
+    Hub,
+    Input,
+    Interface,
+    Iommu,
+    Lease,
+    Memballoon,
+    Memory,
+    Nvram,
+    Panic,
+    Parallel,
+    Redirdev,
+    Rng,
+    Serial,
+    Shmem,
+    Smartcard,
+    Sound,
+    Tpm,
+    Video,
+    Vsock,
+    Watchdog,
+)
+from qcaps.domain.domain import Domain
+
+_D = TypeVar("_D", bound=Device)
+
+VISITED: tuple[type[Device], ...] = (
+    Disk, Interface, Sound, Hostdev, Video, Controller, Smartcard, Serial, Parallel, Channel, Console,
+    Input, Filesystem, Watchdog, Memballoon, Rng, Nvram, Hub, Shmem, Tpm, Panic, Memory, Redirdev, Iommu,
+    Vsock, Graphics, Audio, Lease,
+)  # fmt: skip
+"""The order in which libvirt 9.0.0 runs its device callbacks."""
+
+
+class Draft:
+    """The mutable state of one task. `domain` holds everything but the devices."""
+
+    def __init__(self, domain: Domain) -> None:
+        self.domain = domain
+        self.emulator = domain.devices.emulator
+        self._kinds: dict[type[Device], list[Any]] = {}
+        for device in domain.devices.all:
+            self.of(type(device)).append(device)
+
+    def of(self, kind: type[_D]) -> list[_D]:
+        """The devices of one kind; the list itself, to be changed in place."""
+        found = self._kinds.get(kind)
+        if found is None:
+            found = self._kinds[kind] = []
+        return cast("list[_D]", found)
+
+    def set(self, **changes: Any) -> None:  # noqa: ANN401  # the fields of Domain
+        """Changes elements of the domain itself."""
+        self.domain = evolve(self.domain, **changes)
+
+    def devices(self) -> Iterator[AnyDevice]:
+        """Every device, kind by kind in the order libvirt writes them."""
+        for kind in KINDS:
+            yield from self._kinds.get(kind, ())
+
+    def visited(self) -> Iterator[AnyDevice]:
+        """Every device in the order of libvirt's device callbacks, which differs from that of the file.
+
+        An interface of type hostdev is a hostdev too and is visited twice; a redirfilter is never visited.
+        """
+        for kind in VISITED:
+            yield from self._kinds.get(kind, ())
+            if kind is Hostdev:
+                yield from (nic for nic in self.of(Interface) if nic.type == "hostdev")
+
+    def freeze(self) -> Domain:
+        """The domain with its devices as they are now."""
+        devices = evolve(self.domain.devices, emulator=self.emulator, all=tuple(self.devices()))
+        return evolve(self.domain, devices=devices)

@@ -1,7 +1,7 @@
 """The two ways qcaps fails; both become one line on standard error in `qcaps.commands.main`.
 
-    QcapsError            something is wrong with the input or the machine (exit status 1)
-    └── UsageError        the command was called wrongly (exit status 2)
+QcapsError            something is wrong with the input or the machine (exit status 1)
+└── UsageError        the command was called wrongly (exit status 2)
 """
 
 from __future__ import annotations

@@ -74,20 +74,26 @@ class Session:
 
     def mappings(self, command: str, **arguments: str) -> list[Mapping[str, Any]]:
         """The answer as a list of objects; empty if there is none."""
-        return [self.as_mapping(one, command) for one in self.values(command, **arguments)]
+        return self.as_mappings(self.values(command, **arguments), command)
 
     def values(self, command: str, **arguments: str) -> list[Any]:
         """The answer as a list; empty if there is none."""
         reply = self.reply(command, **arguments)
-        if reply is None:
-            return []
-        if not isinstance(reply, list):
-            raise AnswerError(f"{self.source}: {command}: expected a list, got {type(reply).__name__}")
-        return reply
+        return [] if reply is None else self.as_list(reply, command)
 
     def names(self, command: str, key: str = "name", **arguments: str) -> dict[str, Mapping[str, Any]]:
         """The answer, a list of objects, by what each has under `key`."""
         return {self.text(one, key, command): one for one in self.mappings(command, **arguments)}
+
+    def as_list(self, value: object, command: str) -> list[Any]:
+        """`value` if it is a list."""
+        if not isinstance(value, list):
+            raise AnswerError(f"{self.source}: {command}: expected a list, got {type(value).__name__}")
+        return value
+
+    def as_mappings(self, value: object, command: str) -> list[Mapping[str, Any]]:
+        """`value` if it is a list of objects."""
+        return [self.as_mapping(one, command) for one in self.as_list(value, command)]
 
     def as_mapping(self, value: object, command: str) -> Mapping[str, Any]:
         """`value` if it is an object."""

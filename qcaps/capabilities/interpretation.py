@@ -134,10 +134,13 @@ def _device_flags(session: Session) -> set[str]:
 
 
 def _option_flags(session: Session) -> set[str]:
-    options = session.names("query-command-line-options", "option")
+    command = "query-command-line-options"
     parameters = {
-        option: {parameter.get("name") for parameter in described.get("parameters", ())}
-        for option, described in options.items()
+        option: {
+            session.text(parameter, "name", command)
+            for parameter in session.as_mappings(described.get("parameters", []), command)
+        }
+        for option, described in session.names(command, "option").items()
     }
     return {
         flag

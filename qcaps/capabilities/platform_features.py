@@ -51,7 +51,7 @@ def sgx(session: Session) -> str | None:
         return None
     sections = [
         (session.number(one, "node", command), session.number(one, "size", command) // _KIB)
-        for one in (session.as_mapping(section, command) for section in found["sections"])
+        for one in session.as_mappings(found["sections"], command)
     ]
     total = sum(size for _, size in sections)
     if "section-size" in found:

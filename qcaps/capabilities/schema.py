@@ -43,7 +43,7 @@ def _reaches(schema: Schema, name: object, steps: Steps, depth: int) -> bool:
         return False
     if not steps:
         return True
-    walk = _WALKS.get(entry.get("meta-type", ""))
+    walk = _WALKS.get(str(entry.get("meta-type")))
     return walk is not None and walk(schema, entry, steps, depth + 1)
 
 

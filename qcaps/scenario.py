@@ -1,0 +1,117 @@
+"""Families of domains that grow in n: what a scenario module offers, and how one is found and built.
+
+A module in `scenarios/` declares
+
+    SUMMARY = "virtio disks"                     one line
+    LARGEST = {"q35": 237, "pc": 478}            the largest n by machine type; the first is the default
+    def devices(n, machine, random) -> Iterator[str]     the devices as XML, the same ones for the same seed
+
+and may set ARCH (x86_64 else), STEPS (the n worth measuring), HEADER (XML before `<devices>`).
+`disks@pc` names a scenario on another machine type than its first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qcaps import content
+from qcaps.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
+Devices = Callable[[int, str, random.Random], Iterator[str]]
+STEPS = (1, 4, 16, 64, 128, 256)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One family on one machine type. `name` is as the user writes it."""
+
+    name: str
+    summary: str
+    machine: str
+    largest: int
+    arch: str
+    steps: tuple[int, ...]
+    header: str
+    devices: Devices
+
+    def xml(self, n: int, seed: int = 0) -> str:
+        """The domain with n devices of this kind, as XML. Raises UsageError where n is out of range."""
+        if not 0 <= n <= self.largest:
+            raise UsageError(f"{self.name} takes 0 to {self.largest} devices, not {n}")
+        family = self.name.partition("@")[0]
+        inner = "".join(
+            f"    {line}\n"
+            for device in self.devices(n, self.machine, random.Random(f"{family} {seed}"))
+            for line in device.splitlines()
+        )
+        return _DOMAIN.format(
+            name=f"{family}-{self.machine}-{n}",
+            uuid=_uuid(f"{self.name} {n} {seed}"),
+            arch=self.arch,
+            machine=self.machine,
+            header=self.header,
+            devices=inner,
+        )
+
+
+_DOMAIN = """\
+<domain type='qemu'>
+  <name>{name}</name>
+  <uuid>{uuid}</uuid>
+  <memory unit='KiB'>262144</memory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='{arch}' machine='{machine}'>hvm</type>
+  </os>
+{header}  <devices>
+    <emulator>/usr/bin/qemu-system-{arch}</emulator>
+{devices}  </devices>
+</domain>
+"""
+
+
+def _uuid(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    # version 4, variant 1: libvirt refuses what is all one digit, and tools expect the marks
+    return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
+
+
+def names(extra: Path | None = None) -> tuple[str, ...]:
+    """The families there are, shipped and the user's own."""
+    return tuple(content.files("scenarios", extra))
+
+
+def scenario(name: str, extra: Path | None = None) -> Scenario:
+    """The scenario called `name`, as in `disks` or `disks@pc`. Raises UsageError."""
+    family, _, machine = name.partition("@")
+    module = content.load("scenarios", family, extra)
+    largest = _declared(module, "LARGEST")
+    machine = machine or next(iter(largest))
+    if machine not in largest:
+        raise UsageError(f"{family} knows the machine types {', '.join(largest)}, not {machine!r}")
+    most = largest[machine]
+    return Scenario(
+        name=name,
+        summary=_declared(module, "SUMMARY"),
+        machine=machine,
+        largest=most,
+        arch=getattr(module, "ARCH", "x86_64"),
+        steps=tuple(n for n in getattr(module, "STEPS", STEPS) if n <= most),
+        header=getattr(module, "HEADER", ""),
+        devices=_declared(module, "devices"),
+    )
+
+
+def _declared(module: ModuleType, name: str) -> Any:  # noqa: ANN401  # content is typed by its own file
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise UsageError(f"{module.__file__}: a scenario declares {name}; see CONTRIBUTING.md") from None

@@ -89,7 +89,7 @@ SERIES: tuple[tuple[str, Mapping[Site, Sharing]], ...] = (
         },
     ),
 )
-"""The 11 patches of 2018, each with the sites it hoists: a reconstruction from their titles and file lists."""
+"""The 11 patches of 2018 and the sites each hoists: a reconstruction from their titles and file lists."""
 
 
 def _ladder() -> tuple[Policy, ...]:
@@ -108,9 +108,7 @@ PER_CALLBACK = _policy("per-callback", "libvirt up to 3.6: every callback for it
 RELEASE_9 = _policy("libvirt-9.0", "libvirt 9.0.0 as counted, its start included", _RELEASE_9)
 SERIES_POLICY = _policy("series", "after the 11 patches of 2018", LADDER[-1].sharing)
 ONCE = _policy("once", "one lookup a task: the correct way", _all(Sharing.TASK))
-ONCE_ABORT = _policy(
-    "once-abort", "one lookup a task, undone if invalidated", _all(Sharing.TASK), abort=True
-)
+ONCE_ABORT = _policy("once-abort", "one lookup a task, undone if invalidated", _all(Sharing.TASK), abort=True)
 ORACLE = _policy("oracle", "capabilities handed in: the lower limit", _all(Sharing.HANDED))
 
 POLICIES = (NAIVE, PER_CALLBACK, RELEASE_9, *LADDER, SERIES_POLICY, ONCE, ONCE_ABORT, ORACLE)

@@ -9,6 +9,7 @@ A class derives from `Element`; the annotation of a field says where its value l
     Annotated[str, TEXT]                the text of the element itself
     Annotated[str, CHILD]               the text of a child element
     Annotated[bool, FLAG]               an empty child element, there or not
+    Annotated[int, Read(function)]      any of these, its text read by `function`, which may raise ValueError
     a dataclass                         a child element
     A | B                               a child element whose attribute `type` says which (A.TYPE or B.TYPE)
     tuple[A | B, ...]                   the child elements called A.TAG or B.TAG, in document order
@@ -75,6 +76,12 @@ class Hex(NamedTuple):
     digits: int
 
 
+class Read(NamedTuple):
+    """The function that reads the text, where its words are narrower than those of the type."""
+
+    parse: Callable[[str], Any]
+
+
 TEXT, CHILD, FLAG = Place.TEXT, Place.CHILD, Place.FLAG
 ON_OFF = Words.ON_OFF
 
@@ -83,7 +90,10 @@ class XmlError(QcapsError):
     """A node that its class cannot hold: line, path and reason."""
 
     def __init__(self, node: _Node, why: str) -> None:
-        super().__init__(f"line {node.sourceline}: {path_of(node)}: {why}")
+        self.line = node.sourceline or 0
+        self.path = path_of(node)
+        self.why = why
+        super().__init__(f"line {self.line}: {self.path}: {why}")
 
 
 def path_of(node: _Node) -> str:
@@ -104,6 +114,7 @@ class Element:
 
 
 _BASE = frozenset(field.name for field in dataclasses.fields(Element))
+_VERBATIM = ("unknown_attributes", "unknown_children")
 
 
 def evolve(element: _E, **changes: Any) -> _E:  # noqa: ANN401  # the fields of any element
@@ -117,7 +128,7 @@ def evolve(element: _E, **changes: Any) -> _E:  # noqa: ANN401  # the fields of 
 
 def read(cls: type[_E], node: _Node) -> _E:
     """The object of class `cls` that `node` describes. Raises XmlError."""
-    return cast(_E, _reader(cls)(node))
+    return cast("_E", _reader(cls)(node))
 
 
 def write(element: Element, tag: str = "", indent: str = "") -> str:
@@ -130,7 +141,9 @@ def write(element: Element, tag: str = "", indent: str = "") -> str:
 # ── scalars ────────────────────────────────────────────────────────────────────────────────────────
 
 _NUMBER = re.compile(r"\s*(-?\d{1,20}|0[xX][0-9a-fA-F]{1,16})\s*")
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;"})
+_TEXT_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\r": "&#13;"}
+_IN_TEXT = str.maketrans(_TEXT_ESCAPES)
+_IN_ATTRIBUTE = str.maketrans(_TEXT_ESCAPES | {"\n": "&#10;", "\t": "&#9;"})  # else read back as spaces
 
 
 def number(text: str) -> int:
@@ -142,8 +155,22 @@ def number(text: str) -> int:
 
 
 def escape(text: str) -> str:
-    """`text` safe inside an attribute or an element."""
-    return text.translate(_ESCAPES)
+    """`text` safe inside an attribute."""
+    return text.translate(_IN_ATTRIBUTE)
+
+
+def _escape_text(text: str) -> str:
+    return text.translate(_IN_TEXT)
+
+
+def _attribute(index: int, key: str, value: str) -> str:
+    """An attribute kept verbatim, with its namespace declared on the spot."""
+    if key[0] != "{":
+        return f" {key}='{escape(value)}'"
+    namespace, _, name = key[1:].rpartition("}")
+    if namespace == "http://www.w3.org/XML/1998/namespace":  # the one prefix that is always there
+        return f" xml:{name}='{escape(value)}'"
+    return f" xmlns:ns{index}='{escape(namespace)}' ns{index}:{name}='{escape(value)}'"
 
 
 def _parser(hint: Any, words: Words) -> Callable[[str], Any]:  # noqa: ANN401  # a type form
@@ -168,12 +195,12 @@ def _parser(hint: Any, words: Words) -> Callable[[str], Any]:  # noqa: ANN401  #
     return parse
 
 
-def _shower(hint: Any, words: Words, hexadecimal: Hex | None) -> Callable[[Any], str]:  # noqa: ANN401
+def _shower(hint: Any, words: Words, hexadecimal: Hex | None, place: Place | None) -> Callable[[Any], str]:  # noqa: ANN401
     if hint is int:
         return str if hexadecimal is None else f"0x{{:0{hexadecimal.digits}x}}".format
     if hint is bool:
         return lambda value: words.value[0] if value else words.value[1]
-    return escape
+    return escape if place is None else _escape_text
 
 
 # ── the plan of a class ────────────────────────────────────────────────────────────────────────────
@@ -204,6 +231,16 @@ def _plan(cls: type[Element]) -> tuple[_Field, ...]:
     )
 
 
+def xml_names(cls: type[Element]) -> frozenset[str]:
+    """The child elements that `cls` declares, by their names in the XML."""
+    plan = [item for item in _plan(cls) if item.kind not in ("attribute", "text")]
+    return frozenset(name for item in plan for name in ([item.name] if item.name else _tags(item)))
+
+
+def _tags(item: _Field) -> list[str]:
+    return [member.TAG for member in item.members]
+
+
 def _field(field: str, hint: Any, *, required: bool) -> _Field:  # noqa: ANN401  # a type form
     notes: list[Any] = []
     hint = _plain(hint, notes)
@@ -216,13 +253,15 @@ def _field(field: str, hint: Any, *, required: bool) -> _Field:  # noqa: ANN401 
         members = get_args(member) if get_origin(member) in (Union, types.UnionType) else (member,)
         return _Field(field, "", "elements", required, members=members)
     if dataclasses.is_dataclass(hint):
-        return _Field(field, name, "element", required, members=(cast(type[Element], hint),))
+        return _Field(field, name, "element", required, members=(cast("type[Element]", hint),))
     if get_origin(hint) in (Union, types.UnionType):
         return _Field(field, name, "element", required, members=get_args(hint))
     if place is Place.FLAG:
         return _Field(field, name, "flag", required)
     kind: Any = {Place.TEXT: "text", Place.CHILD: "child text", None: "attribute"}[place]
-    return _Field(field, name, kind, required, _parser(hint, words), _shower(hint, words, digits))
+    own = next((note.parse for note in notes if isinstance(note, Read)), None)
+    parse = _parser(hint, words) if own is None else own
+    return _Field(field, name, kind, required, parse, _shower(hint, words, digits, place))
 
 
 def _plain(hint: Any, notes: list[Any]) -> Any:  # noqa: ANN401  # a type form
@@ -249,7 +288,7 @@ def _reader(cls: type[Element]) -> Callable[[_Node], Element]:
     children: dict[str, _Put] = dict(_child_readers(plan))
     text = next((item for item in plan if item.kind == "text"), None)
     required = tuple(item.field for item in plan if item.required)
-    many = tuple(item.field for item in plan if item.kind == "elements")
+    many = tuple(item.field for item in plan if item.kind == "elements") + _VERBATIM
     new = object.__new__
 
     def reader(node: _Node) -> Element:
@@ -258,7 +297,7 @@ def _reader(cls: type[Element]) -> Callable[[_Node], Element]:
         values["line"] = node.sourceline or 0
         for key, value in node.items():
             if (known := attributes.get(key)) is None:
-                values["unknown_attributes"] = (*values.get("unknown_attributes", ()), (key, value))
+                values.setdefault("unknown_attributes", []).append((key, value))
                 continue
             try:
                 values[known[0]] = known[1](value)
@@ -269,10 +308,7 @@ def _reader(cls: type[Element]) -> Callable[[_Node], Element]:
             if (put := children.get(tag)) is not None:
                 put(child, values)
             elif isinstance(tag, str):
-                values["unknown_children"] = (
-                    *values.get("unknown_children", ()),
-                    etree.tostring(child, with_tail=False),
-                )
+                values.setdefault("unknown_children", []).append(etree.tostring(child, with_tail=False))
         if text is not None and node.text is not None and (content := node.text.strip()):
             try:
                 values[text.field] = text.parse(content)
@@ -368,8 +404,8 @@ def _writer(cls: type[Element]) -> _Write:
         for field, opening, show in attributes:
             if (value := get(field)) is not None:
                 out.append(f"{opening}{show(value)}'")
-        for key, value in element.unknown_attributes:
-            out.append(f" {key}='{escape(value)}'")
+        for index, (key, value) in enumerate(element.unknown_attributes):
+            out.append(_attribute(index, key, value))
         mark = len(out)
         out.append(">")
         if text is not None and (value := get(text.field)) is not None:

@@ -1,0 +1,151 @@
+"""`<os>`: what the domain runs on and boots from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import CHILD, TEXT, Element, Name
+from qcaps.domain.syntax import I32, U32
+
+Arch = Literal[
+    "alpha", "armv6l", "armv7l", "armv7b", "aarch64", "cris", "i686", "ia64", "lm32", "m68k", "microblaze",
+    "microblazeel", "mips", "mipsel", "mips64", "mips64el", "openrisc", "parisc", "parisc64", "ppc", "ppcle",
+    "ppc64", "ppc64le", "ppcemb", "riscv32", "riscv64", "s390", "s390x", "sh4", "sh4eb", "sparc", "sparc64",
+    "unicore32", "x86_64", "xtensa", "xtensaeb",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class OsType(Element):
+    """The kind of guest, its architecture and machine type."""
+
+    TAG: ClassVar[str] = "type"
+    arch: Arch | None = None
+    machine: str | None = None
+    value: Annotated[Literal["hvm", "xen", "linux", "exe", "uml", "xenpvh"], TEXT] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirmwareFeature(Element):
+    """What the chosen firmware must, or must not, be able to do."""
+
+    TAG: ClassVar[str] = "feature"
+    enabled: bool
+    name: Literal["enrolled-keys", "secure-boot"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Firmware(Element):
+    """Conditions on the firmware that is chosen for the domain."""
+
+    TAG: ClassVar[str] = "firmware"
+    feature: tuple[FirmwareFeature, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loader(Element):
+    """The firmware image."""
+
+    TAG: ClassVar[str] = "loader"
+    readonly: bool | None = None
+    secure: bool | None = None
+    type: Literal["rom", "pflash"] | None = None
+    stateless: bool | None = None
+    value: Annotated[str, TEXT] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NvramSource(Element):
+    """Where the variables lie, written as a disk's source."""
+
+    TAG: ClassVar[str] = "source"
+    file: str | None = None
+    dev: str | None = None
+    protocol: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nvram(Element):
+    """The firmware's variables: a path as text, or a type and a source."""
+
+    TAG: ClassVar[str] = "nvram"
+    template: str | None = None
+    type: Literal["file", "block", "dir", "network", "volume", "nvme", "vhostuser"] | None = None
+    value: Annotated[str, TEXT] | None = None
+    source: NvramSource | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcpiTable(Element):
+    """A file with an ACPI table for the guest."""
+
+    TAG: ClassVar[str] = "table"
+    type: Literal["slic"]
+    value: Annotated[str, TEXT] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OsAcpi(Element):
+    """Tables beside those QEMU makes."""
+
+    TAG: ClassVar[str] = "acpi"
+    table: tuple[AcpiTable, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OsBoot(Element):
+    """One kind of device to boot from; their order counts."""
+
+    TAG: ClassVar[str] = "boot"
+    dev: Literal["fd", "cdrom", "hd", "network"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bootmenu(Element):
+    """The firmware's menu; timeout in milliseconds."""
+
+    TAG: ClassVar[str] = "bootmenu"
+    enable: bool | None = None
+    timeout: U32 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bios(Element):
+    """Options of SeaBIOS; reboot timeout in milliseconds, -1 for never."""
+
+    TAG: ClassVar[str] = "bios"
+    useserial: bool | None = None
+    reboot_timeout: Annotated[I32, Name("rebootTimeout")] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smbios(Element):
+    """Where the SMBIOS tables come from."""
+
+    TAG: ClassVar[str] = "smbios"
+    mode: Literal["none", "emulate", "host", "sysinfo"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Os(Element):
+    """What the domain runs on and boots from; the children of containers (`init` …) are kept verbatim."""
+
+    TAG: ClassVar[str] = "os"
+    # 'firmware' is an attribute and a child at once; the child keeps the tag's name in full
+    firmware: Literal["bios", "efi"] | None = None
+    type: OsType | None = None
+    firmware_features: Annotated[Firmware, Name("firmware")] | None = None
+    loader: Loader | None = None
+    nvram: Nvram | None = None
+    kernel: Annotated[str, CHILD] | None = None
+    initrd: Annotated[str, CHILD] | None = None
+    cmdline: Annotated[str, CHILD] | None = None
+    dtb: Annotated[str, CHILD] | None = None
+    root: Annotated[str, CHILD] | None = None
+    acpi: OsAcpi | None = None
+    boot: tuple[OsBoot, ...] = ()
+    bootmenu: Bootmenu | None = None
+    bios: Bios | None = None
+    smbios: Smbios | None = None

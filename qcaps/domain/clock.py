@@ -1,0 +1,49 @@
+"""`<clock>`: what time the guest believes it is, and its timers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from qcaps.domain.codec import Element
+from qcaps.domain.syntax import U64
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimerCatchup(Element):
+    """How a timer makes up for lost ticks."""
+
+    TAG: ClassVar[str] = "catchup"
+    threshold: U64 | None = None
+    slew: U64 | None = None
+    limit: U64 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timer(Element):
+    """One timer of the machine; frequency in hertz."""
+
+    TAG: ClassVar[str] = "timer"
+    name: Literal["platform", "pit", "rtc", "hpet", "tsc", "kvmclock", "hypervclock", "armvtimer"]
+    present: bool | None = None
+    tickpolicy: Literal["delay", "catchup", "merge", "discard"] | None = None
+    track: Literal["boot", "guest", "wall", "realtime"] | None = None
+    frequency: U64 | None = None
+    mode: Literal["auto", "native", "emulate", "paravirt", "smpsafe"] | None = None
+    catchup: TimerCatchup | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clock(Element):
+    """Where the guest's time comes from; UTC where no offset is given.
+
+    `adjustment` is a number of seconds or `reset`; `start` is in seconds since 1970.
+    """
+
+    TAG: ClassVar[str] = "clock"
+    offset: Literal["utc", "localtime", "variable", "timezone", "absolute"] | None = None
+    adjustment: str | None = None
+    basis: Literal["utc", "localtime"] | None = None
+    timezone: str | None = None
+    start: U64 | None = None
+    timer: tuple[Timer, ...] = ()

@@ -1,0 +1,106 @@
+"""`<cpu>`, `<vcpu>` and `<vcpus>`: the guest's processors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import CHILD, ON_OFF, TEXT, Element
+from qcaps.domain.numa import Numa
+from qcaps.domain.syntax import CPUSET, I31, POSITIVE, U32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vcpu(Element):
+    """How many virtual CPUs there may be, how many are there at first, and where they may run."""
+
+    TAG: ClassVar[str] = "vcpu"
+    placement: Literal["static", "auto"] | None = None
+    cpuset: CPUSET | None = None
+    current: U32 | None = None
+    value: Annotated[U32, TEXT] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VcpusVcpu(Element):
+    """The state of one virtual CPU."""
+
+    TAG: ClassVar[str] = "vcpu"
+    id: U32
+    enabled: bool
+    hotpluggable: bool | None = None
+    order: U32 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vcpus(Element):
+    """The states of single virtual CPUs."""
+
+    TAG: ClassVar[str] = "vcpus"
+    vcpu: tuple[VcpusVcpu, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CpuModel(Element):
+    """The named model, and what to do when the host lacks it."""
+
+    TAG: ClassVar[str] = "model"
+    fallback: Literal["allow", "forbid"] | None = None
+    vendor_id: str | None = None
+    value: Annotated[str, TEXT] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CpuTopology(Element):
+    """Sockets of dies of cores of threads."""
+
+    TAG: ClassVar[str] = "topology"
+    sockets: POSITIVE
+    dies: POSITIVE | None = None
+    cores: POSITIVE
+    threads: POSITIVE
+
+
+@dataclass(frozen=True, kw_only=True)
+class CpuCache(Element):
+    """What the guest sees of the caches."""
+
+    TAG: ClassVar[str] = "cache"
+    level: I31 | None = None
+    mode: Literal["emulate", "passthrough", "disable"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CpuMaxphysaddr(Element):
+    """How many bits a physical address has."""
+
+    TAG: ClassVar[str] = "maxphysaddr"
+    mode: Literal["emulate", "passthrough"]
+    bits: I31 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CpuFeature(Element):
+    """One feature added to the model or taken away; required where no policy is given."""
+
+    TAG: ClassVar[str] = "feature"
+    policy: Literal["force", "require", "optional", "disable", "forbid"] | None = None
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cpu(Element):
+    """The model the guest sees, its topology and its NUMA nodes."""
+
+    TAG: ClassVar[str] = "cpu"
+    mode: Literal["custom", "host-model", "host-passthrough", "maximum"] | None = None
+    match: Literal["exact", "minimum", "strict"] | None = None
+    check: Literal["default", "none", "partial", "full"] | None = None
+    migratable: Annotated[bool, ON_OFF] | None = None
+    model: CpuModel | None = None
+    vendor: Annotated[str, CHILD] | None = None
+    topology: CpuTopology | None = None
+    cache: CpuCache | None = None
+    maxphysaddr: CpuMaxphysaddr | None = None
+    feature: tuple[CpuFeature, ...] = ()
+    numa: Numa | None = None

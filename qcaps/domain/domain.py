@@ -1,0 +1,152 @@
+"""The whole `<domain>`, its children in the order libvirt writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.boot import Os
+from qcaps.domain.clock import Clock
+from qcaps.domain.codec import CHILD, Element, Name
+from qcaps.domain.cpu import Cpu, Vcpu, Vcpus
+from qcaps.domain.devices import Devices
+from qcaps.domain.features import Features
+from qcaps.domain.memory import CurrentMemory, MaxMemory, Memory, MemoryBacking, Memtune
+from qcaps.domain.security import Keywrap, LaunchSecurity, Seclabel
+from qcaps.domain.syntax import I31, MAYBE_UUID
+from qcaps.domain.sysinfo import Sysinfo
+from qcaps.domain.tuning import Blkiotune, Cputune, Defaultiothread, Iothreadids, Iothreads, Numatune
+
+VirtType = Literal[
+    "none", "qemu", "kqemu", "kvm", "xen", "lxc", "uml", "openvz", "test", "vmware", "hyperv", "vbox", "phyp",
+    "parallels", "bhyve", "vz", "hvf",
+]  # fmt: skip
+Lifecycle = Literal[
+    "destroy", "restart", "rename-restart", "preserve", "coredump-destroy", "coredump-restart"
+]
+PerfEventName = Literal[
+    "cmt", "mbmt", "mbml", "cpu_cycles", "instructions", "cache_references", "cache_misses",
+    "branch_instructions", "branch_misses", "bus_cycles", "stalled_cycles_frontend", "stalled_cycles_backend",
+    "ref_cpu_cycles", "cpu_clock", "task_clock", "page_faults", "context_switches", "cpu_migrations",
+    "page_faults_min", "page_faults_maj", "alignment_faults", "emulation_faults",
+]  # fmt: skip
+
+_NO_OS = Os()
+_NO_DEVICES = Devices()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fibrechannel(Element):
+    """The application a fabric sees."""
+
+    TAG: ClassVar[str] = "fibrechannel"
+    appid: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource(Element):
+    """The cgroup partition the domain lives in."""
+
+    TAG: ClassVar[str] = "resource"
+    partition: Annotated[str, CHILD] | None = None
+    fibrechannel: Fibrechannel | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PmState(Element):
+    """Whether the guest may enter a sleep state."""
+
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pm(Element):
+    """The ACPI sleep states."""
+
+    TAG: ClassVar[str] = "pm"
+    suspend_to_mem: Annotated[PmState, Name("suspend-to-mem")] | None = None
+    suspend_to_disk: Annotated[PmState, Name("suspend-to-disk")] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerfEvent(Element):
+    """One performance event to count."""
+
+    TAG: ClassVar[str] = "event"
+    name: PerfEventName
+    enabled: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perf(Element):
+    """The performance events to count."""
+
+    TAG: ClassVar[str] = "perf"
+    event: tuple[PerfEvent, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain(Element):
+    """One domain. Metadata, and what belongs to other hypervisors or QEMU's namespace, is kept verbatim."""
+
+    TAG: ClassVar[str] = "domain"
+    type: VirtType
+    id: I31 | None = None
+    name: Annotated[str, CHILD]
+    uuid: Annotated[MAYBE_UUID, CHILD] | None = None
+    genid: Annotated[MAYBE_UUID, CHILD] | None = None
+    title: Annotated[str, CHILD] | None = None
+    description: Annotated[str, CHILD] | None = None
+    max_memory: Annotated[MaxMemory, Name("maxMemory")] | None = None
+    memory: Memory | None = None
+    current_memory: Annotated[CurrentMemory, Name("currentMemory")] | None = None
+    blkiotune: Blkiotune | None = None
+    memtune: Memtune | None = None
+    memory_backing: Annotated[MemoryBacking, Name("memoryBacking")] | None = None
+    vcpu: Vcpu | None = None
+    vcpus: Vcpus | None = None
+    iothreads: Iothreads | None = None
+    iothreadids: Iothreadids | None = None
+    defaultiothread: Defaultiothread | None = None
+    cputune: Cputune | None = None
+    numatune: Numatune | None = None
+    resource: Resource | None = None
+    sysinfo: tuple[Sysinfo, ...] = ()
+    bootloader: Annotated[str, CHILD] | None = None
+    bootloader_args: Annotated[str, CHILD] | None = None
+    os: Os = _NO_OS
+    features: Features | None = None
+    cpu: Cpu | None = None
+    clock: Clock | None = None
+    on_poweroff: Annotated[Lifecycle, CHILD] | None = None
+    on_reboot: Annotated[Lifecycle, CHILD] | None = None
+    on_crash: Annotated[Lifecycle, CHILD] | None = None
+    on_lockfailure: Annotated[Literal["default", "poweroff", "restart", "pause", "ignore"], CHILD] | None = (
+        None
+    )
+    pm: Pm | None = None
+    perf: Perf | None = None
+    devices: Devices = _NO_DEVICES
+    seclabel: tuple[Seclabel, ...] = ()
+    keywrap: Keywrap | None = None
+    launch_security: Annotated[LaunchSecurity, Name("launchSecurity")] | None = None
+
+    @property
+    def virt_type(self) -> str:
+        """kvm, qemu …"""
+        return self.type
+
+    @property
+    def emulator(self) -> str | None:
+        """The path of the QEMU binary, where the file names one."""
+        return self.devices.emulator
+
+    @property
+    def arch(self) -> str | None:
+        """The guest's architecture, where the file names one."""
+        return self.os.type.arch if self.os.type else None
+
+    @property
+    def machine(self) -> str | None:
+        """The machine type, where the file names one."""
+        return self.os.type.machine if self.os.type else None

@@ -1,0 +1,230 @@
+"""`<features>`: what the machine offers; libvirt refuses any word here that it does not know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import FLAG, ON_OFF, Element, Name
+from qcaps.domain.memory import Size
+from qcaps.domain.syntax import U32
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureState(Element):
+    """A feature that may be switched; there without a state means on."""
+
+    state: Annotated[bool, ON_OFF] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequiredState(Element):
+    """A feature whose state must be given."""
+
+    state: Annotated[bool, ON_OFF]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apic(Element):
+    """The APIC, and whether interrupts may end without an exit."""
+
+    TAG: ClassVar[str] = "apic"
+    eoi: Annotated[bool, ON_OFF] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HypervSpinlocks(RequiredState):
+    """Retries before a spinning CPU tells the hypervisor; at least 4095."""
+
+    TAG: ClassVar[str] = "spinlocks"
+    retries: U32 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HypervStimer(RequiredState):
+    """Synthetic timers, and whether they may interrupt directly."""
+
+    TAG: ClassVar[str] = "stimer"
+    direct: RequiredState | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HypervVendorId(RequiredState):
+    """The vendor that CPUID shows; up to 12 characters."""
+
+    TAG: ClassVar[str] = "vendor_id"
+    value: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperv(Element):
+    """Hyper-V enlightenments."""
+
+    TAG: ClassVar[str] = "hyperv"
+    mode: Literal["custom", "passthrough"] | None = None
+    relaxed: RequiredState | None = None
+    vapic: RequiredState | None = None
+    spinlocks: HypervSpinlocks | None = None
+    vpindex: RequiredState | None = None
+    runtime: RequiredState | None = None
+    synic: RequiredState | None = None
+    stimer: HypervStimer | None = None
+    reset: RequiredState | None = None
+    vendor_id: HypervVendorId | None = None
+    frequencies: RequiredState | None = None
+    reenlightenment: RequiredState | None = None
+    tlbflush: RequiredState | None = None
+    ipi: RequiredState | None = None
+    evmcs: RequiredState | None = None
+    avic: RequiredState | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KvmDirtyRing(RequiredState):
+    """The ring of dirtied pages; a power of two from 1024 to 65536 entries."""
+
+    TAG: ClassVar[str] = "dirty-ring"
+    size: U32 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kvm(Element):
+    """What KVM shows the guest."""
+
+    TAG: ClassVar[str] = "kvm"
+    hidden: RequiredState | None = None
+    hint_dedicated: Annotated[RequiredState, Name("hint-dedicated")] | None = None
+    poll_control: Annotated[RequiredState, Name("poll-control")] | None = None
+    pv_ipi: Annotated[RequiredState, Name("pv-ipi")] | None = None
+    dirty_ring: Annotated[KvmDirtyRing, Name("dirty-ring")] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class XenPassthrough(RequiredState):
+    """Host devices under Xen."""
+
+    TAG: ClassVar[str] = "passthrough"
+    mode: Literal["sync_pt", "share_pt"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Xen(Element):
+    """Features of Xen alone."""
+
+    TAG: ClassVar[str] = "xen"
+    e820_host: RequiredState | None = None
+    passthrough: XenPassthrough | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities(Element):
+    """The process capabilities of a container; its children are kept verbatim."""
+
+    TAG: ClassVar[str] = "capabilities"
+    policy: Literal["default", "allow", "deny"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gic(Element):
+    """ARM's interrupt controller."""
+
+    TAG: ClassVar[str] = "gic"
+    version: Literal["host", "2", "3"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smm(FeatureState):
+    """System management mode, and the memory it keeps (MiB where no unit is given)."""
+
+    TAG: ClassVar[str] = "smm"
+    tseg: Size | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ioapic(Element):
+    """Who emulates the I/O APIC."""
+
+    TAG: ClassVar[str] = "ioapic"
+    driver: Literal["qemu", "kvm"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hpt(Element):
+    """The hash page table of a pSeries guest."""
+
+    TAG: ClassVar[str] = "hpt"
+    resizing: Literal["enabled", "disabled", "required"] | None = None
+    maxpagesize: Size | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Msrs(Element):
+    """What an unknown model-specific register does."""
+
+    TAG: ClassVar[str] = "msrs"
+    unknown: Literal["ignore", "fault"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cfpc(Element):
+    """Whether the cache flush on a privilege change is sound (pSeries)."""
+
+    TAG: ClassVar[str] = "cfpc"
+    value: Literal["broken", "workaround", "fixed"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sbbc(Element):
+    """Whether the bounds check against speculation is sound (pSeries)."""
+
+    TAG: ClassVar[str] = "sbbc"
+    value: Literal["broken", "workaround", "fixed"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ibs(Element):
+    """Whether indirect branches are safe from speculation (pSeries)."""
+
+    TAG: ClassVar[str] = "ibs"
+    value: Literal["broken", "workaround", "fixed-ibs", "fixed-ccd", "fixed-na"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tcg(Element):
+    """QEMU's own translator."""
+
+    TAG: ClassVar[str] = "tcg"
+    tb_cache: Annotated[Size, Name("tb-cache")] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features(Element):
+    """What the machine offers."""
+
+    TAG: ClassVar[str] = "features"
+    acpi: Annotated[bool, FLAG] = False
+    apic: Apic | None = None
+    pae: Annotated[bool, FLAG] = False
+    hap: FeatureState | None = None
+    viridian: Annotated[bool, FLAG] = False
+    privnet: Annotated[bool, FLAG] = False
+    hyperv: Hyperv | None = None
+    kvm: Kvm | None = None
+    pvspinlock: FeatureState | None = None
+    capabilities: Capabilities | None = None
+    pmu: FeatureState | None = None
+    vmport: FeatureState | None = None
+    gic: Gic | None = None
+    smm: Smm | None = None
+    ioapic: Ioapic | None = None
+    hpt: Hpt | None = None
+    vmcoreinfo: FeatureState | None = None
+    htm: RequiredState | None = None
+    nested_hv: Annotated[RequiredState, Name("nested-hv")] | None = None
+    msrs: Msrs | None = None
+    ccf_assist: Annotated[RequiredState, Name("ccf-assist")] | None = None
+    xen: Xen | None = None
+    cfpc: Cfpc | None = None
+    sbbc: Sbbc | None = None
+    ibs: Ibs | None = None
+    tcg: Tcg | None = None

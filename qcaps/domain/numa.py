@@ -1,0 +1,103 @@
+"""The guest's own NUMA nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import Element, Name
+from qcaps.domain.syntax import MAYBE_EMPTY_CPUSET, POSITIVE, U32, U64, UNIT
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumaSibling(Element):
+    """The distance to another node; 10 is local, 255 out of reach."""
+
+    TAG: ClassVar[str] = "sibling"
+    id: U32
+    value: U32
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumaDistances(Element):
+    """The distances from one node."""
+
+    TAG: ClassVar[str] = "distances"
+    sibling: tuple[NumaSibling, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumaCacheSize(Element):
+    """A number with a unit, KiB for a size and bytes for a line where none is given."""
+
+    value: U64
+    unit: UNIT | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumaCache(Element):
+    """One level of memory-side cache."""
+
+    TAG: ClassVar[str] = "cache"
+    level: POSITIVE
+    associativity: Literal["none", "direct", "full"]
+    policy: Literal["none", "writeback", "writethrough"]
+    size: NumaCacheSize
+    line_size: Annotated[NumaCacheSize, Name("line")]  # Element.line is the line in the file
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumaCell(Element):
+    """One node: its CPUs and its memory (KiB where no unit is given)."""
+
+    TAG: ClassVar[str] = "cell"
+    id: U32 | None = None
+    cpus: MAYBE_EMPTY_CPUSET | None = None
+    memory: U64
+    unit: UNIT | None = None
+    mem_access: Annotated[Literal["shared", "private"], Name("memAccess")] | None = None
+    discard: bool | None = None
+    distances: NumaDistances | None = None
+    cache: tuple[NumaCache, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumaLatency(Element):
+    """How long an access takes, in nanoseconds."""
+
+    TAG: ClassVar[str] = "latency"
+    initiator: U32
+    target: U32
+    cache: U32 | None = None
+    type: Literal["access", "read", "write"]
+    value: U64
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumaBandwidth(Element):
+    """How much passes in a second (KiB where no unit is given)."""
+
+    TAG: ClassVar[str] = "bandwidth"
+    initiator: U32
+    target: U32
+    cache: U32 | None = None
+    type: Literal["access", "read", "write"]
+    value: U64
+    unit: UNIT | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumaInterconnects(Element):
+    """What the nodes cost each other, in document order."""
+
+    TAG: ClassVar[str] = "interconnects"
+    all: tuple[NumaLatency | NumaBandwidth, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numa(Element):
+    """The guest's NUMA nodes."""
+
+    TAG: ClassVar[str] = "numa"
+    cell: tuple[NumaCell, ...] = ()
+    interconnects: NumaInterconnects | None = None

@@ -1,0 +1,53 @@
+"""Labels, wrapped keys and encrypted guests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import CHILD, ON_OFF, Element, Name
+from qcaps.domain.syntax import HEX32, U32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seclabel(Element):
+    """The label of the QEMU process under one security model; dynamic where no type is given."""
+
+    TAG: ClassVar[str] = "seclabel"
+    type: Literal["none", "dynamic", "static"] | None = None
+    model: str | None = None
+    relabel: bool | None = None
+    label: Annotated[str, CHILD] | None = None
+    imagelabel: Annotated[str, CHILD] | None = None
+    baselabel: Annotated[str, CHILD] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeywrapCipher(Element):
+    """Whether keys of one cipher are wrapped (s390)."""
+
+    TAG: ClassVar[str] = "cipher"
+    name: Literal["aes", "dea"]
+    state: Annotated[bool, ON_OFF]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keywrap(Element):
+    """Which keys are wrapped (s390)."""
+
+    TAG: ClassVar[str] = "keywrap"
+    cipher: tuple[KeywrapCipher, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchSecurity(Element):
+    """An encrypted guest: AMD SEV with its policy, or s390 protected virtualisation."""
+
+    TAG: ClassVar[str] = "launchSecurity"
+    type: Literal["sev", "s390-pv"]
+    kernel_hashes: Annotated[bool, Name("kernelHashes")] | None = None
+    cbitpos: Annotated[U32, CHILD] | None = None
+    reduced_phys_bits: Annotated[U32, CHILD, Name("reducedPhysBits")] | None = None
+    policy: Annotated[HEX32, CHILD] | None = None
+    dh_cert: Annotated[str, CHILD, Name("dhCert")] | None = None
+    session: Annotated[str, CHILD] | None = None

@@ -1,0 +1,234 @@
+"""Where and how hard the host runs the domain: iothreads, cputune, numatune, blkiotune."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import CHILD, TEXT, Element
+from qcaps.domain.syntax import CPUSET, I31, I32, I64, POSITIVE, U32, U64, UNIT
+
+Scheduler = Literal["batch", "idle", "fifo", "rr"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iothreads(Element):
+    """How many threads beside the main loop do I/O."""
+
+    TAG: ClassVar[str] = "iothreads"
+    value: Annotated[U32, TEXT] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iothread(Element):
+    """One I/O thread, and how many helpers it may have."""
+
+    TAG: ClassVar[str] = "iothread"
+    id: POSITIVE
+    thread_pool_min: I31 | None = None
+    thread_pool_max: I31 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iothreadids(Element):
+    """The I/O threads by number."""
+
+    TAG: ClassVar[str] = "iothreadids"
+    iothread: tuple[Iothread, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defaultiothread(Element):
+    """How many helpers the main loop may have."""
+
+    TAG: ClassVar[str] = "defaultiothread"
+    thread_pool_min: I31 | None = None
+    thread_pool_max: I31 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vcpupin(Element):
+    """The host CPUs of one virtual CPU."""
+
+    TAG: ClassVar[str] = "vcpupin"
+    vcpu: U32
+    cpuset: CPUSET
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emulatorpin(Element):
+    """The host CPUs of QEMU's own threads."""
+
+    TAG: ClassVar[str] = "emulatorpin"
+    cpuset: CPUSET
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iothreadpin(Element):
+    """The host CPUs of one I/O thread."""
+
+    TAG: ClassVar[str] = "iothreadpin"
+    iothread: POSITIVE
+    cpuset: CPUSET
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emulatorsched(Element):
+    """The scheduler of QEMU's own threads."""
+
+    TAG: ClassVar[str] = "emulatorsched"
+    scheduler: Scheduler
+    priority: I32 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vcpusched(Element):
+    """The scheduler of some virtual CPUs."""
+
+    TAG: ClassVar[str] = "vcpusched"
+    vcpus: CPUSET
+    scheduler: Scheduler
+    priority: I32 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iothreadsched(Element):
+    """The scheduler of some I/O threads."""
+
+    TAG: ClassVar[str] = "iothreadsched"
+    iothreads: CPUSET
+    scheduler: Scheduler
+    priority: I32 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CachetuneCache(Element):
+    """A share of one host cache (KiB where no unit is given)."""
+
+    TAG: ClassVar[str] = "cache"
+    id: U32
+    level: U32
+    type: Literal["both", "code", "data"]
+    size: U64
+    unit: UNIT | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CachetuneMonitor(Element):
+    """A cache monitor for some virtual CPUs."""
+
+    TAG: ClassVar[str] = "monitor"
+    level: U32
+    vcpus: CPUSET
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cachetune(Element):
+    """Shares of the host's caches for some virtual CPUs."""
+
+    TAG: ClassVar[str] = "cachetune"
+    vcpus: CPUSET
+    cache: tuple[CachetuneCache, ...] = ()
+    monitor: tuple[CachetuneMonitor, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemorytuneNode(Element):
+    """A share of one host node's bandwidth, in per cent."""
+
+    TAG: ClassVar[str] = "node"
+    id: U32
+    bandwidth: U32
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemorytuneMonitor(Element):
+    """A bandwidth monitor for some virtual CPUs."""
+
+    TAG: ClassVar[str] = "monitor"
+    vcpus: CPUSET
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memorytune(Element):
+    """Shares of the host's memory bandwidth for some virtual CPUs."""
+
+    TAG: ClassVar[str] = "memorytune"
+    vcpus: CPUSET
+    node: tuple[MemorytuneNode, ...] = ()
+    monitor: tuple[MemorytuneMonitor, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cputune(Element):
+    """Shares, quotas (microseconds), pinning and schedulers."""
+
+    TAG: ClassVar[str] = "cputune"
+    shares: Annotated[U64, CHILD] | None = None
+    period: Annotated[U64, CHILD] | None = None
+    quota: Annotated[I64, CHILD] | None = None
+    global_period: Annotated[U64, CHILD] | None = None
+    global_quota: Annotated[I64, CHILD] | None = None
+    emulator_period: Annotated[U64, CHILD] | None = None
+    emulator_quota: Annotated[I64, CHILD] | None = None
+    iothread_period: Annotated[U64, CHILD] | None = None
+    iothread_quota: Annotated[I64, CHILD] | None = None
+    vcpupin: tuple[Vcpupin, ...] = ()
+    emulatorpin: Emulatorpin | None = None
+    iothreadpin: tuple[Iothreadpin, ...] = ()
+    emulatorsched: Emulatorsched | None = None
+    vcpusched: tuple[Vcpusched, ...] = ()
+    iothreadsched: tuple[Iothreadsched, ...] = ()
+    cachetune: tuple[Cachetune, ...] = ()
+    memorytune: tuple[Memorytune, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumatuneMemory(Element):
+    """The host nodes all memory comes from."""
+
+    TAG: ClassVar[str] = "memory"
+    mode: Literal["strict", "preferred", "interleave", "restrictive"] | None = None
+    placement: Literal["default", "static", "auto"] | None = None
+    nodeset: CPUSET | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumatuneMemnode(Element):
+    """The host nodes that one guest node's memory comes from."""
+
+    TAG: ClassVar[str] = "memnode"
+    cellid: U32
+    mode: Literal["strict", "preferred", "interleave", "restrictive"] | None = None
+    nodeset: CPUSET
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numatune(Element):
+    """Host nodes for the guest's memory."""
+
+    TAG: ClassVar[str] = "numatune"
+    memory: NumatuneMemory | None = None
+    memnode: tuple[NumatuneMemnode, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlkiotuneDevice(Element):
+    """Limits on one host block device."""
+
+    TAG: ClassVar[str] = "device"
+    path: Annotated[str, CHILD]
+    weight: Annotated[U32, CHILD] | None = None
+    read_iops_sec: Annotated[U32, CHILD] | None = None
+    write_iops_sec: Annotated[U32, CHILD] | None = None
+    read_bytes_sec: Annotated[U64, CHILD] | None = None
+    write_bytes_sec: Annotated[U64, CHILD] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blkiotune(Element):
+    """Weights and limits for block I/O."""
+
+    TAG: ClassVar[str] = "blkiotune"
+    weight: Annotated[U32, CHILD] | None = None
+    device: tuple[BlkiotuneDevice, ...] = ()

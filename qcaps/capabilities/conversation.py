@@ -11,7 +11,7 @@ from typing import Any, Final
 from qcaps.capabilities import flag_rules as rules
 from qcaps.capabilities import targets
 from qcaps.capabilities.answers import Exchange, Session
-from qcaps.capabilities.interpretation import arch_of, canonical_machine, is_kvm
+from qcaps.capabilities.interpretation import arch_of, canonical_machine
 
 Ask = Callable[[str, Mapping[str, Any]], Awaitable[Exchange]]
 
@@ -54,7 +54,7 @@ async def converse(ask: Ask, source: str) -> Session:
     for command in _worth_asking(session):
         await put(command)
     if _EXPAND in session.names("query-commands"):
-        await _expand_host_cpu(session, put, arch_of(session), accelerated=is_kvm(session))
+        await _expand_host_cpu(session, put, arch_of(session), "host")
     return session
 
 
@@ -83,24 +83,25 @@ async def converse_again(ask: Ask, first: Session) -> Session:
     if "query-cpu-definitions" in commands:
         await put("query-cpu-definitions")
     if _EXPAND in commands:
-        await _expand_host_cpu(session, put, arch_of(first), accelerated=False)
+        await _expand_host_cpu(session, put, arch_of(first), "max")
     await put("query-machines")
     return session
 
 
 async def _expand_host_cpu(
-    session: Session, put: Callable[..., Awaitable[None]], arch: str, *, accelerated: bool
+    session: Session, put: Callable[..., Awaitable[None]], arch: str, name: str
 ) -> None:
-    """Ask for the host CPU: as it migrates; on x86 also as it does not; with KVM also its enlightenments.
+    """Ask for the host CPU: as it migrates; on x86 also as it does not; as `host` also its enlightenments.
 
+    The first run asks for `host` even where there is only TCG, which then refuses, so that such a QEMU
+    has no host CPU: libvirt settles the accelerator before it has asked whether there is TCG.
     QEMU of at least 4.2, the oldest that libvirt 9.0.0 takes, gives canonical names in one step.
     """
-    name = "host" if accelerated else "max"
     kind = "full" if arch in targets.ARM else "static"
     await put(_EXPAND, type=kind, model={"name": name})
     answered = session.exchanges[-1].error is None
     if answered and arch in targets.X86:
         await put(_EXPAND, type=kind, model={"name": name, "props": {"migratable": False}})
-    if accelerated and arch in targets.X86 | targets.ARM:
+    if name == "host" and arch in targets.X86 | targets.ARM:
         props = {"migratable": False, "hv-passthrough": True}
         await put(_EXPAND, type="full", model={"name": name, "props": props})

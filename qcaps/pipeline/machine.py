@@ -1,0 +1,104 @@
+"""Families of machine types: what a domain's `<os><type arch=… machine=…>` says about its board.
+
+Each function takes the domain; one without a machine type belongs to no family. A machine type counts by its
+name alone, canonical or alias, as in libvirt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from qcaps.capabilities.targets import PPC64, S390, X86
+
+if TYPE_CHECKING:
+    from qcaps.domain.domain import Domain
+
+ARM_VIRT: Final = frozenset({"armv6l", "armv7l", "aarch64"})
+RISCV: Final = frozenset({"riscv32", "riscv64"})
+MIPS: Final = frozenset({"mips", "mipsel", "mips64", "mips64el"})
+_MIPS64: Final = frozenset({"mips64", "mips64el"})
+_BUILTIN_IDE: Final = frozenset({"malta", "sun4u", "g3beige"})
+
+
+def is_x86(domain: Domain) -> bool:
+    """i686 or x86_64."""
+    return domain.arch in X86
+
+
+def is_s390(domain: Domain) -> bool:
+    """s390 or s390x, whatever the machine type."""
+    return domain.arch in S390
+
+
+def is_ppc64(domain: Domain) -> bool:
+    """ppc64 or ppc64le, whatever the machine type."""
+    return domain.arch in PPC64
+
+
+def is_q35(domain: Domain) -> bool:
+    """q35 of any version."""
+    machine = domain.machine or ""
+    return domain.arch in X86 and (machine == "q35" or machine.startswith("pc-q35-"))
+
+
+def is_i440fx(domain: Domain) -> bool:
+    """pc of any version; old Red Hat names count."""
+    machine = domain.machine or ""
+    return domain.arch in X86 and (
+        machine == "pc" or machine.startswith(("pc-0.", "pc-1.", "pc-i440fx-", "rhel"))
+    )
+
+
+def is_isapc(domain: Domain) -> bool:
+    """A PC without PCI."""
+    return domain.arch in X86 and domain.machine == "isapc"
+
+
+def is_microvm(domain: Domain) -> bool:
+    """The machine with virtio-mmio alone."""
+    return domain.arch in X86 and domain.machine == "microvm"
+
+
+def is_s390_ccw(domain: Domain) -> bool:
+    """s390-ccw-virtio of any version."""
+    return domain.arch in S390 and (domain.machine or "").startswith("s390-ccw")
+
+
+def is_arm_virt(domain: Domain) -> bool:
+    """virt of any version, on ARM."""
+    return domain.arch in ARM_VIRT and _virt(domain.machine)
+
+
+def is_riscv_virt(domain: Domain) -> bool:
+    """virt of any version, on RISC-V."""
+    return domain.arch in RISCV and _virt(domain.machine)
+
+
+def is_pseries(domain: Domain) -> bool:
+    """pseries of any version."""
+    machine = domain.machine or ""
+    return domain.arch in PPC64 and (machine == "pseries" or machine.startswith("pseries-"))
+
+
+def is_mips_malta(domain: Domain) -> bool:
+    """The MIPS Malta board."""
+    return domain.arch in MIPS and domain.machine == "malta"
+
+
+def has_builtin_ide(domain: Domain) -> bool:
+    """The board carries an IDE controller."""
+    return domain.machine in _BUILTIN_IDE or is_i440fx(domain)
+
+
+def has_builtin_esp(domain: Domain) -> bool:
+    """The board carries an ESP SCSI controller (ncr53c90)."""
+    arch, machine = domain.arch, domain.machine
+    return (
+        arch == "sparc"
+        or (arch in _MIPS64 and machine in ("magnum", "pica61"))
+        or (arch == "m68k" and machine == "q800")
+    )
+
+
+def _virt(machine: str | None) -> bool:
+    return machine is not None and (machine == "virt" or machine.startswith("virt-"))

@@ -36,13 +36,13 @@ def is_ppc64(domain: Domain) -> bool:
 
 
 def is_q35(domain: Domain) -> bool:
-    """q35 of any version."""
+    """A q35 of any version."""
     machine = domain.machine or ""
     return domain.arch in X86 and (machine == "q35" or machine.startswith("pc-q35-"))
 
 
 def is_i440fx(domain: Domain) -> bool:
-    """pc of any version; old Red Hat names count."""
+    """A pc of any version; old Red Hat names count."""
     machine = domain.machine or ""
     return domain.arch in X86 and (
         machine == "pc" or machine.startswith(("pc-0.", "pc-1.", "pc-i440fx-", "rhel"))
@@ -60,22 +60,22 @@ def is_microvm(domain: Domain) -> bool:
 
 
 def is_s390_ccw(domain: Domain) -> bool:
-    """s390-ccw-virtio of any version."""
+    """An s390-ccw-virtio of any version."""
     return domain.arch in S390 and (domain.machine or "").startswith("s390-ccw")
 
 
 def is_arm_virt(domain: Domain) -> bool:
-    """virt of any version, on ARM."""
+    """A virt of any version, on ARM."""
     return domain.arch in ARM_VIRT and _virt(domain.machine)
 
 
 def is_riscv_virt(domain: Domain) -> bool:
-    """virt of any version, on RISC-V."""
+    """A virt of any version, on RISC-V."""
     return domain.arch in RISCV and _virt(domain.machine)
 
 
 def is_pseries(domain: Domain) -> bool:
-    """pseries of any version."""
+    """A pseries of any version."""
     machine = domain.machine or ""
     return domain.arch in PPC64 and (machine == "pseries" or machine.startswith("pseries-"))
 

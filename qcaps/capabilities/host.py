@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CPUINFO: Final = Path("/proc/cpuinfo")
 MODULE_DIRS: Final = (
-    Path("/usr/lib/x86_64-linux-gnu/qemu"),
+    Path(f"/usr/lib/{os.uname().machine}-linux-gnu/qemu"),
     Path("/usr/lib64/qemu"),
     Path("/usr/lib/qemu"),
 )

@@ -1,0 +1,68 @@
+"""Entries on disk, one file a binary, named and laid out as libvirt names and lays them out."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from qcaps.errors import QcapsError
+
+if TYPE_CHECKING:
+    from qcaps.capabilities.stamps import Entry
+
+
+class StoreError(QcapsError):
+    """An entry could not be saved; whatever was there before is still there."""
+
+
+class Store:
+    """A directory of entries. Ours: never libvirt's own, whose entries we would replace as outdated."""
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self.directory = os.fspath(directory)
+
+    def path(self, binary: str) -> str:
+        """The file of `binary`: the SHA-256 of its path, as libvirt names it."""
+        from hashlib import sha256  # noqa: PLC0415  a hit in memory needs none of this
+
+        return os.path.join(self.directory, sha256(binary.encode()).hexdigest() + ".xml")  # noqa: PTH118  a str
+
+    def load(self, binary: str) -> Entry | None:
+        """The entry of `binary`; None if there is none, or, after a logged warning, none we can use."""
+        path = self.path(binary)
+        if not os.path.lexists(path):
+            return None
+        from qcaps.capabilities import cachefile  # noqa: PLC0415  an XML parser, only when there is XML
+
+        try:
+            entry = cachefile.read(path)
+        except cachefile.CacheFileError as error:
+            _warn(f"ignored, and probed anew: {error}")
+            return None
+        if entry.stamps.binary != binary:
+            _warn(f"ignored, and probed anew: {path}: describes {entry.stamps.binary}, not {binary}")
+            return None
+        return entry
+
+    def save(self, binary: str, entry: Entry) -> None:
+        """Write the entry of `binary`, all or nothing; StoreError if the directory or disk refuses."""
+        from qcaps.capabilities import cachefile  # noqa: PLC0415  as in `load`
+
+        path = self.path(binary)
+        try:
+            os.makedirs(self.directory, exist_ok=True)  # noqa: PTH103  a str
+            cachefile.write(path, entry)
+        except (OSError, cachefile.CacheFileError) as error:
+            raise StoreError(f"cannot save capabilities: {error}: choose another cache directory") from error
+
+    def discard(self, binary: str) -> None:
+        """Remove the outdated file of `binary`, as libvirt does; one that stays is replaced by a save."""
+        with suppress(OSError):
+            os.unlink(self.path(binary))  # noqa: PTH108  a str
+
+
+def _warn(message: str) -> None:
+    import logging  # noqa: PLC0415  only for a damaged file
+
+    logging.getLogger(__name__).warning("%s", message)

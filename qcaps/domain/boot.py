@@ -56,6 +56,17 @@ class Loader(Element):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NvramHost(Element):
+    """A server that holds the variables."""
+
+    TAG: ClassVar[str] = "host"
+    name: str | None = None
+    port: str | None = None
+    transport: str | None = None
+    socket: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class NvramSource(Element):
     """Where the variables lie, written as a disk's source."""
 
@@ -64,6 +75,7 @@ class NvramSource(Element):
     dev: str | None = None
     protocol: str | None = None
     name: str | None = None
+    host: tuple[NvramHost, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +145,9 @@ class Os(Element):
     """What the domain runs on and boots from; the children of containers (`init` …) are kept verbatim."""
 
     TAG: ClassVar[str] = "os"
-    # 'firmware' is an attribute and a child at once; the child keeps the tag's name in full
     firmware: Literal["bios", "efi"] | None = None
     type: OsType | None = None
+    # named after what it holds: `firmware` is an attribute and a child at once
     firmware_features: Annotated[Firmware, Name("firmware")] | None = None
     loader: Loader | None = None
     nvram: Nvram | None = None

@@ -14,7 +14,7 @@ from pathlib import Path
 from lxml import etree
 
 from qcaps.domain import features
-from qcaps.domain.codec import Element, XmlError, path_of, read, write, xml_names
+from qcaps.domain.codec import Element, XmlError, read, write, xml_names
 from qcaps.domain.domain import Domain
 from qcaps.domain.memory import Size, SizeError, kib
 from qcaps.errors import QcapsError
@@ -112,12 +112,12 @@ def _root(data: bytes, source: str, max_bytes: int) -> _Node:
         raise DomainError(source, 1, "document", f"is not XML: {error}") from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise DomainError(source, 1, "document", "has a document type (<!DOCTYPE …>); remove it")
-    if root.tag != "domain":
-        raise DomainError(source, root.sourceline or 1, path_of(root), "is not <domain>")
     return root
 
 
 def _refuse_shapes(root: _Node) -> None:
+    if root.tag != Domain.TAG:
+        raise XmlError(root, "is not <domain>")
     for path, cls in _CLOSED:
         known = xml_names(cls)
         for node in root.iterfind(path):
@@ -131,7 +131,7 @@ def _refuse_shapes(root: _Node) -> None:
 
 def _refuse_values(root: _Node, domain: Domain) -> None:
     if not domain.name:
-        raise XmlError(root, "name is missing")
+        raise XmlError(root, "<name> is missing")
     if not (domain.os.type and domain.os.type.value) and not domain.bootloader:
         raise XmlError(root, "an os <type> must be given")
     for path, size, unit in _sizes(domain):

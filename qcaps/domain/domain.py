@@ -13,7 +13,7 @@ from qcaps.domain.devices import Devices
 from qcaps.domain.features import Features
 from qcaps.domain.memory import CurrentMemory, MaxMemory, Memory, MemoryBacking, Memtune
 from qcaps.domain.security import Keywrap, LaunchSecurity, Seclabel
-from qcaps.domain.syntax import I31, MAYBE_UUID
+from qcaps.domain.syntax import I31, MAYBE_UUID, U32
 from qcaps.domain.sysinfo import Sysinfo
 from qcaps.domain.tuning import Blkiotune, Cputune, Defaultiothread, Iothreadids, Iothreads, Numatune
 
@@ -50,6 +50,35 @@ class Resource(Element):
     TAG: ClassVar[str] = "resource"
     partition: Annotated[str, CHILD] | None = None
     fibrechannel: Fibrechannel | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdmapUid(Element):
+    """A range of users inside a container, and where they are outside."""
+
+    TAG: ClassVar[str] = "uid"
+    start: U32
+    target: U32
+    count: U32
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdmapGid(Element):
+    """A range of groups inside a container, and where they are outside."""
+
+    TAG: ClassVar[str] = "gid"
+    start: U32
+    target: U32
+    count: U32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Idmap(Element):
+    """Users and groups of a container."""
+
+    TAG: ClassVar[str] = "idmap"
+    uid: tuple[IdmapUid, ...] = ()
+    gid: tuple[IdmapGid, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +144,7 @@ class Domain(Element):
     bootloader: Annotated[str, CHILD] | None = None
     bootloader_args: Annotated[str, CHILD] | None = None
     os: Os = _NO_OS
+    idmap: Idmap | None = None
     features: Features | None = None
     cpu: Cpu | None = None
     clock: Clock | None = None

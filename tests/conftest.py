@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from qcaps.cache.host import Host
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -67,3 +69,25 @@ def checkout() -> Path:
     if not (folder / "qcaps" / "__init__.py").is_file():
         pytest.skip("not in a checkout")
     return folder
+
+
+@pytest.fixture
+def cache_host(tmp_path: Path) -> Host:
+    """A host whose every file is a stand-in below tmp_path/host: kvm, cpuinfo, modules, nested, sev."""
+    folder = tmp_path / "host"
+    (folder / "modules").mkdir(parents=True)
+    (folder / "kvm").write_text("")
+    (folder / "cpuinfo").write_text("processor\t: 0\nmicrocode\t: 0x2a\ncpu MHz\t\t: 1000\n")
+    (folder / "nested").write_text("N\n")
+    return Host(
+        arch="x86_64",
+        kernel_version="6.1 stand-in",
+        self_ctime=1,
+        self_version=1000,
+        module_dir=str(folder / "modules"),
+        cpuinfo=str(folder / "cpuinfo"),
+        kvm_device=str(folder / "kvm"),
+        nested=(str(folder / "missing"), str(folder / "nested")),
+        sev=str(folder / "sev"),
+        sev_device=str(folder / "sev-device"),
+    )

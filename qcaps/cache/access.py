@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import NoReturn
 
 from qcaps.errors import QcapsError
 
-_YES, _NO, _COULD_NOT_DROP = 0, 1, 2
+_YES, _NO, _COULD_NOT_ASK = 0, 1, 2
+_ALL_SIGNALS = signal.valid_signals()
 
 
 class AccessError(QcapsError):
@@ -61,53 +65,52 @@ def accessible_as(path: str, mode: int, user: User | None) -> bool:
     Raises AccessError if no process can be made, or if it may not become `user`.
     """
     _quieten_fork_warning()
-    parent = os.getpid()
+    child = 0
     try:
-        child = os.fork()
-        if child == 0:
-            os._exit(_answer(path, mode, user))
-    except BaseException as error:
-        # A signal's exception may strike the child too: it must never return into the parent's code.
-        if os.getpid() != parent:
-            os._exit(_COULD_NOT_DROP)
-        if isinstance(error, OSError):
-            raise AccessError(
-                f"{path}: cannot fork to check access ({error.strerror}): allow more processes or memory"
-            ) from error
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        try:
+            # Neither the child nor Python's own work around a fork must meet a handler that raises.
+            signal.pthread_sigmask(signal.SIG_SETMASK, _ALL_SIGNALS)
+            child = os.fork()
+            if child == 0:
+                _answer_and_exit(path, mode, user)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])  # the interpreter repeats it after a signal
+    except ChildProcessError:
+        raise AccessError(
+            f"{path}: the child that checks access was reaped by someone else: do not ignore SIGCHLD"
+        ) from None
+    except OSError as error:
+        raise AccessError(
+            f"{path}: cannot fork to check access ({error.strerror}): allow more processes or memory"
+        ) from error
+    except BaseException:
+        _reap(child)
         raise
-    code = os.waitstatus_to_exitcode(_reap(child, path))
     if code in (_YES, _NO):
         return code == _YES
     whom = f"user {user.name!r}" if user else "ourselves"
     raise AccessError(f"{path}: the child that checks access as {whom} failed (status {code}): run as root")
 
 
-def _answer(path: str, mode: int, user: User | None) -> int:
+def _answer_and_exit(path: str, mode: int, user: User | None) -> NoReturn:
     """The child's whole life: become the user, ask, and hand back an exit status."""
     try:
         if user is not None:
             os.setgroups(user.groups)
             os.setresgid(user.gid, user.gid, user.gid)
             os.setresuid(user.uid, user.uid, user.uid)
-    except OSError:
-        return _COULD_NOT_DROP
-    return _YES if os.access(path, mode) else _NO
+        os._exit(_YES if os.access(path, mode) else _NO)
+    finally:
+        os._exit(_COULD_NOT_ASK)  # whatever went wrong, the child never returns into the parent's code
 
 
-def _reap(child: int, path: str) -> int:
-    """The child's wait status; the child is reaped even when a signal handler raises meanwhile.
-
-    The interpreter itself repeats a wait that a signal interrupts.
-    """
-    try:
-        return os.waitpid(child, 0)[1]
-    except ChildProcessError:
-        raise AccessError(
-            f"{path}: the child that checks access was reaped by someone else: do not ignore SIGCHLD"
-        ) from None
-    except BaseException:
-        os.waitpid(child, 0)
-        raise
+def _reap(child: int) -> None:
+    """Collect `child`, if it was born and nobody else collected it."""
+    if child > 0:
+        with suppress(ChildProcessError):
+            os.waitpid(child, 0)
 
 
 def _quieten_fork_warning() -> None:

@@ -6,7 +6,7 @@ from random import Random
 from ._parts import RNG, channel, disk, nic
 
 SUMMARY = "n random devices of random models"
-LARGEST = {"q35": 100, "pc": 100}
+LARGEST = {"q35": 100, "pc": 78}
 
 
 def devices(n: int, machine: str, random: Random) -> Iterator[str]:

@@ -6,7 +6,7 @@ from random import Random
 from ._parts import CONSOLE, DATA, RNG, VIDEO, VNC, channel, disk, nic
 
 SUMMARY = "a server with n devices of seven kinds"
-LARGEST = {"q35": 230, "pc": 400}
+LARGEST = {"q35": 230, "pc": 213}
 
 
 def devices(n: int, machine: str, random: Random) -> Iterator[str]:

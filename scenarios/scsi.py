@@ -6,7 +6,7 @@ from random import Random
 from ._parts import disk
 
 SUMMARY = "n SCSI disks on virtio-scsi controllers"
-LARGEST = {"q35": 1600, "pc": 3000}
+LARGEST = {"q35": 1659, "pc": 1659}
 STEPS = (1, 7, 16, 64, 256, 1024)
 
 

@@ -6,7 +6,7 @@ from random import Random
 from ._parts import CONSOLE, RNG, TABLET, VIDEO, VNC, cdrom, channel, disk, nic
 
 SUMMARY = "virt-install's typical guest, with n disks"
-LARGEST = {"pc": 400, "q35": 200}
+LARGEST = {"pc": 203, "q35": 225}
 STEPS = (1,)
 
 

@@ -1,0 +1,91 @@
+"""`qcaps define`: domain files through the reference driver."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qcaps.commands._options import add_reference_options, reference_from
+from qcaps.errors import QcapsError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from qcaps.pipeline.driver import Driver
+
+
+@dataclass(frozen=True)
+class Defined:
+    """What became of one file. `devices` counts the children of `<devices>` but the emulator."""
+
+    file: str
+    accepted: bool
+    error: str | None
+    devices: int | None
+    lookups: int | None
+    forks: int | None
+    sites: dict[str, int] | None
+    xml: str | None
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a domain in libvirt's XML")
+    add_reference_options(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, with sites and the XML")
+    parser.epilog = "Example: qcaps define guest.xml --policy once --validity ctime"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Define each file; 0 when all were accepted, 1 when some were refused."""
+    refused = 0
+    with tempfile.TemporaryDirectory(prefix="qcaps-define-") as scratch:
+        driver = reference_from(args, Path(scratch))
+        for file in args.files:
+            result = define_file(driver, file)
+            refused += not result.accepted
+            if args.json:
+                print(json.dumps(asdict(result)), flush=True)
+            elif result.accepted:
+                print(result.xml, end="")
+                print(
+                    f"{file}: {result.devices} devices, {result.lookups} lookups, {result.forks} forks",
+                    file=sys.stderr,
+                )
+            else:
+                print(f"qcaps: {result.error}", file=sys.stderr)
+    return 1 if refused else 0
+
+
+def define_file(driver: Driver, file: str) -> Defined:
+    """Defines one file and forgets it again, so that files with one name do not meet."""
+    try:
+        data = Path(file).read_bytes()
+        driver.warm(data, file)
+        before = driver.cache.counters.forks
+        done = driver.define(data, file)
+        forks = driver.cache.counters.forks - before
+        driver.undefine(done.domain.name)
+    except OSError as error:
+        return _refused(file, f"{file}: {error.strerror or error}")
+    except QcapsError as error:
+        text = str(error)
+        return _refused(file, text if text.startswith(file) else f"{file}: {text}")
+    return Defined(
+        file=file,
+        accepted=True,
+        error=None,
+        devices=len(done.domain.devices.all),
+        lookups=done.lookups,
+        forks=forks,
+        sites=done.sites_named(),
+        xml=done.xml,
+    )
+
+
+def _refused(file: str, error: str) -> Defined:
+    return Defined(file, False, " ".join(error.split()), None, None, None, None, None)

@@ -1,0 +1,83 @@
+"""`qcaps explain`: every lookup of one task, its site and its device."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qcaps.commands._options import add_reference_options, reference_from
+from qcaps.errors import QcapsError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from qcaps.domain.codec import Element
+    from qcaps.pipeline.site import Site
+
+TASKS = ("define", "start", "createXML")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("file", metavar="FILE", help="a domain in libvirt's XML")
+    parser.add_argument("--task", choices=TASKS, default="define")
+    add_reference_options(parser)
+    parser.add_argument("--json", action="store_true", help="a JSON array of {number, site, device, line}")
+    parser.epilog = "Example: qcaps scenarios generate simple -o guest.xml && qcaps explain guest.xml"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the task once and print its lookups in order."""
+    seen: list[dict[str, object]] = []
+
+    def watch(site: Site, device: Element | None) -> None:
+        seen.append(
+            {
+                "number": len(seen) + 1,
+                "site": site.value,
+                "device": None if device is None else describe(device),
+                "line": device.line or None if device is not None else None,
+            }
+        )
+
+    with tempfile.TemporaryDirectory(prefix="qcaps-explain-") as scratch:
+        driver = reference_from(args, Path(scratch), watch=watch)
+        data = Path(args.file).read_bytes()
+        try:
+            driver.warm(data, args.file)
+            if args.task == "createXML":
+                driver.create_xml(data, args.file)
+            else:
+                name = driver.define(data, args.file).domain.name
+                if args.task == "start":
+                    seen.clear()
+                    driver.start(name)
+        except QcapsError as error:
+            text = str(error)
+            raise QcapsError(text if text.startswith(args.file) else f"{args.file}: {text}") from error
+    if args.json:
+        print(json.dumps(seen, indent=2))
+        return 0
+    for one in seen:
+        place = "" if one["device"] is None else f"  {one['device']}"
+        line = "" if one["line"] is None else f"  (line {one['line']})"
+        print(f"{one['number']:>4}  {one['site']}{place}{line}")
+    print(f"{len(seen)} lookups in one {args.task} under '{args.policy}'")
+    return 0
+
+
+def describe(device: Element) -> str:
+    """The device in a few words: its kind and what tells it apart."""
+    words = [device.TAG]
+    words += [
+        str(value)
+        for name in ("type", "model", "bus", "index")
+        if (value := getattr(device, name, None))
+        if isinstance(value, str | int)
+    ]
+    target = getattr(device, "target", None)
+    if target is not None and getattr(target, "dev", None):
+        words.append(str(target.dev))
+    return " ".join(words)

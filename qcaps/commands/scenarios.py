@@ -1,0 +1,68 @@
+"""`qcaps scenarios`: list, show and generate families of domains."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qcaps.scenario import Scenario, names, scenario
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("action", choices=("list", "show", "generate"), nargs="?", default="list")
+    parser.add_argument("scenario", nargs="?", help="a name from the list, as in disks or disks@pc")
+    parser.add_argument("-n", type=int, default=1, help="how many devices (generate)")
+    parser.add_argument("--seed", type=int, default=0, help="draws the random choices (generate)")
+    parser.add_argument("-o", "--output", type=Path, help="write the domain to this file (generate)")
+    parser.add_argument("--content", type=Path, help="a folder of your own with scenarios/ in it")
+    parser.add_argument("--json", action="store_true", help="list and show for programs")
+    parser.epilog = "Example: qcaps scenarios generate disks@pc -n 64 -o disks-64.xml"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry the command out."""
+    if args.action == "list":
+        return _list(args)
+    if args.scenario is None:
+        from qcaps.errors import UsageError  # noqa: PLC0415  # only here
+
+        raise UsageError(f"{args.action} needs a scenario: one of {', '.join(names(args.content))}")
+    chosen = scenario(args.scenario, args.content)
+    if args.action == "show":
+        return _show([chosen], as_json=args.json)
+    text = chosen.xml(args.n, args.seed)
+    if args.output is None:
+        print(text, end="")
+    else:
+        args.output.write_text(text)
+    return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    return _show([scenario(name, args.content) for name in names(args.content)], as_json=args.json)
+
+
+def _show(chosen: list[Scenario], *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps([_plain(one) for one in chosen], indent=2))
+    else:
+        for one in chosen:
+            steps = ", ".join(map(str, one.steps))
+            print(f"{one.name:14} {one.summary}; {one.machine}, n up to {one.largest}, measured at {steps}")
+    return 0
+
+
+def _plain(one: Scenario) -> dict[str, object]:
+    return {
+        "name": one.name,
+        "summary": one.summary,
+        "arch": one.arch,
+        "machine": one.machine,
+        "largest": one.largest,
+        "steps": one.steps,
+    }

@@ -1,0 +1,172 @@
+"""How true the reference is: its defines beside what a real libvirt made of the same files.
+
+The truth is a directory with `in/` (domain files), `index.json` (accepted or the error, devices, lookups by
+file) and `defined/` (the resulting XML), as recorded from one libvirt and one QEMU.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from qcaps.errors import QcapsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from qcaps.pipeline.driver import Driver
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the real one made of a file; `xml` is empty for a refused one."""
+
+    file: Path
+    accepted: bool
+    error: str
+    lookups: int
+    xml: bytes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The reference beside the truth. A field is None where the comparison does not apply."""
+
+    truth: Truth
+    error: str | None
+    answer: bool
+    devices: bool | None = None
+    addresses: bool | None = None
+    lookups: bool | None = None
+    whole: bool | None = None
+    difference: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Score:
+    """How many of how many agree."""
+
+    name: str
+    equal: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1; 1 where there was nothing to compare."""
+        return self.equal / self.of if self.of else 1.0
+
+
+def truths(directory: Path) -> Iterator[Truth]:
+    """The recorded truth below `directory`. Raises QcapsError where the index is missing or not ours."""
+    index = directory / "index.json"
+    try:
+        records = json.loads(index.read_bytes())
+        for record in records:
+            file = record["file"]
+            accepted = record["accepted"]
+            yield Truth(
+                directory / "in" / file,
+                accepted,
+                record.get("error", ""),
+                record.get("lookups", 0),
+                (directory / "defined" / file).read_bytes() if accepted else b"",
+            )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise QcapsError(f"{index}: no record of truth: {error}") from error
+
+
+def compare(driver: Driver, truth: Truth) -> Outcome:
+    """Defines the file and holds the result against the truth."""
+    source = str(truth.file)
+    try:
+        data = truth.file.read_bytes()
+        driver.warm(data, source)
+        done = driver.define(data, source)
+    except QcapsError as error:
+        return Outcome(truth, str(error), answer=not truth.accepted)
+    driver.undefine(done.domain.name)
+    if not truth.accepted:
+        return Outcome(truth, None, answer=False)
+    ours, theirs = _root(done.xml.encode()), _root(truth.xml)
+    mine, real = Counter(map(_kind, _devices(ours))), Counter(map(_kind, _devices(theirs)))
+    difference = [f"- {kind}" for kind in (real - mine).elements()]
+    difference += [f"+ {kind}" for kind in (mine - real).elements()]
+    placed, really = Counter(map(_place, _devices(ours))), Counter(map(_place, _devices(theirs)))
+    if not difference:
+        difference += [f"- {place}" for place in (really - placed).elements()]
+        difference += [f"+ {place}" for place in (placed - really).elements()]
+    here, there = Counter(_lines(ours)), Counter(_lines(theirs))
+    if not difference:
+        difference += [f"- {line}" for line in (there - here).elements()]
+        difference += [f"+ {line}" for line in (here - there).elements()]
+    return Outcome(
+        truth,
+        None,
+        answer=True,
+        devices=mine == real,
+        addresses=placed == really,
+        lookups=done.lookups == truth.lookups,
+        whole=here == there,
+        difference=tuple(difference),
+    )
+
+
+def scores(outcomes: list[Outcome]) -> tuple[Score, ...]:
+    """Accept or refuse over all files; the rest over those that both accept."""
+    reached = []
+    for name in ("answer", "devices", "lookups", "addresses", "whole"):
+        compared = [value for one in outcomes if (value := getattr(one, name)) is not None]
+        reached.append(Score(name, sum(compared), len(compared)))
+    return tuple(reached)
+
+
+def _root(xml: bytes) -> etree._Element:  # the stubs name the class only so
+    return etree.fromstring(xml, etree.XMLParser(remove_blank_text=True, remove_comments=True))
+
+
+def _devices(root: etree._Element) -> list[etree._Element]:  # likewise
+    return [child for child in root.iterfind("devices/*") if child.tag != "emulator"]
+
+
+def _kind(device: etree._Element) -> str:  # likewise
+    """What kind of device it is: tag, type, model, bus, index."""
+    words = [str(device.tag)]
+    words += [
+        f"{key}={device.get(key)}" for key in ("type", "device", "model", "bus", "index") if device.get(key)
+    ]
+    for path, keys in (("model", ("type", "name")), ("target", ("type", "bus", "dev")), ("model", ("name",))):
+        if (child := device.find(path)) is not None:
+            words += [f"{path}.{key}={child.get(key)}" for key in keys if child.get(key)]
+    return " ".join(dict.fromkeys(words))
+
+
+def _place(device: etree._Element) -> str:  # likewise
+    address = device.find("address")
+    return _kind(device) + " @ " + ("nowhere" if address is None else _lone(address))
+
+
+def _lone(node: etree._Element) -> str:  # likewise
+    return " ".join([str(node.tag), *(f"{key}={value}" for key, value in sorted(node.items()))])
+
+
+# generated anew at each define, so no two libvirts agree on them
+_RANDOM = {"/domain/uuid", "/domain/devices/interface/mac", "/domain/genid"}
+
+
+def _lines(root: etree._Element) -> Iterator[str]:  # likewise
+    """Every element with its path, attributes and text: equal multisets mean the same definition."""
+    stack = [(root, "")]
+    while stack:
+        node, above = stack.pop()
+        path = f"{above}/{node.tag}"
+        if path in _RANDOM:
+            continue
+        text = (node.text or "").strip()
+        attributes = " ".join(f"{key}={value}" for key, value in sorted(node.items()))
+        yield f"{path} {attributes} {text}".strip()
+        stack += [(child, path) for child in node]

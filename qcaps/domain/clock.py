@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from qcaps.domain.codec import Element
+from qcaps.domain.codec import Element, number
 from qcaps.domain.syntax import U64
 
 
@@ -47,3 +47,16 @@ class Clock(Element):
     timezone: str | None = None
     start: U64 | None = None
     timer: tuple[Timer, ...] = ()
+
+    def refusal(self) -> str:
+        """An offset without what it counts from."""
+        if self.offset == "timezone" and not self.timezone:
+            return "attribute timezone is missing"
+        if self.offset == "absolute" and self.start is None:
+            return "attribute start is missing"
+        if self.offset in (None, "utc", "localtime") and self.adjustment not in (None, "", "reset"):
+            try:
+                number(self.adjustment)
+            except ValueError as error:
+                return f"attribute adjustment: {error}"
+        return ""

@@ -9,6 +9,8 @@ from qcaps.domain.codec import CHILD, ON_OFF, TEXT, Element
 from qcaps.domain.numa import Numa
 from qcaps.domain.syntax import CPUSET, I31, POSITIVE, U32
 
+_VENDOR_LENGTH = 12
+
 
 @dataclass(frozen=True, kw_only=True)
 class Vcpu(Element):
@@ -69,6 +71,10 @@ class CpuCache(Element):
     level: I31 | None = None
     mode: Literal["emulate", "passthrough", "disable"]
 
+    def refusal(self) -> str:
+        """A level that no cache has."""
+        return "" if self.level in (None, 1, 2, 3) else "attribute level must be 1, 2 or 3"
+
 
 @dataclass(frozen=True, kw_only=True)
 class CpuMaxphysaddr(Element):
@@ -104,3 +110,27 @@ class Cpu(Element):
     maxphysaddr: CpuMaxphysaddr | None = None
     feature: tuple[CpuFeature, ...] = ()
     numa: Numa | None = None
+
+    def refusal(self) -> str:
+        """What speaks of a model without naming one, or of one thing twice."""
+        named = self.model is not None and bool(self.model.value)
+        as_host = self.mode in ("host-passthrough", "maximum")
+        vendor_id = self.model.vendor_id if self.model is not None and not as_host else None
+        names = [feature.name for feature in self.feature]
+        return next(
+            why
+            for wrong, why in (
+                (self.migratable is not None and not as_host, "attribute migratable needs host-passthrough"),
+                (
+                    vendor_id and len(vendor_id.encode()) != _VENDOR_LENGTH,
+                    "vendor_id must have 12 characters",
+                ),
+                (vendor_id and "," in vendor_id, "vendor_id may have no comma"),
+                (self.vendor and not named, "<vendor> needs a <model>"),
+                (names and not named and self.mode in (None, "custom"), "<feature> needs a <model>"),
+                ("" in names, "a <feature> has no name"),
+                (len(set(names)) < len(names), "a <feature> is named twice"),
+                (True, ""),
+            )
+            if wrong
+        )

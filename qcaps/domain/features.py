@@ -9,6 +9,10 @@ from qcaps.domain.codec import FLAG, ON_OFF, Element, Name
 from qcaps.domain.memory import Size
 from qcaps.domain.syntax import U32
 
+_FEWEST_RETRIES = 4095
+_LONGEST_VENDOR = 12
+_RING_SIZES = tuple(2**power for power in range(10, 17))
+
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureState(Element):
@@ -39,6 +43,12 @@ class HypervSpinlocks(RequiredState):
     TAG: ClassVar[str] = "spinlocks"
     retries: U32 | None = None
 
+    def refusal(self) -> str:
+        """Too few retries, or none given."""
+        if not self.state:
+            return ""
+        return "attribute retries must be at least 4095" if (self.retries or 0) < _FEWEST_RETRIES else ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class HypervStimer(RequiredState):
@@ -54,6 +64,16 @@ class HypervVendorId(RequiredState):
 
     TAG: ClassVar[str] = "vendor_id"
     value: str | None = None
+
+    def refusal(self) -> str:
+        """No vendor, or one that QEMU's command line cannot hold."""
+        if not self.state:
+            return ""
+        if self.value is None:
+            return "attribute value is missing"
+        if len(self.value.encode()) > _LONGEST_VENDOR:
+            return f"attribute value is longer than {_LONGEST_VENDOR} characters"
+        return "attribute value may have no comma" if "," in self.value else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +105,12 @@ class KvmDirtyRing(RequiredState):
 
     TAG: ClassVar[str] = "dirty-ring"
     size: U32 | None = None
+
+    def refusal(self) -> str:
+        """A size that is no power of two, too small or too large."""
+        if not self.state or self.size in _RING_SIZES:
+            return ""
+        return "attribute size must be a power of two from 1024 to 65536"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import Element, Name
-from qcaps.domain.syntax import MAYBE_EMPTY_CPUSET, POSITIVE, U32, U64, UNIT
+from qcaps.domain.syntax import MAYBE_EMPTY_CPUSET, POSITIVE, U32, U64, UNIT, cpuset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,3 +101,18 @@ class Numa(Element):
     TAG: ClassVar[str] = "numa"
     cell: tuple[NumaCell, ...] = ()
     interconnects: NumaInterconnects | None = None
+
+    def refusal(self) -> str:
+        """Cells that are not numbered from 0 on, or that share a CPU."""
+        if not self.cell:
+            return "there is no <cell>"
+        ids = [place if cell.id is None else cell.id for place, cell in enumerate(self.cell)]
+        if sorted(ids) != list(range(len(ids))):
+            return "the cells must be numbered from 0 on, each once"
+        taken: set[int] = set()
+        for cell in self.cell:
+            own = cpuset(cell.cpus) if cell.cpus is not None else frozenset()
+            if taken & own:
+                return "two cells have a CPU in common"
+            taken |= own
+        return ""

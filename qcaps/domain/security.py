@@ -21,6 +21,16 @@ class Seclabel(Element):
     imagelabel: Annotated[str, CHILD] | None = None
     baselabel: Annotated[str, CHILD] | None = None
 
+    def refusal(self) -> str:
+        """A label type and a relabelling that exclude each other, or a fixed label that is missing."""
+        if self.type in (None, "dynamic") and self.relabel is False:
+            return "a dynamic label needs relabel='yes'"
+        if self.type == "none" and self.relabel:
+            return "no label cannot be relabelled"
+        if self.type == "static" and self.model != "none" and not self.label:
+            return "<label> is missing"
+        return ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class KeywrapCipher(Element):
@@ -38,6 +48,11 @@ class Keywrap(Element):
     TAG: ClassVar[str] = "keywrap"
     cipher: tuple[KeywrapCipher, ...] = ()
 
+    def refusal(self) -> str:
+        """No cipher, or one twice."""
+        names = [cipher.name for cipher in self.cipher]
+        return "a <cipher> is named twice" if len(set(names)) < len(names) else ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchSecurity(Element):
@@ -51,3 +66,7 @@ class LaunchSecurity(Element):
     policy: Annotated[HEX32, CHILD] | None = None
     dh_cert: Annotated[str, CHILD, Name("dhCert")] | None = None
     session: Annotated[str, CHILD] | None = None
+
+    def refusal(self) -> str:
+        """SEV without a policy."""
+        return "<policy> is missing" if self.type == "sev" and self.policy is None else ""

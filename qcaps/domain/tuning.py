@@ -12,6 +12,22 @@ Scheduler = Literal["batch", "idle", "fifo", "rr"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scheduled(Element):
+    """A scheduler; the real-time ones need a priority."""
+
+    scheduler: Scheduler
+    priority: I32 | None = None
+
+    def refusal(self) -> str:
+        """A real-time scheduler without a priority."""
+        return (
+            "attribute priority is missing"
+            if self.scheduler in ("fifo", "rr") and self.priority is None
+            else ""
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Iothreads(Element):
     """How many threads beside the main loop do I/O."""
 
@@ -73,32 +89,26 @@ class Iothreadpin(Element):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Emulatorsched(Element):
+class Emulatorsched(Scheduled):
     """The scheduler of QEMU's own threads."""
 
     TAG: ClassVar[str] = "emulatorsched"
-    scheduler: Scheduler
-    priority: I32 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vcpusched(Element):
+class Vcpusched(Scheduled):
     """The scheduler of some virtual CPUs."""
 
     TAG: ClassVar[str] = "vcpusched"
     vcpus: CPUSET
-    scheduler: Scheduler
-    priority: I32 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Iothreadsched(Element):
+class Iothreadsched(Scheduled):
     """The scheduler of some I/O threads."""
 
     TAG: ClassVar[str] = "iothreadsched"
     iothreads: CPUSET
-    scheduler: Scheduler
-    priority: I32 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,7 @@ COMMANDS = (
     Command("define", "qcaps.commands.define", "define domain files with the reference driver"),
     Command("explain", "qcaps.commands.explain", "show every lookup of one task, its site and its device"),
     Command("scenarios", "qcaps.commands.scenarios", "list, show and generate families of domains"),
+    Command("fidelity", "qcaps.commands.fidelity", "hold the reference against what a real libvirt did"),
     Command("probe", "qcaps.commands.probe", "ask a QEMU binary what it can do"),
     Command("doctor", "qcaps.commands.doctor", "say what this machine can measure, and how noisy it is"),
 )

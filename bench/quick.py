@@ -1,0 +1,14 @@
+"""What half a minute can tell."""
+
+from collections.abc import Iterator
+
+from qcaps.measure.cell import Cell, grid
+
+SUMMARY = "the virt-install guest, disks and serial ports, in 30 s"
+POLICIES = ("naive", "series", "once")
+
+
+def cells() -> Iterator[Cell]:
+    """Few enough cells that each gets a second in each of two processes."""
+    yield from grid(("simple",), (1,), ("define+undefine",), ("fork", "ctime"), POLICIES)
+    yield from grid(("disks", "serials"), (1, 8, 64), ("define",), ("fork", "ctime"), POLICIES)

@@ -1,0 +1,224 @@
+"""`qcaps run`: measure policies against each other, and say what came out."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qcaps.errors import QcapsError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from qcaps.measure.results import Results
+    from qcaps.measure.schedule import Log, OnProgress, Plan
+    from qcaps.measure.suite import Conclusions
+
+INTERRUPTED = 130
+QUICK_SECONDS = 30.0
+RESULTS, SUMMARY, TABLE = "results.json", "summary.json", "table.md"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.description = (
+        "Time each policy against the baseline, side by side in one process, on domains that grow in n.\n"
+        "Writes a results file (which pyperf reads too), a summary, a table and figures."
+    )
+    parser.add_argument("suite", nargs="?", help="what to measure: a module in bench/ (default: default)")
+    for option, example in (
+        ("scenario", "disks, or disks@pc"),
+        ("policy", "naive, series, once"),
+        ("task", "define, define+undefine, start"),
+        ("validity", "fork, ctime, watch, trust"),
+    ):
+        parser.add_argument(
+            f"--{option}",
+            nargs="+",
+            action="extend",
+            default=[],
+            metavar="NAME",
+            help=f"in place of the suite's: {example}",
+        )
+    parser.add_argument("-n", nargs="+", action="extend", type=int, default=[], help="devices, likewise")
+    parser.add_argument(
+        "--baseline", default="naive", help="what the others are held against (default: naive)"
+    )
+    parser.add_argument("--quick", action="store_true", help="the suite 'quick'; stop measuring after 30 s")
+    parser.add_argument("--pairs", type=int, help="blocks of each arm a process (default: 20)")
+    parser.add_argument("--processes", type=int, help="fresh processes a comparison (default: 4, --quick: 2)")
+    parser.add_argument("--seed", type=int, default=0, help="draws the order of blocks and random devices")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", default=Path("qcaps-results"), help="(default: ./qcaps-results)"
+    )
+    parser.add_argument(
+        "--scratch", type=Path, metavar="DIR", help="where domains are saved (default: in the output folder)"
+    )
+    parser.add_argument("--content", type=Path, metavar="DIR", help="your own scenarios/, bench/, reports/")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON, not the table")
+    parser.epilog = "Example: qcaps run --scenario disks -n 1 16 64 --policy naive once --validity ctime"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, then report; 1 if something could not be measured, 130 if interrupted."""
+    from qcaps.measure.schedule import Log  # noqa: PLC0415  # `--help` need not pay for any of this
+
+    plan, conclusions = _plan(args)
+    output = _make_folder(args.output)
+    log = Log()
+    interrupted = False
+    try:
+        with _interruptible():
+            _measure(plan, args, log)
+    except KeyboardInterrupt:
+        interrupted = True
+    if not log.results.measured:
+        if interrupted:
+            raise KeyboardInterrupt
+        raise QcapsError(f"nothing was measured: {next(iter(log.refused.values()), 'there was no time')}")
+    _report(log.results, args, conclusions, figures=not interrupted)
+    if interrupted:
+        _say(f"interrupted; {len(log.results.by_question())} comparisons are in {output / RESULTS}")
+        return INTERRUPTED
+    _complain(log)
+    return 1 if log.refused else 0
+
+
+def _plan(args: argparse.Namespace) -> tuple[Plan, Conclusions]:
+    from dataclasses import replace  # noqa: PLC0415  # 10 ms that `--help` need not pay
+
+    from qcaps.measure.cell import TASKS  # noqa: PLC0415
+    from qcaps.measure.schedule import Plan, with_baseline  # noqa: PLC0415
+    from qcaps.measure.suite import Choice, choose, suite  # noqa: PLC0415
+
+    for task in args.task:
+        if task not in TASKS:
+            raise UsageError(f"no task {task!r}: choose from {', '.join(TASKS)}")
+    _check_names(args)
+    chosen = suite(args.suite or ("quick" if args.quick else "default"), args.content)
+    choice = Choice(
+        scenarios=tuple(args.scenario),
+        ns=tuple(args.n),
+        tasks=tuple(args.task),
+        validities=tuple(args.validity),
+        policies=tuple(args.policy),
+    )
+    cells = tuple(replace(cell, seed=args.seed) for cell in choose(chosen.cells, choice, args.content))
+    processes = args.processes if args.processes is not None else 2 if args.quick else 4
+    pairs = args.pairs if args.pairs is not None else 20
+    for value, option in ((processes, "--processes"), (pairs, "--pairs")):
+        if value < 1:
+            raise UsageError(f"{option} {value}: expected at least 1")
+    plan = Plan(
+        cells=with_baseline(cells, args.baseline),
+        pairs=pairs,
+        processes=processes,
+        seed=args.seed,
+        limit=QUICK_SECONDS if args.quick else None,
+        content=args.content,
+    )
+    return plan, chosen.conclusions
+
+
+def _check_names(args: argparse.Namespace) -> None:
+    """Raise UsageError for a policy or validity there is not, before anything is measured."""
+    from qcaps.cache import validity  # noqa: PLC0415
+    from qcaps.pipeline import policy  # noqa: PLC0415
+
+    for name in (*args.policy, args.baseline):
+        policy.by_name(name)
+    for name in args.validity:
+        validity.by_name(name)
+
+
+def _measure(plan: Plan, args: argparse.Namespace, log: Log) -> None:
+    from qcaps.measure.schedule import measure  # noqa: PLC0415
+
+    folder = _make_folder(args.scratch) if args.scratch else args.output
+    with (
+        tempfile.TemporaryDirectory(prefix=".qcaps-scratch-", dir=folder) as scratch,
+        _progress() as progress,
+    ):
+        measure(plan, args.output / RESULTS, Path(scratch).absolute(), log, progress)
+
+
+def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions, *, figures: bool) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from qcaps.measure.results import replace_file  # noqa: PLC0415
+    from qcaps.report import figures as drawing  # noqa: PLC0415
+    from qcaps.report import summary, table  # noqa: PLC0415
+
+    said = json.dumps(summary.to_json(summary.speedups(results, args.baseline)), indent=2) + "\n"
+    text = table.markdown(results, args.baseline)
+    replace_file(args.output / SUMMARY, lambda file: file.write(said))
+    replace_file(args.output / TABLE, lambda file: file.write(text))
+    if args.json:
+        print(said, end="")
+    else:
+        # a table for a file or a pipe is as wide as it needs to be
+        Console(width=None if sys.stdout.isatty() else 160).print(table.table(results, args.baseline))
+        for line in conclusions(results):
+            print(line)
+    if figures:
+        drawn = drawing.draw_all(results, args.output, args.content)
+        if not args.json:
+            print(
+                f"\n{args.output}: {RESULTS}, {SUMMARY}, {TABLE}, " + ", ".join(path.name for path in drawn)
+            )
+
+
+def _complain(log: Log) -> None:
+    for question, why in log.refused.items():
+        _say(f"not measured: {question.name}: {why}")
+    for question in log.not_reached:
+        _say(f"not measured: {question.name}: the time was up")
+    for question in log.unsteady:
+        _say(f"warning: {question.name}: counts varied between runs: something changed the files it checks")
+
+
+def _say(line: str) -> None:
+    print("qcaps:", " ".join(line.split()), file=sys.stderr)
+
+
+def _make_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise QcapsError(f"{folder}: cannot be made a folder: {error.strerror or error}") from error
+    return folder
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """A polite kill ends the measurement as Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _progress() -> Iterator[OnProgress]:
+    """A bar on standard error while that is a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _of, _what: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress, TimeElapsedColumn  # noqa: PLC0415
+
+    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=Console(stderr=True)) as bar:
+        shown = bar.add_task("starting")
+        yield lambda done, of, what: bar.update(shown, completed=done, total=of, description=what)

@@ -1,0 +1,175 @@
+"""Measures many cells: a job a comparison and pass, round-robin, so that a burst of noise spreads."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from qcaps.measure import results as results_file
+from qcaps.measure.cell import BASELINE, Cell, by_question
+from qcaps.measure.process import Answer, WorkerError, run_worker
+from qcaps.measure.results import Measured, Results, Run
+from qcaps.measure.session import session_facts
+from qcaps.measure.subject import Counts
+from qcaps.measure.worker import Job
+from qcaps.scenario import scenario
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qcaps.measure.results import Metadata
+
+OnProgress = Callable[[float, int, str], None]
+"""Told how many jobs are done (a fraction of one included), of how many, and which comparison is on."""
+
+_GRACE_SECONDS = 60.0
+_SHARE_TO_PLAN = 0.9
+"""Of a time limit, what jobs may plan with; the rest is for a round that took longer than the one before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to measure, and how long. `limit` is seconds for everything; `job_seconds` for each worker."""
+
+    cells: tuple[Cell, ...]
+    pairs: int = 20
+    processes: int = 4
+    seed: int = 0
+    limit: float | None = None
+    job_seconds: float = 30.0
+    content: Path | None = None
+
+
+@dataclass
+class Log:
+    """What became of a plan: results so far; comparisons refused (and why), not reached, with counts that vary."""
+
+    results: Results = field(default_factory=lambda: Results(()))
+    refused: dict[Cell, str] = field(default_factory=dict)
+    not_reached: tuple[Cell, ...] = ()
+    unsteady: dict[Cell, None] = field(default_factory=dict)
+
+
+def with_baseline(cells: tuple[Cell, ...], baseline: str = BASELINE) -> tuple[Cell, ...]:
+    """The cells and, where it is missing, the baseline of each comparison, first."""
+    return tuple(
+        cell
+        for question, arms in by_question(cells).items()
+        for cell in dict.fromkeys((replace(question, policy=baseline), *arms))
+    )
+
+
+def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProgress) -> None:
+    """Measure the plan into `log`, and write `file` after each job: what was measured survives any end.
+
+    Raises UsageError for a scenario or an n that there is not, before anything is measured.
+    """
+    groups = by_question(plan.cells)
+    sources = {
+        question: scenario(question.scenario, plan.content).xml(question.n, question.seed)
+        for question in groups
+    }
+    jobs = [question for _ in range(plan.processes) for question in groups]
+    session = session_facts(scratch)
+    draw = random.Random(plan.seed)
+    end = None if plan.limit is None else time.monotonic() + plan.limit
+    for worker, question in enumerate(jobs):
+        seconds, patience = _time_for(plan, end, len(jobs) - worker)
+        if question in log.refused or seconds <= 0:
+            continue
+        directory = scratch / f"worker-{worker}"
+        directory.mkdir()
+        job = Job(
+            cells=groups[question],
+            xml=sources[question],
+            directory=str(directory),
+            pairs=plan.pairs,
+            seconds=seconds,
+            seed=draw.randrange(2**32),
+            cpu=_cpu(),
+        )
+        hash_seed = draw.randrange(1, 2**32)
+        try:
+            answer = run_worker(job, hash_seed, patience, _counted(job, worker, len(jobs), on_progress))
+        except WorkerError as error:
+            log.refused[question] = str(error)
+            continue
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+        if answer.done is not None and not answer.done["steady"]:
+            log.unsteady[question] = None
+        if measured := _measured(job, answer, worker, session):
+            log.results = results_file.add(log.results, measured)
+            results_file.write(file, log.results)
+    on_progress(len(jobs), len(jobs), "")
+    log.not_reached = tuple(groups.keys() - log.refused.keys() - log.results.by_question().keys())
+
+
+def _time_for(plan: Plan, end: float | None, jobs_left: int) -> tuple[float, float]:
+    """Seconds that the next job may plan with, and after which it is killed."""
+    if end is None:
+        return plan.job_seconds, plan.job_seconds + _GRACE_SECONDS
+    left = end - time.monotonic()
+    return min(plan.job_seconds, left * _SHARE_TO_PLAN / jobs_left), left
+
+
+def _counted(job: Job, worker: int, jobs: int, on_progress: OnProgress) -> Callable[[], None]:
+    blocks = job.pairs * len(job.cells) + 1  # one line says that the worker is ready
+    lines = 0
+
+    def on_line() -> None:
+        nonlocal lines
+        lines += 1
+        on_progress(worker + min(lines / blocks, 1.0), jobs, job.cells[0].question.name)
+
+    on_progress(worker, jobs, job.cells[0].question.name)
+    return on_line
+
+
+def _measured(job: Job, answer: Answer, worker: int, session: Metadata) -> list[Measured]:
+    """The answer as results; nothing if no round was completed."""
+    rounds = answer.complete_rounds()
+    if answer.ready is None or not rounds:
+        return []
+    ready, done = answer.ready, answer.done or {}
+    shared: Metadata = {
+        **session,
+        "date": datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "microseconds"),
+        "gc": ready["gc"],
+        "hash_seed": ready["hash_seed"],
+        "cpu_affinity": str(job.cpu) if ready["pinned"] else "not pinned",
+        "order_seed": job.seed,
+    }
+    if "max_rss" in done:
+        shared["mem_max_rss"] = done["max_rss"]
+        shared["counts_steady"] = "yes" if done["steady"] else "no"
+    return [
+        Measured(
+            cell,
+            Counts(**ready["counts"][arm]),
+            (
+                Run(
+                    worker,
+                    tuple(_seconds(blocks[arm]) for blocks in rounds),
+                    _seconds(ready["warmups"][arm]),
+                    {**shared, **ready["facts"][arm]},
+                ),
+            ),
+        )
+        for arm, cell in enumerate(job.cells)
+    ]
+
+
+def _seconds(nanoseconds: list[int]) -> tuple[float, ...]:
+    return tuple(value / 1e9 for value in nanoseconds)
+
+
+def _cpu() -> int | None:
+    """The CPU workers stay on: the last we may use, since interrupts and others prefer the first."""
+    return max(os.sched_getaffinity(0), default=None)

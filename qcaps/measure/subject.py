@@ -1,0 +1,69 @@
+"""What a thing that can be measured offers, and the list of such things.
+
+A subject is a module with `prepare(cell, xml, directory) -> Arm`. It is imported in the worker process only.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, cast
+
+from qcaps.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qcaps.measure.cell import Cell
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one run of a task did; integers that must not vary. `devices` are those of the result."""
+
+    devices: int
+    lookups: int
+    validations: int
+    forks: int
+    probes: int
+    sites: dict[str, int] = field(default_factory=dict)
+
+
+class Arm(Protocol):
+    """One cell, prepared: caches are warm, domains that the task needs are defined."""
+
+    def run(self) -> None:
+        """The timed part: the task once."""
+
+    def reset(self) -> None:
+        """The untimed part: back to where the next run can begin."""
+
+    def counts(self) -> Counts:
+        """What one run does, found by one run and reset."""
+
+    def totals(self) -> tuple[int, ...]:
+        """Counters that only grow; each run and reset adds the same to them if nothing disturbs."""
+
+    def facts(self) -> dict[str, str | int | float]:
+        """What a reader of the results must know of how this arm was set up."""
+
+    def close(self) -> None:
+        """Give back what the arm holds."""
+
+
+class SubjectModule(Protocol):
+    """What the module behind a subject offers."""
+
+    def prepare(self, cell: Cell, xml: bytes, directory: Path) -> Arm:
+        """The arm of a cell, its files below `directory`. Raises QcapsError if the domain is refused."""
+
+
+SUBJECTS = (("reference", "qcaps.measure.reference_subject"),)
+
+
+def subject(name: str) -> SubjectModule:
+    """The subject called `name`; raises UsageError."""
+    for known, module in SUBJECTS:
+        if known == name:
+            return cast("SubjectModule", importlib.import_module(module))
+    raise UsageError(f"no subject {name!r}: choose from {', '.join(known for known, _ in SUBJECTS)}")

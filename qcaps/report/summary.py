@@ -1,0 +1,102 @@
+"""What the results say: how many times as fast as the baseline each policy is, and what it counted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from qcaps.measure.cell import BASELINE
+from qcaps.measure.statistics import Ratio, paired_ratio
+
+if TYPE_CHECKING:
+    from qcaps.measure.cell import Cell
+    from qcaps.measure.results import Measured, Results
+
+
+@dataclass(frozen=True)
+class Speedup:
+    """One policy against the baseline on one question.
+
+    `ratio` is the baseline's time over the policy's, so 4 means a quarter of the time; `low` and `high` hold
+    it with 95 % confidence. `devices` are those of the result, `n` the scenario's. Counts are those of one
+    run of the task, by policy. `seconds` is the median block value, by policy.
+    """
+
+    scenario: str
+    n: int
+    devices: int
+    task: str
+    validity: str
+    baseline: str
+    policy: str
+    ratio: float
+    low: float
+    high: float
+    lookups: dict[str, int]
+    forks: dict[str, int]
+    seconds: dict[str, float]
+    pairs: int
+
+
+def speedups(results: Results, baseline: str = BASELINE) -> tuple[Speedup, ...]:
+    """Each policy against `baseline`, wherever both were measured together."""
+    found = []
+    for question, arms in results.by_question().items():
+        base = arms.get(baseline)
+        for policy, arm in arms.items():
+            if base is None or policy == baseline:
+                continue
+            ratio = ratio_of(base, arm)
+            if ratio is not None:
+                found.append(_speedup(question, base, arm, ratio))
+    return tuple(found)
+
+
+def ratio_of(numerator: Measured, denominator: Measured) -> Ratio | None:
+    """The ratio of two arms of one comparison, over blocks of the same round of the same worker."""
+    pairs = [pair for run in numerator.runs for pair in _paired(run.worker, numerator, denominator)]
+    return paired_ratio([one for one, _ in pairs], [other for _, other in pairs]) if pairs else None
+
+
+def median_seconds(arm: Measured) -> float:
+    """The median of all block values of an arm."""
+    values = sorted(value for run in arm.runs for value in run.block_values)
+    return (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
+
+
+def to_json(found: tuple[Speedup, ...]) -> dict[str, Any]:
+    """What `summary.json` holds."""
+    return {
+        "speedups": [
+            {name: value for name, value in asdict(one).items() if name not in _NOT_IN_SUMMARY}
+            for one in found
+        ]
+    }
+
+
+_NOT_IN_SUMMARY = ("seconds", "pairs")
+
+
+def _speedup(question: Cell, base: Measured, arm: Measured, ratio: Ratio) -> Speedup:
+    both = {one.cell.policy: one for one in (base, arm)}
+    return Speedup(
+        scenario=question.scenario,
+        n=question.n,
+        devices=arm.counts.devices,
+        task=question.task,
+        validity=question.validity,
+        baseline=base.cell.policy,
+        policy=arm.cell.policy,
+        ratio=ratio.ratio,
+        low=ratio.low,
+        high=ratio.high,
+        lookups={policy: one.counts.lookups for policy, one in both.items()},
+        forks={policy: one.counts.forks for policy, one in both.items()},
+        seconds={policy: median_seconds(one) for policy, one in both.items()},
+        pairs=ratio.pairs,
+    )
+
+
+def _paired(worker: int, *arms: Measured) -> list[tuple[float, float]]:
+    one, other = (next((run.block_values for run in arm.runs if run.worker == worker), ()) for arm in arms)
+    return list(zip(one, other, strict=False))

@@ -1,0 +1,109 @@
+"""The results as a table: on a terminal, and as Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from qcaps.measure.cell import BASELINE
+from qcaps.report.summary import median_seconds, speedups
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from qcaps.measure.cell import Cell
+    from qcaps.measure.results import Measured, Results
+    from qcaps.report.summary import Speedup
+
+HEADINGS = ("scenario", "n", "devices", "task", "validity", "policy", "time", "speedup", "lookups", "forks")
+_LEGEND = (
+    "speedup: the time of `{baseline}` over the policy's, with its 95 % interval. "
+    "time: the median of blocks. lookups, forks: of one task. devices: of the resulting domain."
+)
+_LEFT = ("scenario", "task", "validity", "policy")
+_SAME_FOR_ALL_ARMS = 5
+_MICRO, _MILLI = 1e-6, 1e-3
+
+
+class Row(NamedTuple):
+    """One arm, as text, under HEADINGS; the first row of a comparison is its baseline."""
+
+    scenario: str
+    n: str
+    devices: str
+    task: str
+    validity: str
+    policy: str
+    time: str
+    speedup: str
+    lookups: str
+    forks: str
+
+
+def rows(results: Results, baseline: str = BASELINE) -> list[list[Row]]:
+    """The arms of each comparison."""
+    found: dict[Cell, list[Row]] = {question: [] for question in results.by_question()}
+    known = {
+        (one.scenario, one.n, one.task, one.validity, one.policy): one for one in speedups(results, baseline)
+    }
+    for question, arms in results.by_question().items():
+        for policy, arm in arms.items():
+            key = (question.scenario, question.n, question.task, question.validity, policy)
+            found[question].append(_row(arm, known.get(key)))
+    return list(found.values())
+
+
+def table(results: Results, baseline: str = BASELINE) -> Table:
+    """For a terminal: what the arms of a comparison share is said once."""
+    from rich.table import Table  # noqa: PLC0415  # 50 ms
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in HEADINGS:
+        drawn.add_column(heading, justify="left" if heading in _LEFT else "right", no_wrap=True)
+    for arms in rows(results, baseline):
+        for number, row in enumerate(arms):
+            shared = row[:_SAME_FOR_ALL_ARMS] if number == 0 else ("",) * _SAME_FOR_ALL_ARMS
+            drawn.add_row(*shared, *row[_SAME_FOR_ALL_ARMS:], end_section=number == len(arms) - 1)
+    return drawn
+
+
+def markdown(results: Results, baseline: str = BASELINE) -> str:
+    """For a file or a pull request: every row says all."""
+    lines = [
+        "| " + " | ".join(HEADINGS) + " |",
+        "|" + "|".join("---" if heading in _LEFT else "---:" for heading in HEADINGS) + "|",
+    ]
+    lines += ["| " + " | ".join(row) + " |" for arms in rows(results, baseline) for row in arms]
+    lines += ["", _LEGEND.format(baseline=baseline)]
+    return "\n".join(lines) + "\n"
+
+
+def duration(seconds: float) -> str:
+    """Three digits and a unit: 843 µs, 1.27 ms, 12.7 s."""
+    for unit, scale in (("µs", _MICRO), ("ms", _MILLI)):
+        if seconds < 999.5 * scale:  # what still rounds to 999
+            return f"{_three_digits(seconds / scale)} {unit}"
+    return f"{_three_digits(seconds)} s"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"  # noqa: PLR2004  # likewise
+
+
+def _row(arm: Measured, speedup: Speedup | None) -> Row:
+    cell, counts = arm.cell, arm.counts
+    return Row(
+        scenario=cell.scenario,
+        n=str(cell.n),
+        devices=str(counts.devices),
+        task=cell.task,
+        validity=cell.validity,
+        policy=cell.policy,
+        time=duration(median_seconds(arm)),
+        speedup=_interval(speedup) if speedup else "",
+        lookups=str(counts.lookups),
+        forks=str(counts.forks),
+    )
+
+
+def _interval(one: Speedup) -> str:
+    return f"{_three_digits(one.ratio)} [{_three_digits(one.low)}-{_three_digits(one.high)}]"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qcaps.domain.address import UsbAddress
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Controller, Disk, Hostdev, Hub, Input, Interface, Redirdev, Serial, Sound
+from qcaps.domain.devices.host import HostUsbAddress
 from qcaps.pipeline.addresses.given import ports
 from qcaps.pipeline.refusal import Refused
 
@@ -107,8 +108,9 @@ def _devices(draft: Draft) -> Iterator[_Item]:
 
 
 def _hostdev_interface(nic: Interface) -> bool:
-    address = getattr(nic.source, "address", None)
-    return nic.type == "hostdev" and getattr(address, "type", None) == "usb"
+    if nic.type != "hostdev" or nic.source is None:
+        return False
+    return isinstance(nic.source.host_address, HostUsbAddress)
 
 
 def _is_usb(device: Device) -> bool:

@@ -25,6 +25,7 @@ from qcaps.domain.devices import (
     Vsock,
     Watchdog,
 )
+from qcaps.domain.devices.host import HostPciAddress
 from qcaps.pipeline.addresses.pci import flags as f
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def connection(device: Device, way: Ways) -> int:
 
 _VIRTIO_MODELS = {
     None: _VIRTIO,
+    "default": _VIRTIO,
     "virtio": _VIRTIO,
     "virtio-non-transitional": _VIRTIO,
     "virtio-transitional": _PCI,  # needs an I/O port, which only a conventional slot is sure to have
@@ -131,7 +133,7 @@ def _filesystem(device: Filesystem, way: Ways) -> int:
 
 def _interface(device: Interface, way: Ways) -> int:
     if device.type == "hostdev":
-        return _host_device(None if device.source is None else "pci", None, way)
+        return way.pcie if hosts_pci(device) else 0
     model = None if device.model is None else device.model.type
     if model == "usb-net":
         return 0
@@ -139,15 +141,18 @@ def _interface(device: Interface, way: Ways) -> int:
     return way[_NIC.get(model or "", _PCIE)]
 
 
+def hosts_pci(device: Interface) -> bool:
+    """Whether an interface of type hostdev passes a PCI device through (rather than a USB one)."""
+    return device.source is not None and isinstance(device.source.host_address, HostPciAddress)
+
+
 def _hostdev(device: Hostdev, way: Ways) -> int:
-    return _host_device(device.type if device.mode == "subsystem" else None, device.model, way)
-
-
-def _host_device(kind: str | None, model: str | None, way: Ways) -> int:
-    """As libvirt, which asks the host whether a PCI device is Express; one that it does not find is."""
-    if kind == "scsi_host":
-        return _by(_VIRTIO_MODELS, model, way)
-    return way.pcie if kind in ("pci", "mdev") else 0
+    """The host is not asked whether a PCI device is Express; libvirt takes one it does not find for that."""
+    if device.mode != "subsystem":
+        return 0
+    if device.type == "scsi_host":
+        return _by(_VIRTIO_MODELS, device.model, way)
+    return way.pcie if device.type in ("pci", "mdev") else 0
 
 
 def _iommu(device: Iommu, way: Ways) -> int:

@@ -48,7 +48,7 @@ def fill_options(draft: Draft, caps: Capabilities) -> None:
             filled["target"] = evolve(controller.target or _NO_TARGET, **changes)
         name = names.get(controller.model or "")
         if name is not None and not name_of(controller):
-            filled["model_name"] = ControllerModel(name=name)
+            filled["model_element"] = ControllerModel(name=name)
             if name == _HOST_BRIDGE:
                 numbers.bridges.add((controller.target or _NO_TARGET).index)
         if filled:
@@ -58,7 +58,7 @@ def fill_options(draft: Draft, caps: Capabilities) -> None:
 
 def name_of(controller: Controller) -> str | None:
     """The QEMU device that the controller is."""
-    return None if controller.model_name is None else controller.model_name.name
+    return None if controller.model_element is None else controller.model_element.name
 
 
 class _Numbers:

@@ -24,7 +24,7 @@ from qcaps.domain.devices import (
     Watchdog,
 )
 from qcaps.pipeline.addresses.order import ADDRESSED, of_kind
-from qcaps.pipeline.addresses.pci.connect import Ways, connection
+from qcaps.pipeline.addresses.pci.connect import Ways, connection, hosts_pci
 from qcaps.pipeline.addresses.pci.place import Place
 from qcaps.pipeline.refusal import Refused
 
@@ -64,13 +64,8 @@ def _hostdev(device: Hostdev) -> bool:
     )
 
 
-def _hostdev_interface(device: Interface) -> bool:
-    return device.type == "hostdev" and _is_pci(device)
-
-
-def _is_pci(device: Interface) -> bool:
-    source = device.source
-    return source is None or getattr(getattr(source, "address", None), "type", "pci") == "pci"
+def _interface(device: Interface) -> bool:
+    return device.type != "hostdev" or hosts_pci(device)
 
 
 _WANTS: Mapping[type[Device], Callable[[Any], bool]] = {
@@ -79,7 +74,7 @@ _WANTS: Mapping[type[Device], Callable[[Any], bool]] = {
     Filesystem: lambda _device: True,
     Hostdev: _hostdev,
     Input: lambda device: device.bus == "virtio",
-    Interface: lambda device: device.type != "hostdev" or _hostdev_interface(device),
+    Interface: _interface,
     Iommu: lambda device: device.model == "virtio",
     Memballoon: lambda device: device.model != "none",
     Memory: lambda device: device.model in ("virtio-pmem", "virtio-mem"),

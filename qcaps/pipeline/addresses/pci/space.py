@@ -62,7 +62,7 @@ class Space:
         return at
 
     def reserve_next(self, flags: int, device: Element | None, function: int = 0) -> At:
-        """Takes an address asked for; the answer differs only where a bus had to come before it."""
+        """Takes the first address that suits, or `function` of an empty slot. Raises Refused."""
         if not self.buses:
             raise Refused("XML error: the domain has no PCI bus", device)
         at = self._find(flags, function)

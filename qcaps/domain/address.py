@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import ON_OFF, Element, Hex
+from qcaps.domain.numbers import ANY_U32, BASE_16_U32, BASE_16_U64
+from qcaps.domain.syntax import U32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,8 +15,8 @@ class Zpci(Element):
     """The s390 extension of a PCI address."""
 
     TAG: ClassVar[str] = "zpci"
-    uid: Annotated[int, Hex(4)] | None = None
-    fid: Annotated[int, Hex(8)] | None = None
+    uid: Annotated[ANY_U32, Hex(4)] | None = None
+    fid: Annotated[ANY_U32, Hex(8)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +26,10 @@ class PciAddress(Element):
     TAG: ClassVar[str] = "address"
     TYPE: ClassVar[str] = "pci"
     type: Literal["pci"] = "pci"
-    domain: Annotated[int, Hex(4)] | None = None
-    bus: Annotated[int, Hex(2)] | None = None
-    slot: Annotated[int, Hex(2)] | None = None
-    function: Annotated[int, Hex(1)] | None = None
+    domain: Annotated[ANY_U32, Hex(4)] | None = None
+    bus: Annotated[ANY_U32, Hex(2)] | None = None
+    slot: Annotated[ANY_U32, Hex(2)] | None = None
+    function: Annotated[ANY_U32, Hex(1)] | None = None
     multifunction: Annotated[bool, ON_OFF] | None = None
     zpci: Zpci | None = None
 
@@ -39,10 +41,10 @@ class DriveAddress(Element):
     TAG: ClassVar[str] = "address"
     TYPE: ClassVar[str] = "drive"
     type: Literal["drive"] = "drive"
-    controller: int | None = None
-    bus: int | None = None
-    target: int | None = None
-    unit: int | None = None
+    controller: U32 | None = None
+    bus: U32 | None = None
+    target: U32 | None = None
+    unit: U32 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +54,9 @@ class VirtioSerialAddress(Element):
     TAG: ClassVar[str] = "address"
     TYPE: ClassVar[str] = "virtio-serial"
     type: Literal["virtio-serial"] = "virtio-serial"
-    controller: int | None = None
-    bus: int | None = None
-    port: int | None = None
+    controller: U32 | None = None
+    bus: U32 | None = None
+    port: U32 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +66,8 @@ class CcidAddress(Element):
     TAG: ClassVar[str] = "address"
     TYPE: ClassVar[str] = "ccid"
     type: Literal["ccid"] = "ccid"
-    controller: int | None = None
-    slot: int | None = None
+    controller: U32 | None = None
+    slot: U32 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +77,7 @@ class UsbAddress(Element):
     TAG: ClassVar[str] = "address"
     TYPE: ClassVar[str] = "usb"
     type: Literal["usb"] = "usb"
-    bus: int | None = None
+    bus: U32 | None = None
     port: str | None = None
 
 
@@ -86,7 +88,7 @@ class SpaprVioAddress(Element):
     TAG: ClassVar[str] = "address"
     TYPE: ClassVar[str] = "spapr-vio"
     type: Literal["spapr-vio"] = "spapr-vio"
-    reg: Annotated[int, Hex(8)] | None = None
+    reg: Annotated[BASE_16_U64, Hex(8)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +98,9 @@ class CcwAddress(Element):
     TAG: ClassVar[str] = "address"
     TYPE: ClassVar[str] = "ccw"
     type: Literal["ccw"] = "ccw"
-    cssid: Annotated[int, Hex(1)] | None = None
-    ssid: Annotated[int, Hex(1)] | None = None
-    devno: Annotated[int, Hex(4)] | None = None
+    cssid: Annotated[ANY_U32, Hex(1)] | None = None
+    ssid: Annotated[ANY_U32, Hex(1)] | None = None
+    devno: Annotated[ANY_U32, Hex(4)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +128,8 @@ class IsaAddress(Element):
     TAG: ClassVar[str] = "address"
     TYPE: ClassVar[str] = "isa"
     type: Literal["isa"] = "isa"
-    iobase: Annotated[int, Hex(1)] | None = None
-    irq: Annotated[int, Hex(1)] | None = None
+    iobase: BASE_16_U32 | None = None
+    irq: BASE_16_U32 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +139,8 @@ class DimmAddress(Element):
     TAG: ClassVar[str] = "address"
     TYPE: ClassVar[str] = "dimm"
     type: Literal["dimm"] = "dimm"
-    slot: int | None = None
-    base: Annotated[int, Hex(1)] | None = None
+    slot: U32
+    base: BASE_16_U64 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from qcaps.domain.address import Address
 from qcaps.domain.codec import ON_OFF, Element
+from qcaps.domain.syntax import POSITIVE, U32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +23,16 @@ class DeviceBoot(Element):
     """`<boot order=…>` of one device."""
 
     TAG: ClassVar[str] = "boot"
-    order: int | None = None
+    order: POSITIVE
     loadparm: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceMaster(Element):
+    """The first port that a companion of a USB 2 controller serves."""
+
+    TAG: ClassVar[str] = "master"
+    startport: U32 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +40,7 @@ class Acpi(Element):
     """`<acpi index=…>`: the name the guest gives a NIC."""
 
     TAG: ClassVar[str] = "acpi"
-    index: int | None = None
+    index: POSITIVE | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +48,8 @@ class Rom(Element):
     """The option ROM of a PCI device."""
 
     TAG: ClassVar[str] = "rom"
-    bar: Annotated[bool, ON_OFF] | None = None
     enabled: bool | None = None
+    bar: Annotated[bool, ON_OFF] | None = None
     file: str | None = None
 
 
@@ -50,6 +59,7 @@ class Device(Element):
 
     boot: DeviceBoot | None = None
     alias: Alias | None = None
-    acpi: Acpi | None = None
+    master: DeviceMaster | None = None
     rom: Rom | None = None
+    acpi: Acpi | None = None
     address: Address | None = None

@@ -1,0 +1,40 @@
+"""Mice, tablets, keyboards and input devices of the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import ON_OFF, Element, Name
+from qcaps.domain.device import Device
+from qcaps.domain.devices.virtio import VirtioDriver, VirtioModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSource(Element):
+    """A device file of the host; `dev` for evdev, `evdev` for passthrough."""
+
+    TAG: ClassVar[str] = "source"
+    dev: str | None = None
+    evdev: str | None = None
+    grab: Literal["all"] | None = None
+    grab_toggle: (
+        Annotated[
+            Literal["ctrl-ctrl", "alt-alt", "shift-shift", "meta-meta", "scrolllock", "ctrl-scrolllock"],
+            Name("grabToggle"),
+        ]
+        | None
+    ) = None
+    repeat: Annotated[bool, ON_OFF] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input(Device):
+    """A mouse, tablet or keyboard."""
+
+    TAG: ClassVar[str] = "input"
+    type: Literal["mouse", "tablet", "keyboard", "passthrough", "evdev"]
+    bus: Literal["ps2", "usb", "xen", "parallels", "virtio", "none"] | None = None
+    model: VirtioModel | None = None
+    driver: VirtioDriver | None = None
+    source: InputSource | None = None

@@ -1,0 +1,31 @@
+"""The IOMMU that the guest sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import ON_OFF, Element
+from qcaps.domain.device import Device
+from qcaps.domain.syntax import U32
+
+
+@dataclass(frozen=True, kw_only=True)
+class IommuDriver(Element):
+    """What the IOMMU can do."""
+
+    TAG: ClassVar[str] = "driver"
+    intremap: Annotated[bool, ON_OFF] | None = None
+    caching_mode: Annotated[bool, ON_OFF] | None = None
+    eim: Annotated[bool, ON_OFF] | None = None
+    iotlb: Annotated[bool, ON_OFF] | None = None
+    aw_bits: U32 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iommu(Device):
+    """The IOMMU that the guest sees."""
+
+    TAG: ClassVar[str] = "iommu"
+    model: Literal["intel", "smmuv3", "virtio"]
+    driver: IommuDriver | None = None

@@ -1,0 +1,29 @@
+"""Leases of a lock manager."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from qcaps.domain.codec import CHILD, Element
+from qcaps.domain.device import Device
+from qcaps.domain.syntax import U64
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseTarget(Element):
+    """Where the lease lies in its file."""
+
+    TAG: ClassVar[str] = "target"
+    path: str | None = None
+    offset: U64 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease(Device):
+    """A lease that the guest must hold to run."""
+
+    TAG: ClassVar[str] = "lease"
+    lockspace: Annotated[str, CHILD] | None = None
+    key: Annotated[str, CHILD] | None = None
+    target: LeaseTarget | None = None

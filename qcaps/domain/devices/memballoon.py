@@ -1,0 +1,31 @@
+"""The balloon, which takes memory back from the guest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import LAST, ON_OFF, Element, Name
+from qcaps.domain.device import Device
+from qcaps.domain.devices.virtio import VirtioDriver
+from qcaps.domain.numbers import ANY_I32
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemballoonStats(Element):
+    """How often the guest reports, in seconds."""
+
+    TAG: ClassVar[str] = "stats"
+    period: ANY_I32 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memballoon(Device):
+    """The balloon; model none keeps libvirt from adding one."""
+
+    TAG: ClassVar[str] = "memballoon"
+    model: Literal["virtio", "xen", "none", "virtio-transitional", "virtio-non-transitional"]
+    autodeflate: Annotated[bool, ON_OFF] | None = None
+    free_page_reporting: Annotated[bool, ON_OFF, Name("freePageReporting")] | None = None
+    stats: MemballoonStats | None = None
+    driver: Annotated[VirtioDriver, LAST] | None = None

@@ -1,0 +1,58 @@
+"""Memory modules that can be plugged in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import CHILD, FLAG, Element
+from qcaps.domain.device import Device
+from qcaps.domain.memory import Size
+from qcaps.domain.syntax import CPUSET, I31
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemorySource(Element):
+    """Where the host takes the memory from."""
+
+    TAG: ClassVar[str] = "source"
+    nodemask: Annotated[CPUSET, CHILD] | None = None
+    pagesize: Size | None = None
+    path: Annotated[str, CHILD] | None = None
+    alignsize: Size | None = None
+    pmem: Annotated[bool, FLAG] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryTargetLabel(Element):
+    """The part of an NVDIMM that holds its label."""
+
+    TAG: ClassVar[str] = "label"
+    size: Size | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryTarget(Element):
+    """What the guest sees."""
+
+    TAG: ClassVar[str] = "target"
+    size: Size
+    node: Annotated[I31, CHILD] | None = None
+    label: MemoryTargetLabel | None = None
+    readonly: Annotated[bool, FLAG] = False
+    block: Size | None = None
+    requested: Size | None = None
+    current: Size | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory(Device):
+    """A memory module."""
+
+    TAG: ClassVar[str] = "memory"
+    model: Literal["dimm", "nvdimm", "virtio-pmem", "virtio-mem", "sgx-epc"]
+    access: Literal["shared", "private"] | None = None
+    discard: bool | None = None
+    uuid: Annotated[str, CHILD] | None = None
+    source: MemorySource | None = None
+    target: MemoryTarget | None = None

@@ -1,0 +1,60 @@
+"""USB devices that a client hands to the guest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import Element, Name, Read, Show
+from qcaps.domain.device import Device
+from qcaps.domain.devices.chardev import ChardevLog, ChardevProtocol, ChardevSource, ChardevType
+from qcaps.domain.numbers import any_base
+
+
+def _usb_id(text: str) -> int:
+    return any_base(text, -1, 0xFFFF)
+
+
+def _usb_class(text: str) -> int:
+    return any_base(text, -1, 0xFF)
+
+
+def _show_id(value: int) -> str:
+    return f"0x{value:04X}" if value >= 0 else "-1"
+
+
+def _show_class(value: int) -> str:
+    return f"0x{value:02X}" if value >= 0 else "-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redirdev(Device):
+    """A port for one device of a client."""
+
+    TAG: ClassVar[str] = "redirdev"
+    bus: Literal["usb"] = "usb"
+    type: ChardevType
+    source: ChardevSource | None = None
+    second_source: Annotated[ChardevSource, Name("source")] | None = None
+    protocol: ChardevProtocol | None = None
+    log: ChardevLog | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedirfilterUsbdev(Element):
+    """A rule about the devices that match; -1 or nothing matches any."""
+
+    TAG: ClassVar[str] = "usbdev"
+    class_: Annotated[int, Name("class"), Read(_usb_class), Show(_show_class)] | None = None
+    vendor: Annotated[int, Read(_usb_id), Show(_show_id)] | None = None
+    product: Annotated[int, Read(_usb_id), Show(_show_id)] | None = None
+    version: str | None = None
+    allow: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redirfilter(Device):
+    """Which devices a client may hand over; the first rule that matches counts."""
+
+    TAG: ClassVar[str] = "redirfilter"
+    usbdev: tuple[RedirfilterUsbdev, ...] = ()

@@ -1,0 +1,46 @@
+"""Sources of random numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import TEXT, Element, Name
+from qcaps.domain.device import Device
+from qcaps.domain.devices.chardev import ChardevLog, ChardevProtocol, ChardevSource, ChardevType
+from qcaps.domain.devices.virtio import VirtioDriver, VirtioModel
+from qcaps.domain.syntax import U32
+
+
+@dataclass(frozen=True, kw_only=True)
+class RngRate(Element):
+    """At most so many bytes in a period, which is in milliseconds."""
+
+    TAG: ClassVar[str] = "rate"
+    bytes: U32
+    period: U32 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RngBackend(Element):
+    """Where the numbers come from: a file (its path is the text), a daemon (EGD), or QEMU itself."""
+
+    TAG: ClassVar[str] = "backend"
+    model: Literal["random", "egd", "builtin"]
+    type: ChardevType | None = None
+    text: Annotated[str, TEXT] | None = None
+    source: ChardevSource | None = None
+    second_source: Annotated[ChardevSource, Name("source")] | None = None
+    protocol: ChardevProtocol | None = None
+    log: ChardevLog | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rng(Device):
+    """A source of random numbers."""
+
+    TAG: ClassVar[str] = "rng"
+    model: VirtioModel
+    rate: RngRate | None = None
+    backend: RngBackend
+    driver: VirtioDriver | None = None

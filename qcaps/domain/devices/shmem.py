@@ -1,0 +1,49 @@
+"""Memory shared between guests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import ON_OFF, Element
+from qcaps.domain.device import Device
+from qcaps.domain.memory import Size
+from qcaps.domain.numbers import ANY_U32
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShmemModel(Element):
+    """The device QEMU emulates."""
+
+    TAG: ClassVar[str] = "model"
+    type: Literal["ivshmem", "ivshmem-plain", "ivshmem-doorbell"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShmemServer(Element):
+    """The socket of the server that hands the memory out."""
+
+    TAG: ClassVar[str] = "server"
+    path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShmemMsi(Element):
+    """Message-signalled interrupts."""
+
+    TAG: ClassVar[str] = "msi"
+    vectors: ANY_U32 | None = None
+    ioeventfd: Annotated[bool, ON_OFF] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shmem(Device):
+    """Memory that several guests share."""
+
+    TAG: ClassVar[str] = "shmem"
+    name: str
+    role: Literal["master", "peer"] | None = None
+    model: ShmemModel | None = None
+    size: Size | None = None
+    server: ShmemServer | None = None
+    msi: ShmemMsi | None = None

@@ -1,0 +1,33 @@
+"""Smartcards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import CHILD, TEXT, Element, Name
+from qcaps.domain.device import Device
+from qcaps.domain.devices.chardev import ChardevLog, ChardevProtocol, ChardevSource, ChardevType
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmartcardCertificate(Element):
+    """The name of a certificate; a card of the host's certificates has three."""
+
+    TAG: ClassVar[str] = "certificate"
+    text: Annotated[str, TEXT] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smartcard(Device):
+    """A smartcard of the host, of a client, or made from certificates."""
+
+    TAG: ClassVar[str] = "smartcard"
+    mode: Literal["host", "host-certificates", "passthrough"]
+    type: ChardevType | None = None
+    certificate: tuple[SmartcardCertificate, ...] = ()
+    database: Annotated[str, CHILD] | None = None
+    source: ChardevSource | None = None
+    second_source: Annotated[ChardevSource, Name("source")] | None = None
+    protocol: ChardevProtocol | None = None
+    log: ChardevLog | None = None

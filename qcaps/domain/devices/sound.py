@@ -1,0 +1,28 @@
+"""Sound cards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from qcaps.domain.codec import Element
+from qcaps.domain.device import Device
+from qcaps.domain.devices.host import AudioId
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundCodec(Element):
+    """A codec of an HDA card."""
+
+    TAG: ClassVar[str] = "codec"
+    type: Literal["duplex", "micro", "output"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sound(Device):
+    """A sound card."""
+
+    TAG: ClassVar[str] = "sound"
+    model: Literal["sb16", "es1370", "pcspk", "ac97", "ich6", "ich9", "usb", "ich7"]
+    codec: tuple[SoundCodec, ...] = ()
+    audio: AudioId | None = None

@@ -1,0 +1,69 @@
+"""Trusted platform modules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import FLAG, Element
+from qcaps.domain.device import Device
+
+
+@dataclass(frozen=True, kw_only=True)
+class TpmBackendDevice(Element):
+    """A device file of the host."""
+
+    TAG: ClassVar[str] = "device"
+    path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TpmBackendEncryption(Element):
+    """The secret that encrypts the state of the emulator."""
+
+    TAG: ClassVar[str] = "encryption"
+    secret: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TpmBackendActivePcrBanks(Element):
+    """The banks of registers that the emulator has."""
+
+    TAG: ClassVar[str] = "active_pcr_banks"
+    sha1: Annotated[bool, FLAG] = False
+    sha256: Annotated[bool, FLAG] = False
+    sha384: Annotated[bool, FLAG] = False
+    sha512: Annotated[bool, FLAG] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TpmBackendSource(Element):
+    """The socket of an emulator that somebody else runs."""
+
+    TAG: ClassVar[str] = "source"
+    type: Literal["unix"]
+    mode: Literal["connect", "bind"] | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TpmBackend(Element):
+    """What answers the guest."""
+
+    TAG: ClassVar[str] = "backend"
+    type: Literal["passthrough", "emulator", "external"]
+    version: Literal["1.2", "2.0"] | None = None
+    persistent_state: bool | None = None
+    device: TpmBackendDevice | None = None
+    encryption: TpmBackendEncryption | None = None
+    active_pcr_banks: TpmBackendActivePcrBanks | None = None
+    source: TpmBackendSource | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tpm(Device):
+    """A trusted platform module."""
+
+    TAG: ClassVar[str] = "tpm"
+    model: Literal["tpm-tis", "tpm-crb", "tpm-spapr", "spapr-tpm-proxy"] | None = None
+    backend: TpmBackend

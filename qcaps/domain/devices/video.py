@@ -1,0 +1,69 @@
+"""Graphics cards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import Element, Read
+from qcaps.domain.device import Device
+from qcaps.domain.devices.virtio import VirtioDriver
+from qcaps.domain.syntax import U32
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoDriver(VirtioDriver):
+    """What serves the card: QEMU itself or a vhost-user process."""
+
+    vgaconf: Literal["io", "on", "off"] | None = None
+    name: Literal["qemu", "vhostuser"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoModelAcceleration(Element):
+    """Whether the host's graphics card helps."""
+
+    TAG: ClassVar[str] = "acceleration"
+    accel3d: bool | None = None
+    accel2d: bool | None = None
+    rendernode: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoModelResolution(Element):
+    """Size of the screen at start, in pixels."""
+
+    TAG: ClassVar[str] = "resolution"
+    x: U32
+    y: U32
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoModel(Element):
+    """The card that QEMU emulates; memories in KiB."""
+
+    TAG: ClassVar[str] = "model"
+    type: (
+        Literal[
+            "default", "vga", "cirrus", "vmvga", "xen", "vbox", "qxl", "parallels", "virtio", "gop", "none",
+            "bochs", "ramfb",
+        ]
+        | None
+    ) = None  # fmt: skip
+    ram: U32 | None = None
+    vram: U32 | None = None
+    vram64: U32 | None = None
+    vgamem: U32 | None = None
+    heads: U32 | None = None
+    primary: Annotated[bool, Read(lambda text: text == "yes")] | None = None  # libvirt takes any word for no
+    acceleration: VideoModelAcceleration | None = None
+    resolution: VideoModelResolution | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Video(Device):
+    """A graphics card."""
+
+    TAG: ClassVar[str] = "video"
+    driver: VideoDriver | None = None
+    model: VideoModel | None = None

@@ -1,0 +1,30 @@
+"""Sockets between host and guest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from qcaps.domain.codec import LAST, Element
+from qcaps.domain.device import Device
+from qcaps.domain.devices.virtio import VirtioDriver, VirtioModel
+from qcaps.domain.syntax import POSITIVE
+
+
+@dataclass(frozen=True, kw_only=True)
+class VsockCid(Element):
+    """The guest's number, chosen by libvirt (auto) or given."""
+
+    TAG: ClassVar[str] = "cid"
+    auto: bool | None = None
+    address: POSITIVE | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vsock(Device):
+    """Sockets between host and guest."""
+
+    TAG: ClassVar[str] = "vsock"
+    model: Literal["default", VirtioModel] | None = None
+    cid: VsockCid | None = None
+    driver: Annotated[VirtioDriver, LAST] | None = None

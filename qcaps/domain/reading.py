@@ -1,0 +1,183 @@
+"""Reads an element by the plan of its class, in one pass over its attributes and children."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from lxml import etree
+
+from qcaps.domain.element import E, Element, Node, XmlError, line_of
+from qcaps.domain.plan import Field, plan_of
+
+_Put = Callable[[Node, dict[str, Any]], None]
+_Reader = Callable[[Node], Element]
+
+_VERBATIM = ("unknown_attributes", "unknown_children")
+
+_readers: dict[type[Element], _Reader] = {}
+
+
+def read(cls: type[E], node: Node) -> E:
+    """The object of class `cls` that `node` describes. Raises XmlError."""
+    return cast("E", _reader(cls)(node))
+
+
+def _reader(cls: type[Element]) -> _Reader:
+    reader = _readers.get(cls)
+    if reader is None:
+        reader = _readers[cls] = _compile(cls)
+    return reader
+
+
+def _compile(cls: type[Element]) -> _Reader:
+    plan = plan_of(cls)
+    attributes = {item.name: (item.field, item.parse) for item in plan if item.kind == "attribute"}
+    children = _child_readers(plan)
+    finish = _finisher(cls, plan)
+    new = object.__new__
+
+    def reader(node: Node) -> Element:
+        element = new(cls)
+        values = element.__dict__
+        values["line"] = line_of(node)
+        for key, value in cast("Iterator[tuple[str, str]]", node.items()):
+            if (known := attributes.get(key)) is None:
+                values.setdefault("unknown_attributes", []).append((key, value))
+                continue
+            try:
+                values[known[0]] = known[1](value)
+            except ValueError as error:
+                raise XmlError(node, f"attribute {key}: {error}") from None
+        for child in node:
+            tag = child.tag
+            if (put := children.get(tag)) is not None:
+                put(child, values)
+            elif isinstance(tag, str):  # no comment
+                values.setdefault("unknown_children", []).append(_verbatim(child))
+        finish(node, element)
+        return element
+
+    return reader
+
+
+def _verbatim(node: Node) -> bytes:
+    """The text of `node` with the namespaces it uses; a copy, for the original would declare all in scope."""
+    return etree.tostring(copy.deepcopy(node), with_tail=False)
+
+
+def _finisher(cls: type[Element], plan: tuple[Field, ...]) -> Callable[[Node, Element], None]:
+    text = next((item for item in plan if item.kind == "text"), None)
+    required = tuple(item for item in plan if item.required)
+    many = tuple(item.field for item in plan if item.kind == "elements") + _VERBATIM
+    refuses = cls.refusal is not Element.refusal
+
+    def finish(node: Node, element: Element) -> None:
+        values = element.__dict__
+        if text is not None and node.text is not None and node.text.strip():
+            values[text.field] = _parsed(text, node)
+        for field in many:
+            if field in values:
+                values[field] = tuple(values[field])
+        for item in required:
+            if item.field not in values:
+                raise XmlError(node, f"{_what(item)} is missing")
+        if refuses and (why := element.refusal()):
+            raise XmlError(node, why)
+
+    return finish
+
+
+def _what(item: Field) -> str:
+    if item.kind == "text":
+        return "the text"
+    return f"attribute {item.name}" if item.kind == "attribute" else f"<{item.tags[0]}>"
+
+
+def _parsed(item: Field, node: Node) -> Any:  # noqa: ANN401  # whatever the field holds
+    content = node.text or ""
+    try:
+        return content if item.parse is str else item.parse(content.strip())
+    except ValueError as error:
+        raise XmlError(node, str(error)) from None
+
+
+def _child_readers(plan: tuple[Field, ...]) -> dict[str, _Put]:
+    """What to do with a child element, by its tag; fields of one name take its occurrences in turn."""
+    children: dict[str, _Put] = {}
+    for item in plan:
+        for tag, put in _puts(item):
+            children[tag] = put if tag not in children else _in_turn(children[tag], item.field, put)
+    return children
+
+
+def _in_turn(first: _Put, field: str, second: _Put) -> _Put:
+    def put(node: Node, values: dict[str, Any]) -> None:
+        count = len(values)
+        first(node, values)
+        if len(values) == count and field not in values:
+            second(node, values)
+
+    return put
+
+
+def _puts(item: Field) -> Iterator[tuple[str, _Put]]:
+    match item.kind:
+        case "child text":
+            yield item.name, _put_text(item)
+        case "flag":
+            yield item.name, lambda _node, values: values.__setitem__(item.field, True)
+        case "element":
+            yield item.name, _put_element(item)
+        case "elements":
+            for member in item.members:
+                yield member.TAG, _put_member(item.field, member)
+
+
+def _put_text(item: Field) -> _Put:
+    def put(node: Node, values: dict[str, Any]) -> None:
+        if item.field not in values:
+            values[item.field] = _parsed(item, node)
+
+    return put
+
+
+def _put_element(item: Field) -> _Put:
+    field = item.field
+    class_of = item.choose or _chooser(item)
+
+    def put(node: Node, values: dict[str, Any]) -> None:
+        if field not in values:  # of two, the first counts; libvirt reads it so
+            values[field] = _reader(class_of(node))(node)
+
+    return put
+
+
+def _chooser(item: Field) -> Callable[[Node], type[Element]]:
+    if len(item.members) == 1:
+        (cls,) = item.members
+        return lambda _node: cls
+    variants = {member.TYPE: member for member in item.members}
+
+    def choose(node: Node) -> type[Element]:
+        try:
+            return variants[node.get("type", "")]
+        except KeyError:
+            said = node.get("type")
+            why = "attribute type is missing" if said is None else f"type '{said[:40]}' is unknown"
+            raise XmlError(node, f"{why}; it is one of {', '.join(sorted(variants))}") from None
+
+    return choose
+
+
+def _put_member(field: str, cls: type[Element]) -> _Put:
+    read_member: _Reader | None = None  # found at first use: classes may nest
+
+    def put(node: Node, values: dict[str, Any]) -> None:
+        nonlocal read_member
+        if read_member is None:
+            read_member = _reader(cls)
+        values.setdefault(field, []).append(read_member(node))
+
+    return put

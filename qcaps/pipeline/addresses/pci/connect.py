@@ -59,7 +59,7 @@ def connection(device: Device, way: Ways) -> int:
 
 
 _VIRTIO_MODELS = {
-    None: _VIRTIO,
+    "": _VIRTIO,  # no model given
     "default": _VIRTIO,
     "virtio": _VIRTIO,
     "virtio-non-transitional": _VIRTIO,
@@ -80,7 +80,7 @@ PCI_CONTROLLERS = {
 
 _USB = dict.fromkeys(
     (
-        None, "ehci", "ich9-ehci1", "ich9-uhci1", "ich9-uhci2", "ich9-uhci3", "vt82c686b-uhci",
+        "", "ehci", "ich9-ehci1", "ich9-uhci1", "ich9-uhci2", "ich9-uhci3", "vt82c686b-uhci",
         "piix3-uhci", "piix4-uhci", "pci-ohci",
     ),
     _PCI,
@@ -92,7 +92,7 @@ _SCSI = dict.fromkeys(
     ),
     _PCI,
 ) | {"virtio-scsi": _VIRTIO, "virtio-non-transitional": _VIRTIO}  # fmt: skip
-_CONTROLLER_MODELS: Mapping[str | None, Mapping[str | None, int]] = {
+_CONTROLLER_MODELS = {
     "usb": _USB,
     "scsi": _SCSI,
     "virtio-serial": _VIRTIO_MODELS,
@@ -120,8 +120,7 @@ def _controller(device: Controller, way: Ways) -> int:
         return PCI_CONTROLLERS.get(device.model or "", 0)
     if device.type in ("sata", "ide"):
         return way.pci
-    models = _CONTROLLER_MODELS.get(device.type, {})
-    return way[models[device.model]] if device.model in models else 0
+    return _by(_CONTROLLER_MODELS.get(device.type, {}), device.model, way)
 
 
 def _filesystem(device: Filesystem, way: Ways) -> int:
@@ -159,8 +158,9 @@ def _iommu(device: Iommu, way: Ways) -> int:
     return way.virtio | f.INTEGRATED if device.model == "virtio" else 0
 
 
-def _by(models: Mapping[str | None, int], model: str | None, way: Ways) -> int:
-    return way[models[model]] if model in models else 0
+def _by(models: Mapping[str, int], model: str | None, way: Ways) -> int:
+    found = models.get(model or "")
+    return 0 if found is None else way[found]
 
 
 _RULES: dict[type[Device], Callable[[Any, Ways], int]] = {

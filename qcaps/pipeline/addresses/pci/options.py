@@ -29,6 +29,7 @@ _BUS_NUMBERS = 256
 _HOST_BRIDGES = 32
 
 _NO_TARGET = ControllerTarget()
+_NO_MODEL = ControllerModel()
 
 
 def fill_options(draft: Draft, caps: Capabilities) -> None:
@@ -48,7 +49,7 @@ def fill_options(draft: Draft, caps: Capabilities) -> None:
             filled["target"] = evolve(controller.target or _NO_TARGET, **changes)
         name = names.get(controller.model or "")
         if name is not None and not name_of(controller):
-            filled["model_element"] = ControllerModel(name=name)
+            filled["model_element"] = evolve(_NO_MODEL, name=name)
             if name == _HOST_BRIDGE:
                 numbers.bridges.add((controller.target or _NO_TARGET).index)
         if filled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from matplotlib import rcParams
@@ -12,9 +13,11 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
 MARKERS = "osD^vPX"
 _LINE_HEIGHT = 1.3
+_BOLD_LETTERS_AN_INCH = 11.0
 _TICKS: tuple[tuple[float, tuple[float, ...]], ...] = (
     (4, (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)),
     (300, (1, 2, 5)),
@@ -35,6 +38,19 @@ class Label(NamedTuple):
 def colours() -> list[str]:
     """The style's colours, in order."""
     return [entry["color"] for entry in rcParams["axes.prop_cycle"]]
+
+
+def write_head(figure: Figure, finding: str, note: str) -> float:
+    """The finding in bold, broken to the figure's width, and a note below; returns the inches they take."""
+    width, height = figure.get_size_inches()
+    lines = textwrap.wrap(finding, int(_BOLD_LETTERS_AN_INCH * width))
+    down = 0.12
+    for text, size, weight in (("\n".join(lines), 11, "bold"), (note, 8.5, "normal")):
+        figure.text(
+            0.12 / width, 1 - down / height, text, fontsize=size, fontweight=weight, va="top", linespacing=1.2
+        )
+        down += 0.07 + size * 1.3 / 72 * (text.count("\n") + 1)
+    return down
 
 
 def log_axis(axis: Axis, low: float, high: float) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qcaps.report.summary import Speedup, speedups
 
-from ._drawing import MARKERS, Label, colours, label_ends, log_axis
+from ._drawing import MARKERS, Label, colours, label_ends, log_axis, write_head
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,20 +74,16 @@ def data(results: Results) -> Drawing | None:
 def draw(value: Drawing, figure: Figure) -> None:
     """Panels side by side with one scale, so that they can be compared."""
     count = len(value.panels)
-    figure.set_size_inches(3.9 * count + 0.6, 4.2)
+    width, height = max(3.9 * count + 0.6, 6.0), 4.3
+    figure.set_size_inches(width, height)
+    note = f"time of '{value.baseline}' / time of '{value.policy}'; bands: 95 % interval"
+    head = write_head(figure, value.title, note)
     figure.subplots_adjust(
-        left=0.75 / (3.9 * count + 0.6),
-        right=1 - 1.25 / (3.9 * count + 0.6),
-        top=0.80,
-        bottom=0.13,
+        left=0.75 / width,
+        right=1 - 1.25 / width,
+        bottom=0.55 / height,
+        top=1 - (head + 0.3) / height,
         wspace=0.5,
-    )
-    figure.suptitle(value.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-    figure.text(
-        0.01,
-        0.905,
-        f"time of '{value.baseline}' / time of '{value.policy}'; bands: 95 % interval",
-        fontsize=8.5,
     )
     panels = figure.subplots(1, count, sharex=True, sharey=True, squeeze=False)[0]
     points = [point for lines in value.panels.values() for line in lines for point in line.points]

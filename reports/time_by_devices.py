@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._drawing import MARKERS, Label, colours, label_ends, log_axis
+from ._drawing import MARKERS, Label, colours, label_ends, log_axis, write_head
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,18 +87,13 @@ def data(results: Results) -> Drawing | None:
 def draw(value: Drawing, figure: Figure) -> None:
     """Validities below each other, scenarios side by side; time on one scale throughout."""
     rows, columns = len(value.validities), len(value.scenarios)
-    width, height = 3.1 * columns + 0.9, 2.5 * rows + 1.2
+    width, height = max(3.1 * columns + 0.9, 6.0), 2.5 * rows + 1.2
     figure.set_size_inches(width, height)
+    head = write_head(figure, value.title, "median of blocks; bands: the middle half of them")
     figure.subplots_adjust(
-        left=0.75 / width, right=1 - 0.95 / width, bottom=0.55 / height, top=1 - 0.85 / height,
+        left=0.75 / width, right=1 - 0.95 / width, bottom=0.55 / height, top=1 - (head + 0.3) / height,
         wspace=0.42, hspace=0.32,
     )  # fmt: skip
-    figure.suptitle(
-        value.title, x=0.01, y=1 - 0.12 / height, va="top", ha="left", fontsize=11, fontweight="bold"
-    )
-    figure.text(
-        0.01, 1 - 0.5 / height, "median of blocks; bands: the middle half of them", fontsize=8.5, va="center"
-    )
     panels = figure.subplots(rows, columns, sharex="col", sharey=True, squeeze=False)
     points = [point for line in value.lines.values() for point in line]
     low, high = min(point.low for point in points) / 1.3, max(point.high for point in points) * 1.3

@@ -48,7 +48,7 @@ class Plan:
 
 @dataclass
 class Log:
-    """What became of a plan: results so far; comparisons refused (and why), not reached, with counts that vary."""
+    """What became of a plan: results; comparisons refused (and why), not reached, with counts that vary."""
 
     results: Results = field(default_factory=lambda: Results(()))
     refused: dict[Cell, str] = field(default_factory=dict)

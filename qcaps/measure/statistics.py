@@ -61,16 +61,16 @@ def hodges_lehmann(
 def walsh_averages_outside(count: int, confidence: float) -> int:
     """How many Walsh averages lie beyond each end of the interval.
 
-    The largest k with P(signed-rank sum < k) <= (1 - confidence) / 2: exact up to 50 differences, beyond
-    that from the normal approximation with its correction for continuity.
+    The largest k with P(signed-rank sum <= k) <= (1 - confidence) / 2, or 0 where there is none: exact up
+    to 50 differences, beyond that from the normal approximation with its correction for continuity.
     """
     tail = (1 - confidence) / 2
     if count <= _EXACT_UP_TO:
         below = np.cumsum(signed_rank_distribution(count))
-        return int(np.searchsorted(below, tail, side="right"))
+        return max(int(np.searchsorted(below, tail, side="right")) - 1, 0)
     mean = count * (count + 1) / 4
     deviation = math.sqrt(count * (count + 1) * (2 * count + 1) / 24)
-    return max(int(mean + NormalDist().inv_cdf(tail) * deviation + 0.5), 0)
+    return max(int(mean + NormalDist().inv_cdf(tail) * deviation - 0.5), 0)
 
 
 def signed_rank_distribution(count: int) -> NDArray[np.float64]:

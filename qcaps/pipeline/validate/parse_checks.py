@@ -1,0 +1,27 @@
+"""What libvirt's parser refuses once the words are known: elements that contradict or lack each other.
+
+Words and numbers out of range, and rules within one element, are the reader's business (`qcaps.domain`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qcaps.pipeline.validate.parse_address import check_parsed_info
+from qcaps.pipeline.validate.parse_devices import PARSED
+from qcaps.pipeline.validate.parse_domain import check_parsed_domain
+from qcaps.pipeline.validate.parse_usb import check_tpms, check_usb
+
+if TYPE_CHECKING:
+    from qcaps.pipeline.draft import Draft
+
+
+def check_parsed(draft: Draft) -> None:
+    """Refuses a domain that libvirt's parser would not let through."""
+    check_parsed_domain(draft.domain)
+    for device in draft.devices():
+        check_parsed_info(device)
+        if (check := PARSED.get(type(device))) is not None:
+            check(device)
+    check_usb(draft)
+    check_tpms(draft)

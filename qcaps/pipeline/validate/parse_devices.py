@@ -1,0 +1,294 @@
+"""Rules between the elements of one device, as libvirt's parser has them; disks have a module of their own."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import AddressValueError, IPv4Address
+from typing import TYPE_CHECKING, Any
+
+from qcaps.domain import devices as d
+from qcaps.domain.devices.host import HostPciAddress
+from qcaps.domain.memory import kib
+from qcaps.domain.syntax import uuid
+from qcaps.pipeline.refusal import Refused
+from qcaps.pipeline.validate.guest import address_type
+from qcaps.pipeline.validate.parse_address import check_pci_numbers
+from qcaps.pipeline.validate.parse_disk import check_hosts, check_parsed_disk
+from qcaps.pipeline.validate.parse_interface import check_parsed_interface
+from qcaps.pipeline.validate.refuse import internal, malformed, unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qcaps.domain.device import Device
+
+_WWPN = re.compile(r"naa\.(?:0x)?[0-9a-fA-F]{16}")
+_VALID_TO = re.compile(r"(?:\s*[+-]?\d+-){2}\s*[+-]?\d+T(?:\s*[+-]?\d+:){2}\s*[+-]?\d+")
+_CERTIFICATES = 3
+_SMALLEST_LABEL_KIB = 128
+_HIGHEST_MODE = 0o777
+
+
+def _check_chardev(device: d.Serial | d.Parallel | d.Console | d.Channel) -> None:
+    if device.type == "spicevmc":
+        virtio = device.target is not None and device.target.type == "virtio"
+        if not virtio:
+            raise unsupported("a source of type 'spicevmc' is for channels of target type 'virtio'", device)
+    _check_reconnect(device)
+
+
+def _check_reconnect(device: Any) -> None:  # noqa: ANN401  # whatever has a source
+    source = device.source
+    again = source.reconnect if source is not None and device.type in ("tcp", "unix") else None
+    if again is not None and again.enabled and again.timeout is None:
+        raise malformed("<reconnect> needs a timeout", device)
+
+
+def _check_serial(serial: d.Serial) -> None:
+    _check_chardev(serial)
+    if serial.target is not None and serial.target.type == "usb-serial":
+        if address_type(serial) not in (None, "usb"):
+            raise unsupported("a serial port of type 'usb-serial' takes an address of type 'usb'", serial)
+
+
+def _check_channel(channel: d.Channel) -> None:
+    target = channel.target
+    if target is None or target.type is None:
+        raise malformed("a channel needs a target type", channel)
+    if target.type == "guestfwd":
+        if target.address is None or target.port is None:
+            raise malformed("a channel of target type 'guestfwd' needs an address and a port", channel)
+        try:
+            IPv4Address(target.address)
+        except AddressValueError:
+            raise unsupported(f"'{target.address}' is no IPv4 address", channel) from None
+    _check_chardev(channel)
+
+
+def _check_graphics(graphics: d.Graphics) -> None:
+    kind = graphics.type
+    for position, listen in enumerate(graphics.listens if kind in ("vnc", "spice", "rdp") else ()):
+        if listen.type in ("socket", "none") and kind == "rdp":
+            raise unsupported(f"rdp graphics cannot listen by '{listen.type}'", graphics)
+        for name, only in (("network", "network"), ("socket", "socket")):
+            if getattr(listen, name) and listen.type != only:
+                raise malformed(f"{name} does not go with a listen element of type '{listen.type}'", listen)
+        if position:
+            continue
+        # the older attributes of <graphics> itself repeat the first element
+        for old, new, only in (("listen", "address", "address"), ("socket", "socket", "socket")):
+            one, other = getattr(graphics, old), getattr(listen, new)
+            if listen.type == only and None not in (one, other) and one != other:
+                raise unsupported(
+                    f"{old} '{one}' is not that of the first listen element, '{other}'", graphics
+                )
+    if kind not in ("vnc", "spice") or graphics.passwd is None:
+        return
+    if graphics.passwd_valid_to is not None and not _VALID_TO.fullmatch(graphics.passwd_valid_to):
+        raise internal(f"'{graphics.passwd_valid_to}' is no time, as in 2010-11-28T14:29:01", graphics)
+    if graphics.connected == "default" or (kind == "vnc" and graphics.connected not in (None, "keep")):
+        raise unsupported(f"{kind} has no connected='{graphics.connected}'", graphics)
+
+
+def _check_hostdev(hostdev: d.Hostdev) -> None:
+    kind, source = hostdev.type, hostdev.source
+    if hostdev.mode == "capabilities":
+        wanted = {"storage": source.block, "misc": source.char, "net": source.interface}[kind]
+        if wanted is None:
+            raise malformed(f"the source of a host device of type '{kind}' is missing", hostdev)
+        return
+    if kind != "usb" and source.startup_policy is not None:
+        raise unsupported("startupPolicy is for USB devices", hostdev)
+    for name in ("sgio", "rawio"):
+        if kind != "scsi" and getattr(hostdev, name) is not None:
+            raise malformed(f"{name} is for SCSI devices", hostdev)
+    if hostdev.model is not None and kind not in ("mdev", "scsi_host"):
+        raise malformed(f"a host device of type '{kind}' has no model", hostdev)
+    if isinstance(source.address, HostPciAddress):
+        check_pci_numbers(source.address, hostdev)
+    if (check := _HOSTDEVS.get(kind)) is not None:
+        check(hostdev)
+
+
+def _check_usb_hostdev(hostdev: d.Hostdev) -> None:
+    source = hostdev.source
+    if (source.vendor is None) != (source.product is None):
+        raise internal("a USB device is named by vendor and product", hostdev)
+    if source.vendor is not None and source.vendor.id == 0:
+        raise malformed("the vendor of a USB device is not 0", hostdev)
+
+
+def _check_scsi_hostdev(hostdev: d.Hostdev) -> None:
+    source = hostdev.source
+    if source.protocol == "iscsi":
+        if source.name is None:
+            raise malformed("an iSCSI device needs <source name=…>", hostdev)
+        if len(source.host) != 1:
+            raise malformed(f"an iSCSI device has one host, not {len(source.host)}", hostdev)
+        check_hosts(source.host)
+        if source.auth is not None and source.auth.secret.type != "iscsi":
+            raise internal(f"iSCSI takes a secret of type 'iscsi', not '{source.auth.secret.type}'", hostdev)
+        return
+    if source.address is None:
+        raise malformed("a SCSI device needs <source><address>", hostdev)
+    if source.adapter is None or source.adapter.name is None:
+        raise malformed("a SCSI device needs <source><adapter name=…>", hostdev)
+
+
+def _check_scsi_host(hostdev: d.Hostdev) -> None:
+    if hostdev.source.protocol != "vhost":
+        raise malformed(f"a vhost SCSI device has protocol 'vhost', not '{hostdev.source.protocol}'", hostdev)
+    if hostdev.source.wwpn is None or not _WWPN.fullmatch(hostdev.source.wwpn):
+        raise malformed("a vhost SCSI device needs a wwpn, as in naa.5123456789abcde0", hostdev)
+
+
+def _check_mdev(hostdev: d.Hostdev) -> None:
+    address = hostdev.source.address
+    if address is None:
+        raise unsupported("a mediated device needs <source><address uuid=…>", hostdev)
+    try:
+        uuid(getattr(address, "uuid", ""))
+    except ValueError as error:
+        raise internal(str(error), hostdev) from None
+
+
+_HOSTDEVS: dict[str, Callable[[d.Hostdev], None]] = {
+    "usb": _check_usb_hostdev,
+    "scsi": _check_scsi_hostdev,
+    "scsi_host": _check_scsi_host,
+    "mdev": _check_mdev,
+}
+
+
+def _check_filesystem(filesystem: d.Filesystem) -> None:
+    source, kind = filesystem.source, filesystem.type
+    for name in ("fmode", "dmode"):
+        if (getattr(filesystem, name) or 0) > _HIGHEST_MODE:
+            raise malformed(f"{name} is above {_HIGHEST_MODE:04o}", filesystem)
+    if kind == "ram":
+        if source is None or source.usage is None:
+            raise malformed("a filesystem of type 'ram' needs <source usage=…>", filesystem)
+        return
+    if kind == "volume":
+        if source is not None and (source.pool is None) != (source.volume is None):
+            raise malformed("pool and volume go together", filesystem)
+        return
+    attribute = {"file": "file", "block": "dev", "template": "name"}.get(kind, "dir")
+    if source is None or (source.socket is None and getattr(source, attribute) is None):
+        raise Refused(f"a filesystem of type '{kind}' needs <source {attribute}=…>", filesystem)
+
+
+def _check_smartcard(card: d.Smartcard) -> None:
+    if card.mode == "host-certificates":
+        if len(card.certificate) != _CERTIFICATES:
+            raise malformed(f"there are {_CERTIFICATES} certificates, not {len(card.certificate)}", card)
+        if card.database is not None and not card.database.startswith("/"):
+            raise malformed(f"the database '{card.database}' is no absolute path", card)
+    if card.mode == "passthrough":
+        if card.type is None:
+            raise malformed("a smartcard that is passed through needs a type", card)
+        _check_reconnect(card)
+
+
+def _check_rng(rng: d.Rng) -> None:
+    if rng.backend.model == "egd":
+        if rng.backend.type is None:
+            raise malformed("an entropy daemon (egd) needs a type", rng)
+        _check_reconnect(rng.backend)
+
+
+def _check_tpm(tpm: d.Tpm) -> None:
+    backend = tpm.backend
+    if backend.type == "external" and backend.source is None:
+        raise malformed("an external TPM needs <source type=…>", tpm)
+    if backend.encryption is not None and backend.type == "emulator":
+        try:
+            uuid(backend.encryption.secret)
+        except ValueError as error:
+            raise internal(str(error), tpm) from None
+
+
+def _check_input(device: d.Input) -> None:
+    if device.bus == "usb" and address_type(device) not in (None, "usb"):
+        raise malformed("an input on bus 'usb' takes an address of type 'usb'", device)
+    source = device.source
+    if source is None:
+        return
+    path = {"passthrough": source.evdev, "evdev": source.dev}.get(device.type, "")
+    if path is None:
+        raise malformed(f"the path of the input of type '{device.type}' is missing", device)
+
+
+def _check_redirdev(redirdev: d.Redirdev) -> None:
+    _check_reconnect(redirdev)
+    if address_type(redirdev) not in (None, "usb"):
+        raise malformed("a redirected USB device takes an address of type 'usb'", redirdev)
+
+
+def _check_memory(memory: d.Memory) -> None:
+    target = memory.target
+    if target is None:
+        raise malformed("<target> is missing", memory)
+    if memory.uuid is not None:
+        try:
+            uuid(memory.uuid)
+        except ValueError as error:
+            raise malformed(str(error), memory) from None
+    label = kib(target.label.size) if target.label is not None and memory.model == "nvdimm" else 0
+    if label and label < _SMALLEST_LABEL_KIB:
+        raise malformed(f"the label of an NVDIMM has at least {_SMALLEST_LABEL_KIB} KiB", memory)
+    if memory.model == "nvdimm" and label >= kib(target.size):
+        raise malformed("the label of an NVDIMM is smaller than the NVDIMM", memory)
+
+
+def _check_shmem(shmem: d.Shmem) -> None:
+    if shmem.msi is not None and shmem.server is None:
+        raise malformed("<msi> needs a <server>", shmem)
+
+
+def _check_video(video: d.Video) -> None:
+    acceleration = video.model.acceleration if video.model is not None else None
+    if acceleration is None:
+        return
+    if acceleration.accel3d is None and acceleration.accel2d is None and acceleration.rendernode is None:
+        raise unsupported("<acceleration> says nothing", video)
+
+
+def _check_lease(lease: d.Lease) -> None:
+    if lease.key is None or lease.target is None or lease.target.path is None:
+        raise malformed("a lease needs <key> and <target path=…>", lease)
+
+
+def _check_audio(audio: d.Audio) -> None:
+    for direction in (audio.input, audio.output):
+        if direction is None:
+            continue
+        if direction.fixed_settings and direction.mixing_engine is False:
+            raise unsupported("fixedSettings='yes' needs the mixing engine", audio)
+        if direction.settings is not None and not direction.fixed_settings:
+            raise unsupported("<settings> needs fixedSettings='yes'", audio)
+
+
+# each function takes the kind it stands beside, which a dict cannot say
+PARSED: dict[type[Device], Callable[[Any], None]] = {
+    d.Disk: check_parsed_disk,
+    d.Interface: check_parsed_interface,
+    d.Serial: _check_serial,
+    d.Parallel: _check_chardev,
+    d.Console: _check_chardev,
+    d.Channel: _check_channel,
+    d.Graphics: _check_graphics,
+    d.Hostdev: _check_hostdev,
+    d.Filesystem: _check_filesystem,
+    d.Smartcard: _check_smartcard,
+    d.Rng: _check_rng,
+    d.Tpm: _check_tpm,
+    d.Input: _check_input,
+    d.Redirdev: _check_redirdev,
+    d.Memory: _check_memory,
+    d.Shmem: _check_shmem,
+    d.Video: _check_video,
+    d.Lease: _check_lease,
+    d.Audio: _check_audio,
+}
+"""The rules of each kind that has any."""

@@ -1,0 +1,80 @@
+"""The guest's NUMA nodes and where the host keeps their memory, as libvirt's parser sees them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qcaps.domain.syntax import cpuset
+from qcaps.pipeline.validate.refuse import internal, malformed, unsupported
+
+if TYPE_CHECKING:
+    from qcaps.domain.domain import Domain
+    from qcaps.domain.numa import NumaCell
+    from qcaps.domain.tuning import Numatune
+
+_LOCAL, _UNREACHABLE = 10, 255
+
+
+def check_parsed_numa(domain: Domain) -> None:
+    """CPUs of the nodes, the distances between them, and numatune."""
+    numa = domain.cpu.numa if domain.cpu is not None else None
+    cells = numa.cell if numa is not None else ()
+    if cells:
+        _check_cpus(domain, cells)
+        for position, cell in enumerate(cells):
+            _check_distances(position if cell.id is None else cell.id, cell, len(cells))
+    if domain.numatune is not None:
+        _check_numatune(domain, domain.numatune, len(cells))
+
+
+def _check_cpus(domain: Domain, cells: tuple[NumaCell, ...]) -> None:
+    most = 1 if domain.vcpu is None or domain.vcpu.value is None else domain.vcpu.value
+    sets = [cpuset(cell.cpus) for cell in cells if cell.cpus is not None]
+    if sum(map(len, sets)) > most:
+        raise internal(f"the NUMA nodes have more CPUs than the {most} of <vcpu>", cells[0])
+    highest = max((max(one) for one in sets if one), default=-1)
+    if highest >= most:
+        raise internal(f"CPU {highest} of a NUMA node is not among the {most} of <vcpu>", cells[0])
+
+
+def _check_distances(number: int, cell: NumaCell, count: int) -> None:
+    if cell.distances is None:
+        return
+    if not cell.distances.sibling:
+        raise malformed("<distances> has no <sibling>", cell)
+    for sibling in cell.distances.sibling:
+        if sibling.id >= count:
+            raise malformed(f"sibling {sibling.id} is no NUMA node", sibling)
+        valid = sibling.value == _LOCAL if sibling.id == number else _LOCAL < sibling.value <= _UNREACHABLE
+        if not valid:
+            raise malformed(f"{sibling.value} is no distance from node {number} to {sibling.id}", sibling)
+
+
+def _check_numatune(domain: Domain, numatune: Numatune, count: int) -> None:
+    memory = numatune.memory
+    static = domain.vcpu is None or domain.vcpu.placement != "auto"
+    placement: str | None = None
+    if memory is not None:
+        placement = memory.placement
+        given = memory.mode is not None or placement is not None or memory.nodeset is not None
+        if given and placement in (None, "default"):
+            placement = "static" if memory.nodeset is not None or static else "auto"
+        if placement == "static" and memory.nodeset is None:
+            raise unsupported("numatune with placement 'static' needs a nodeset", memory)
+    elif not static:
+        placement = "auto"
+    if not numatune.memnode:
+        return
+    if placement == "auto":
+        raise unsupported("<memnode> does not go with automatic placement", numatune)
+    if not count:
+        raise malformed("<memnode> needs NUMA nodes", numatune)
+    seen: set[int] = set()
+    for memnode in numatune.memnode:
+        if memnode.cellid >= count:
+            raise malformed(f"cellid {memnode.cellid} is no NUMA node", memnode)
+        if memnode.cellid in seen:
+            raise malformed(f"cellid {memnode.cellid} is there twice", memnode)
+        seen.add(memnode.cellid)
+        if memory is not None and memory.mode == "restrictive" and memnode.mode != "restrictive":
+            raise malformed("mode 'restrictive' of <memory> needs the same of each <memnode>", memnode)

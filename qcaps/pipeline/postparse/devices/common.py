@@ -1,0 +1,100 @@
+"""What the parser does to every device: aliases that are no user's go, addresses have no gaps."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from qcaps.domain.address import (
+    CcidAddress,
+    DimmAddress,
+    DriveAddress,
+    IsaAddress,
+    PciAddress,
+    UsbAddress,
+    VirtioS390Address,
+    VirtioSerialAddress,
+)
+from qcaps.domain.codec import Element, evolve
+from qcaps.domain.device import Alias, Device
+from qcaps.pipeline.refusal import Refused
+
+_D = TypeVar("_D", bound=Device)
+
+USER_ALIAS: Final = "ua-"
+_ALIAS_LETTERS: Final = frozenset(string.ascii_letters + string.digits + "-_")
+
+_ZEROS: Final[dict[type[Element], dict[str, Any]]] = {
+    DriveAddress: {"controller": 0, "bus": 0, "target": 0, "unit": 0},
+    VirtioSerialAddress: {"controller": 0, "bus": 0, "port": 0},
+    CcidAddress: {"controller": 0, "slot": 0},
+    UsbAddress: {"bus": 0},
+}
+"""Addresses that libvirt writes in full."""
+
+_PCI_ZEROS: Final = {"domain": 0, "bus": 0, "slot": 0, "function": 0}
+
+
+def _pci(address: PciAddress) -> PciAddress:
+    given = address.__dict__
+    if all(given.get(name) is not None for name in _PCI_ZEROS):
+        return address
+    # one without numbers is an order to choose a PCI address
+    return _filled(address, _PCI_ZEROS) if any(given.get(name) for name in _PCI_ZEROS) else address
+
+
+def _isa(address: IsaAddress) -> IsaAddress:
+    return evolve(address, iobase=address.iobase or None, irq=address.irq or None)
+
+
+def _dimm(address: DimmAddress) -> DimmAddress:
+    return evolve(address, base=address.base or None)
+
+
+def _virtio_s390(address: VirtioS390Address) -> VirtioS390Address:
+    raise Refused("XML error: the virtio-s390 bus has no addresses", address)
+
+
+_SHAPES: Final[dict[type[Element], Callable[[Any], Any]]] = {
+    PciAddress: _pci,
+    IsaAddress: _isa,
+    DimmAddress: _dimm,
+    VirtioS390Address: _virtio_s390,
+}
+
+
+def as_parsed(device: _D) -> _D:
+    """`device` with an address in full, and without an alias that QEMU's side made up."""
+    values = device.__dict__
+    address = values.get("address")
+    if address is not None:
+        kind = type(address)
+        zeros = _ZEROS.get(kind)
+        if zeros is not None:
+            shaped = _filled(address, zeros)
+        else:
+            shape = _SHAPES.get(kind)
+            shaped = address if shape is None else shape(address)
+        if shaped is not address:
+            device = evolve(device, address=shaped)
+    alias = values.get("alias")
+    if alias is not None and not _is_users(alias):
+        device = evolve(device, alias=None)
+    return device
+
+
+def _filled(element: Any, zeros: dict[str, Any]) -> Any:  # noqa: ANN401  # any address
+    given = element.__dict__
+    gaps = {name: value for name, value in zeros.items() if given.get(name) is None}
+    return evolve(element, **gaps) if gaps else element
+
+
+def filled_pci(address: Any) -> Any:  # noqa: ANN401  # the host's or the guest's
+    """A PCI address in full."""
+    return _filled(address, _PCI_ZEROS)
+
+
+def _is_users(alias: Alias) -> bool:
+    name = alias.name
+    return name is not None and name.startswith(USER_ALIAS) and _ALIAS_LETTERS.issuperset(name)

@@ -1,0 +1,109 @@
+"""The guest's NUMA nodes, and the host nodes its memory comes from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qcaps.domain.codec import evolve
+from qcaps.domain.numa import NumaBandwidth
+from qcaps.domain.syntax import cpuset
+from qcaps.domain.tuning import Numatune, NumatuneMemory
+from qcaps.pipeline.postparse import vcpus
+from qcaps.pipeline.postparse.sets import canonical, ranges
+from qcaps.pipeline.postparse.sizes import attribute_in_kib
+from qcaps.pipeline.refusal import Refused
+
+if TYPE_CHECKING:
+    from qcaps.domain.domain import Domain
+    from qcaps.domain.numa import Numa, NumaCell
+    from qcaps.pipeline.draft import Draft
+
+
+def parsed(numa: Numa, most: int) -> Numa:
+    """Cells by number, memory in KiB. `most`: how many virtual CPUs there may be."""
+    if not numa.cell:
+        raise Refused("XML error: <numa> has no cells", numa)
+    cells: dict[int, NumaCell] = {}
+    taken: set[int] = set()
+    for position, cell in enumerate(numa.cell):
+        number = position if cell.id is None else cell.id
+        if number >= len(numa.cell):
+            raise Refused("XML error: NUMA cells must be numbered from 0 without gaps", cell)
+        if number in cells:
+            raise Refused(f"XML error: two NUMA cells are numbered {number}", cell)
+        own = cpuset(cell.cpus) if cell.cpus else frozenset()
+        if own & taken:
+            raise Refused("unsupported configuration: two NUMA cells share a vCPU", cell)
+        taken |= own
+        cells[number] = evolve(attribute_in_kib(cell, "memory"), id=number, cpus=ranges(own) if own else None)
+    if len(taken) > most or (taken and max(taken) >= most):
+        raise Refused("internal error: <numa> has more CPUs than <vcpu>", numa)
+    between = numa.interconnects
+    if between is not None:
+        between = evolve(
+            between,
+            all=tuple(
+                attribute_in_kib(one, "value") if isinstance(one, NumaBandwidth) else one
+                for one in between.all
+            ),
+        )
+    return evolve(numa, cell=tuple(cells[number] for number in sorted(cells)), interconnects=between)
+
+
+def memory(domain: Domain) -> int:
+    """The memory of all nodes, in KiB."""
+    numa = domain.cpu.numa if domain.cpu is not None else None
+    return sum(cell.memory for cell in numa.cell) if numa is not None else 0
+
+
+def count(domain: Domain) -> int:
+    """How many nodes the guest has."""
+    numa = domain.cpu.numa if domain.cpu is not None else None
+    return len(numa.cell) if numa is not None else 0
+
+
+def fill(draft: Draft) -> None:
+    """Gives virtual CPUs that belong to no node to the first one."""
+    cpu = draft.domain.cpu
+    if cpu is None or cpu.numa is None or not cpu.numa.cell:
+        return
+    most = vcpus.maximum(draft.domain)
+    sets = [cpuset(cell.cpus) if cell.cpus else frozenset() for cell in cpu.numa.cell]
+    if sum(map(len, sets)) >= most:
+        return
+    left = frozenset(range(most)).difference(*sets[1:])
+    first = evolve(cpu.numa.cell[0], cpus=ranges(left))
+    draft.set(cpu=evolve(cpu, numa=evolve(cpu.numa, cell=(first, *cpu.numa.cell[1:]))))
+
+
+def tuned(domain: Domain) -> dict[str, Any]:
+    """Where the memory comes from: strictly from one set of nodes, or wherever numad says."""
+    tune = domain.numatune
+    static = domain.vcpu is None or domain.vcpu.placement != "auto"
+    own = tune.memory if tune is not None else None
+    if own is None:
+        if static:
+            return {"numatune": _nodes(tune) if tune is not None and tune.memnode else None}
+        own = NumatuneMemory(placement="auto")
+    if (own.mode, own.placement, own.nodeset) == (None, None, None):
+        return {"numatune": _nodes(tune) if tune is not None and tune.memnode else None}
+    placement = own.placement
+    if placement in (None, "default"):
+        placement = "static" if own.nodeset or static else "auto"
+    if placement == "static" and not own.nodeset:
+        raise Refused("unsupported configuration: static <numatune> needs a nodeset", own)
+    own = evolve(
+        own,
+        mode=own.mode or "strict",
+        nodeset=canonical(own.nodeset) if placement == "static" and own.nodeset else None,
+        placement="auto" if placement == "auto" else None,
+    )
+    return {"numatune": evolve(_nodes(tune or Numatune()), memory=own)}
+
+
+def _nodes(tune: Numatune) -> Numatune:
+    nodes = (
+        evolve(one, mode=one.mode or "strict", nodeset=canonical(one.nodeset))
+        for one in sorted(tune.memnode, key=lambda one: one.cellid)
+    )
+    return evolve(tune, memnode=tuple(nodes))

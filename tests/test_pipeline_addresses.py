@@ -216,8 +216,8 @@ def test_pseries_registers_and_host_bridges() -> None:
 
 def test_pseries_register_twice() -> None:
     nvram = "<nvram><address type='spapr-vio' reg='0x2000'/></nvram>"
-    scsi = "<controller type='scsi' index='0' model='ibmvscsi'>"
-        "<address type='spapr-vio' reg='0x2000'/></controller>"
+    address = "<address type='spapr-vio' reg='0x2000'/>"
+    scsi = f"<controller type='scsi' index='0' model='ibmvscsi'>{address}</controller>"
     with pytest.raises(Refused, match="register 0x2000 is used twice"):
         assigned("pseries", nvram + scsi)
 

@@ -105,7 +105,10 @@ def _need_channel(source: Source | None, _sources: Sequence[Source], device: Ele
 
 
 def _check_reconnect(source: Source, device: Element) -> None:
-    if source.mode == "bind" and source.reconnect is not None and source.reconnect.enabled is not None:
+    if source.reconnect is None or source.reconnect.enabled is None:
+        return
+    # where libvirt makes up the path of a socket, it is QEMU that listens
+    if source.mode == "bind" or (source.path is None and source.host is None):
         raise internal("only a source in mode 'connect' can reconnect", device)
 
 

@@ -13,6 +13,8 @@ class HostFacts:
     """Versions of TPM that an installed swtpm emulates, as in {"1.2", "2.0"}; empty when there is no swtpm."""
     spice_tls: bool = False
     """`spice_tls` of qemu.conf."""
+    passt: bool = False
+    """Whether libvirt was built with passt; Debian 12's is not."""
     privileged: bool = True
     """Whether libvirt runs as root (qemu:///system)."""
     physical_address_bits: int | None = None

@@ -24,7 +24,7 @@ def is_virtio(interface: Interface) -> bool:
     return interface.model is not None and interface.model.type in VIRTIO_MODELS
 
 
-def check_interface(interface: Interface, _guest: Guest) -> None:
+def check_interface(interface: Interface, guest: Guest) -> None:
     """What holds for an interface under any hypervisor."""
     kind, source = interface.type, interface.source
     if source is not None and (source.ip or source.route) and kind != "ethernet":
@@ -42,6 +42,8 @@ def check_interface(interface: Interface, _guest: Guest) -> None:
     if not is_virtio(interface):
         check_no_virtio_options(interface.driver, interface)
     backend = interface.backend.type if interface.backend is not None else None
+    if backend == "passt" and not guest.host.passt:
+        raise malformed("backend 'passt' is left out of this libvirt", interface)
     if backend == "passt" and kind != "user":
         raise internal(f"backend 'passt' does not go with type '{kind}'", interface)
     if kind == "vhostuser":

@@ -200,5 +200,6 @@ def complete_channel(_state: State, channel: Channel) -> Channel:
         _, mark, domain = folder.rpartition("/")[2].partition("domain-")
         inside = path.removeprefix(CHANNEL_FOLDER + "/") if path.startswith(CHANNEL_FOLDER + "/") else ""
         if "." in inside.partition("/")[0][1:] or (mark and domain and last == name):
-            return evolve(channel, source=None)
+            # what else the source says still counts: whether it can reconnect is looked at in validation
+            return evolve(channel, source=evolve(source, path=None) if source.reconnect is not None else None)
     return channel

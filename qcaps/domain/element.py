@@ -15,6 +15,7 @@ Node = etree._Element  # noqa: SLF001  # lxml-stubs names the element class only
 E = TypeVar("E", bound="Element")
 
 _LINES_HELD = 65535  # libxml2 keeps a node's line in 16 bits
+_HOPS = 64  # how far we look for a text
 
 
 class Place(enum.Enum):
@@ -91,18 +92,36 @@ def path_of(node: Node) -> str:
 def line_of(node: Node) -> int:
     """The line on which the start tag of `node` ends; 0 for a node that was not parsed.
 
-    Beyond line 65535 libxml2 tells the line on which the nearest *text* ends, from which we count back.
+    Beyond line 65535 libxml2 knows the lines of texts alone, so we count back from the end of the next one.
+    Between the two, start tags that span lines and dropped comments lead astray.
     """
-    line = cast("int | None", node.sourceline) or 0
+    line = _held_line(node)
     if line < _LINES_HELD:
         return line
-    if node.text:
-        return line - node.text.count("\n")
-    if len(node):
-        return line_of(node[0])
-    if node.tail:
-        return line - node.tail.count("\n")
+    passed = 0  # newlines between the node and where we look
+    for _ in range(_HOPS):
+        is_element = isinstance(node.tag, str)
+        if is_element and node.text:
+            return _held_line(node) - node.text.count("\n") - passed
+        if is_element and len(node):
+            node = node[0]
+            continue
+        if not is_element:
+            passed += (node.text or "").count("\n")
+        if node.tail:
+            return _held_line(node) - node.tail.count("\n") - passed
+        while (following := node.getnext()) is None:
+            parent = node.getparent()
+            if parent is None:
+                return line
+            node = parent
+            passed += (node.tail or "").count("\n")
+        node = following
     return line
+
+
+def _held_line(node: Node) -> int:
+    return cast("int | None", node.sourceline) or 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,8 @@ from qcaps.domain.codec import Element, Name
 from qcaps.domain.device import Device
 from qcaps.domain.syntax import I32, POSITIVE, U32
 
+AudioType = Literal["none", "alsa", "coreaudio", "jack", "oss", "pulseaudio", "sdl", "spice", "file", "dbus"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class AudioSettings(Element):
@@ -47,7 +49,7 @@ class Audio(Device):
 
     TAG: ClassVar[str] = "audio"
     id: POSITIVE
-    type: Literal["none", "alsa", "coreaudio", "jack", "oss", "pulseaudio", "sdl", "spice", "file", "dbus"]
+    type: AudioType
     timer_period: Annotated[POSITIVE, Name("timerPeriod")] | None = None
     try_mmap: Annotated[bool, Name("tryMMap")] | None = None
     exclusive: bool | None = None

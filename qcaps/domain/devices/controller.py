@@ -12,6 +12,8 @@ from qcaps.domain.memory import Size
 from qcaps.domain.numbers import ANY_I31, HEX_I31
 from qcaps.domain.syntax import I31, U32
 
+ControllerType = Literal["ide", "fdc", "scsi", "sata", "virtio-serial", "ccid", "usb", "pci", "xenbus", "isa"]
+
 MODELS: dict[str, tuple[str, ...]] = {
     "ide": ("piix3", "piix4", "ich6"),
     "fdc": (),
@@ -80,9 +82,7 @@ class Controller(Device):
     """A bus, or what opens one."""
 
     TAG: ClassVar[str] = "controller"
-    type: Literal["ide", "fdc", "scsi", "sata", "virtio-serial", "ccid", "usb", "pci", "xenbus", "isa"] = (
-        "ide"
-    )
+    type: ControllerType = "ide"
     index: I31 | None = None
     model: str | None = None
     ports: I31 | None = None

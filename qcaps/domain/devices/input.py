@@ -9,6 +9,9 @@ from qcaps.domain.codec import ON_OFF, Element, Name
 from qcaps.domain.device import Device
 from qcaps.domain.devices.virtio import VirtioDriver, VirtioModel
 
+InputType = Literal["mouse", "tablet", "keyboard", "passthrough", "evdev"]
+InputBus = Literal["ps2", "usb", "xen", "parallels", "virtio", "none"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class InputSource(Element):
@@ -33,8 +36,8 @@ class Input(Device):
     """A mouse, tablet or keyboard."""
 
     TAG: ClassVar[str] = "input"
-    type: Literal["mouse", "tablet", "keyboard", "passthrough", "evdev"]
-    bus: Literal["ps2", "usb", "xen", "parallels", "virtio", "none"] | None = None
+    type: InputType
+    bus: InputBus | None = None
     model: VirtioModel | None = None
     driver: VirtioDriver | None = None
     source: InputSource | None = None

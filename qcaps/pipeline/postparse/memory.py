@@ -80,11 +80,11 @@ def _page(page: HugepagesPage) -> HugepagesPage:
 
 
 def complete(draft: Draft) -> None:
-    """The total comes from the nodes where the file does not say; modules are part of it."""
+    """The total is that of the nodes, where there are any; modules are part of it."""
     domain = draft.domain
     plugged = sum(module_size(module) for module in draft.of(Module))
     total = kib(domain.memory)
-    nodes = 0 if total else numa.memory(domain)
+    nodes = numa.memory(domain)
     if nodes:
         total = nodes + plugged
     elif plugged > total:

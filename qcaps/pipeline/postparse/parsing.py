@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qcaps.domain.codec import evolve
-from qcaps.pipeline.postparse import boot, clock, cpu, features, identity, memory, numa, vcpus
-from qcaps.pipeline.postparse.sets import canonical
+from qcaps.pipeline.postparse import boot, clock, cpu, features, identity, memory, numa, tuning, vcpus
 
 if TYPE_CHECKING:
     from qcaps.domain.domain import Domain
     from qcaps.domain.security import Seclabel
-    from qcaps.domain.tuning import Cputune
     from qcaps.pipeline.draft import Draft
 
 _LIFECYCLE = {"on_poweroff": "destroy", "on_reboot": "restart", "on_crash": "destroy"}
@@ -29,8 +27,7 @@ def parse_domain(draft: Draft, arch: str) -> None:
     changes |= clock.parsed(domain)
     changes |= boot.parsed(domain, arch)
     changes |= _lifecycle(domain)
-    if domain.cputune is not None:
-        changes["cputune"] = _pinning(domain.cputune)
+    changes |= tuning.parsed(evolve(domain, **changes))
     if domain.seclabel:
         changes["seclabel"] = tuple(_label(one, len(domain.seclabel)) for one in domain.seclabel)
     draft.set(**changes)
@@ -48,22 +45,6 @@ def _lifecycle(domain: Domain) -> dict[str, Any]:
     if domain.perf is not None and not domain.perf.event:
         changes["perf"] = None
     return changes
-
-
-def _pinning(tune: Cputune) -> Cputune | None:
-    """Pins in order, sets in libvirt's spelling, one scheduler an element, zeros left out."""
-    changes: dict[str, Any] = {
-        name: value or None
-        for name, value in tune.__dict__.items()
-        if name != "shares" and name.endswith(("period", "quota"))
-    }
-    pins = {one.vcpu: evolve(one, cpuset=canonical(one.cpuset)) for one in tune.vcpupin}
-    changes["vcpupin"] = tuple(pins[number] for number in sorted(pins))
-    changes["iothreadpin"] = tuple(evolve(one, cpuset=canonical(one.cpuset)) for one in tune.iothreadpin)
-    if tune.emulatorpin is not None:
-        changes["emulatorpin"] = evolve(tune.emulatorpin, cpuset=canonical(tune.emulatorpin.cpuset))
-    changed = evolve(tune, **changes)
-    return changed if any(value for name, value in changed.__dict__.items() if name != "line") else None
 
 
 def _label(label: Seclabel, count: int) -> Seclabel:

@@ -15,6 +15,7 @@ from qcaps.domain.devices.chardev import (
     SerialTargetModel,
 )
 from qcaps.pipeline.machine import is_arm_virt, is_pseries, is_riscv_virt, is_s390, is_x86
+from qcaps.pipeline.postparse.devices.common import source_labels
 from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def parsed(_domain: Domain, device: _C) -> _C:
     if given.get("tty") is not None:
         changes["tty"] = None
     source, protocol = normal_source(device.type, given.get("source"), given.get("protocol"))
+    if source is not None and source.seclabel:
+        source = evolve(source, seclabel=source_labels(source.seclabel))
     changes["source"], changes["protocol"] = source, protocol
     if device.type == "udp":
         both = sorted(filter(None, map(_udp, (given.get("source"), given.get("second_source")))), key=_mode)

@@ -18,6 +18,7 @@ from qcaps.domain.address import (
 )
 from qcaps.domain.codec import Element, evolve
 from qcaps.domain.device import Alias, Device
+from qcaps.domain.devices.host import SourceSeclabel
 from qcaps.pipeline.refusal import Refused
 
 _D = TypeVar("_D", bound=Device)
@@ -93,6 +94,17 @@ def _filled(element: Any, zeros: dict[str, Any]) -> Any:  # noqa: ANN401  # any 
 def filled_pci(address: Any) -> Any:  # noqa: ANN401  # the host's or the guest's
     """A PCI address in full."""
     return _filled(address, _PCI_ZEROS)
+
+
+def source_labels(labels: tuple[SourceSeclabel, ...]) -> tuple[SourceSeclabel, ...]:
+    """Labels of one file: they relabel unless told otherwise, and one without a label then says nothing."""
+    kept = (one for one in labels if one.label is not None or one.relabel is False)
+    return tuple(evolve(one, relabel=one.relabel is not False, labelskip=None) for one in kept)
+
+
+def says_something(element: Element) -> bool:
+    """Whether anything is set but the line it stood on."""
+    return any(value for name, value in element.__dict__.items() if name != "line")
 
 
 def _is_users(alias: Alias) -> bool:

@@ -9,7 +9,7 @@ from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Disk
 from qcaps.domain.devices.disk import DiskBackingStore, DiskDriver, DiskTarget
 from qcaps.domain.syntax import scaled
-from qcaps.pipeline.postparse.devices.common import filled_pci
+from qcaps.pipeline.postparse.devices.common import filled_pci, says_something, source_labels
 from qcaps.pipeline.postparse.names import disk_number
 from qcaps.pipeline.postparse.state import NARROW_SCSI_UNITS
 from qcaps.pipeline.refusal import Refused
@@ -17,6 +17,7 @@ from qcaps.pipeline.refusal import Refused
 if TYPE_CHECKING:
     from qcaps.domain.devices.disk import DiskIotune
     from qcaps.domain.devices.disksource import DiskFormatMetadataCache, DiskSource
+    from qcaps.domain.devices.host import SourceHost
     from qcaps.domain.domain import Domain
     from qcaps.pipeline.postparse.state import State
 
@@ -24,6 +25,44 @@ _BUSES: Final = {"hd": "ide", "sd": "scsi", "vd": "virtio", "xv": "xen", "ub": "
 """The bus that the first letters of a disk's name stand for."""
 
 _ZERO_MEANS_NONE: Final = ("queues", "queue_size")
+
+_EVERYWHERE: Final = {"line", "unknown_attributes", "unknown_children", "slices", "encryption", "reservations"}
+_HERE: Final = _EVERYWHERE | {"seclabel", "auth", "startup_policy"}
+_SOURCES: Final[dict[str, set[str]]] = {
+    "file": _HERE | {"file", "fdgroup"},
+    "block": _HERE | {"dev"},
+    "dir": _HERE | {"dir"},
+    "network": _EVERYWHERE | {
+        "auth", "protocol", "name", "query", "tls", "tls_hostname", "host", "identity", "snapshot", "config",
+        "initiator", "ssl", "cookies", "readahead", "timeout",
+    },
+    "volume": _EVERYWHERE | {"seclabel", "startup_policy", "pool", "volume", "mode"},
+    "nvme": _HERE | {"type", "managed", "namespace", "address"},
+    "vhostuser": _HERE | {"type", "path", "reconnect"},
+}  # fmt: skip
+"""What a source of each kind may say; libvirt passes over the rest."""
+
+_TUPLES: Final = frozenset({"host", "seclabel"})
+_PATHS: Final = {"file": "file", "block": "dev", "dir": "dir"}
+"""The attribute that is a path: people leave it empty when they mean none."""
+
+_HTTP: Final = frozenset({"http", "https"})
+_WEB: Final = _HTTP | {"ftp", "ftps"}
+_ONLY_OF: Final = {
+    "query": _HTTP,
+    "cookies": _HTTP,
+    "readahead": _WEB,
+    "timeout": _WEB,
+    "ssl": frozenset({"https", "ftps"}),
+    "identity": frozenset({"nfs"}),
+}
+"""What counts for some protocols only."""
+
+_PORTS: Final = {
+    "http": 80, "https": 443, "ftp": 21, "ftps": 990, "tftp": 69, "sheepdog": 7000, "nbd": 10809, "ssh": 22,
+    "iscsi": 3260, "gluster": 24007, "vxhs": 9999,
+}  # fmt: skip
+"""Where servers listen."""
 
 
 def parsed(_domain: Domain, disk: Disk) -> Disk:
@@ -37,7 +76,9 @@ def parsed(_domain: Domain, disk: Disk) -> Disk:
     if (driver := given.get("driver")) is not None:
         changes["driver"] = _driver(driver)
     if (source := given.get("source")) is not None:
-        changes["source"] = _source(disk, source)
+        changes["source"] = _source(disk.type, source)
+    else:
+        changes["type"] = "file"  # without a source, its kind says nothing
     if (below := given.get("backing_store")) is not None:
         changes["backing_store"] = _backing(below)
     if (target := given.get("target")) is not None:
@@ -76,30 +117,47 @@ def _bytes(cache: DiskFormatMetadataCache) -> DiskFormatMetadataCache | None:
     return evolve(cache, max_size=evolve(size, value=scaled(size.value, size.unit, "bytes"), unit="bytes"))
 
 
-def _source(disk: Disk, source: DiskSource) -> DiskSource | None:
-    given = source.__dict__
-    changes: dict[str, Any] = {}
-    if given.get("index") is not None:
-        changes["index"] = None
-    if any(host.port == 0 or host.transport == "tcp" for host in source.host):
-        changes["host"] = tuple(
-            evolve(
-                host, port=host.port or None, transport=None if host.transport == "tcp" else host.transport
-            )
-            for host in source.host
-        )
-    if given.get("address") is not None:
+def _source(kind: str, source: DiskSource) -> DiskSource | None:
+    """What counts for a source of that kind; servers listen on the port of their protocol."""
+    known = _SOURCES[kind]
+    changes: dict[str, Any] = {
+        name: () if name in _TUPLES else None for name in source.__dict__ if name not in known
+    }
+    if kind == "network":
+        changes |= _network(source)
+    if (path := _PATHS.get(kind)) is not None and source.__dict__.get(path) == "":
+        changes[path] = None
+    if kind == "nvme" and source.address is not None:
         changes["address"] = filled_pci(source.address)
-    if disk.type == "network" and given.get("startup_policy") is not None:
-        changes["startup_policy"] = None
+    if source.seclabel:
+        changes["seclabel"] = source_labels(source.seclabel)
     changed = evolve(source, **changes) if changes else source
-    return changed if any(value for name, value in changed.__dict__.items() if name != "line") else None
+    return changed if says_something(changed) else None
+
+
+def _network(source: DiskSource) -> dict[str, Any]:
+    protocol = source.protocol or ""
+    changes: dict[str, Any] = {
+        name: None
+        for name, protocols in _ONLY_OF.items()
+        if source.__dict__.get(name) is not None and protocol not in protocols
+    }
+    if source.host:
+        changes["host"] = tuple(_host(one, protocol) for one in source.host)
+    return changes
+
+
+def _host(host: SourceHost, protocol: str) -> SourceHost:
+    port = host.port or None
+    if port is None and host.transport in (None, "tcp"):
+        port = _PORTS.get(protocol)
+    return evolve(host, port=port, transport=None if host.transport == "tcp" else host.transport)
 
 
 def _backing(store: DiskBackingStore) -> DiskBackingStore:
     changes: dict[str, Any] = {"index": None}
-    if store.source is not None and store.source.index is not None:
-        changes["source"] = evolve(store.source, index=None)
+    if store.source is not None and store.type is not None:
+        changes["source"] = _source(store.type, store.source)
     if store.backing_store is not None:
         changes["backing_store"] = _backing(store.backing_store)
     return evolve(store, **changes)
@@ -117,7 +175,7 @@ def _target(disk: Disk, target: DiskTarget) -> DiskTarget:
 def _limits(limits: DiskIotune) -> DiskIotune | None:
     zeros = {name: None for name, value in limits.__dict__.items() if value == 0 and name != "line"}
     changed = evolve(limits, **zeros) if zeros else limits
-    return changed if any(value for name, value in changed.__dict__.items() if name != "line") else None
+    return changed if says_something(changed) else None
 
 
 def complete(state: State, disk: Disk) -> Disk:

@@ -28,9 +28,7 @@ def parsed(_domain: Domain, graphics: Graphics) -> Graphics:
 
 def _vnc(graphics: Graphics) -> Graphics:
     listens = _listens(graphics)
-    auto = graphics.port in (None, _AUTO)
-    if graphics.autoport in ("yes", "no"):
-        auto = graphics.autoport == "yes"
+    auto = graphics.port in (None, _AUTO) if graphics.autoport is None else graphics.autoport
     port = 0 if auto or graphics.port in (None, _AUTO) else graphics.port
     first = listens[0]
     changes: dict[str, Any] = dict(_NOWHERE)
@@ -38,7 +36,7 @@ def _vnc(graphics: Graphics) -> Graphics:
         changes["socket"] = first.socket
     elif first.type in ("address", "network"):
         changes["port"] = port or (_AUTO if auto else None)
-        changes["autoport"] = "yes" if auto else "no"
+        changes["autoport"] = auto
         changes["websocket"] = graphics.websocket or None
         changes["listen"] = first.address if first.type == "address" else None
     if graphics.share_policy == "default":
@@ -49,7 +47,7 @@ def _vnc(graphics: Graphics) -> Graphics:
 def _spice(graphics: Graphics) -> Graphics:
     listens = _listens(graphics)
     port, tls_port = graphics.port or 0, graphics.tls_port or 0
-    auto = graphics.autoport == "yes" or (port == _AUTO and tls_port == _AUTO)
+    auto = bool(graphics.autoport) or (port == _AUTO and tls_port == _AUTO)
     if auto:
         port = tls_port = 0
     first = listens[0]
@@ -59,7 +57,7 @@ def _spice(graphics: Graphics) -> Graphics:
     changes: dict[str, Any] = dict(_NOWHERE)
     if first.type in ("address", "network"):
         changes["port"], changes["tls_port"] = port or None, tls_port or None
-        changes["autoport"] = "yes" if auto else "no"
+        changes["autoport"] = auto
         changes["listen"] = first.address if first.type == "address" else None
     if graphics.default_mode == "any":
         changes["default_mode"] = None
@@ -74,15 +72,15 @@ _CHANNELS: Final = ("main", "display", "inputs", "cursor", "playback", "record",
 
 def _rdp(graphics: Graphics) -> Graphics:
     listens = _listens(graphics)
-    auto = graphics.port in (None, _AUTO) or graphics.autoport == "yes"
+    auto = graphics.port in (None, _AUTO) or bool(graphics.autoport)
     first = listens[0]
     return evolve(
         graphics,
         listens=listens,
         port=0 if auto else graphics.port,
-        autoport="yes" if auto else None,
-        replace_user="yes" if graphics.replace_user == "yes" else None,
-        multi_user="yes" if graphics.multi_user == "yes" else None,
+        autoport=auto or None,
+        replace_user=graphics.replace_user or None,
+        multi_user=graphics.multi_user or None,
         listen=first.address if first.type == "address" else None,
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.capabilities.targets import S390
 from qcaps.domain.codec import evolve
-from qcaps.domain.devices.interface import InterfaceMac, InterfaceModel
+from qcaps.domain.devices.interface import InterfaceDriver, InterfaceMac, InterfaceModel
 from qcaps.domain.devices.interfacesource import InterfaceVirtualportParameters
 from qcaps.pipeline.machine import ARM_VIRT, is_arm_virt, is_riscv_virt
 from qcaps.pipeline.postparse.devices.common import filled_pci
@@ -32,6 +32,11 @@ _MODELS: Final = frozenset({
 _BY_LETTERS: Final = {name.lower(): name for name in _MODELS}
 """Models libvirt knows by name, in whatever case."""
 
+_VIRTIO: Final = frozenset({"virtio", "virtio-transitional", "virtio-non-transitional"})
+_OF_ANY: Final = {"line", "unknown_attributes", "unknown_children", "iommu", "ats", "packed", "page_per_vq"}
+_OF_VIRTIO: Final = frozenset(InterfaceDriver.__dataclass_fields__)
+_ZERO_MEANS_NONE: Final = ("queues", "rx_queue_size", "tx_queue_size")
+_FILTERED: Final = frozenset({"network", "bridge", "ethernet"})
 _INSTANCE: Final = frozenset({None, "802.1Qbg"})
 _INTERFACE: Final = frozenset({None, "openvswitch"})
 _PREFERRED: Final = (("rtl8139", "rtl8139"), ("e1000", "e1000"), ("virtio-net", "virtio"))
@@ -59,7 +64,31 @@ def parsed(_domain: Domain, nic: Interface) -> Interface:
         changes["virtualport"] = _virtualport(port)
     if (mtu := given.get("mtu")) is not None and not mtu.size:
         changes["mtu"] = None
-    return evolve(nic, **changes)
+    if given.get("coalesce") is not None and not _coalesces(nic):
+        changes["coalesce"] = None
+    if given.get("filterref") is not None and (nic.type not in _FILTERED or nic.filterref.filter is None):
+        changes["filterref"] = None
+    nic = evolve(nic, **changes)
+    return nic if nic.driver is None else evolve(nic, driver=_driver(nic, nic.driver))
+
+
+def _coalesces(nic: Interface) -> bool:
+    """Whether more than no frames are coalesced."""
+    rx = nic.coalesce.rx if nic.coalesce is not None else None
+    return rx is not None and rx.frames is not None and bool(rx.frames.max)
+
+
+def _driver(nic: Interface, driver: InterfaceDriver) -> InterfaceDriver | None:
+    """Only virtio has queues and offloads; of a host device it says who drives it."""
+    model = nic.model.type if nic.model is not None else None
+    kept = _OF_VIRTIO if model in _VIRTIO and nic.type != "hostdev" else _OF_ANY
+    if nic.type == "hostdev":
+        kept = kept | {"name"}
+    changed = evolve(driver, **{name: None for name in driver.__dict__ if name not in kept})
+    zeros = {name: None for name in _ZERO_MEANS_NONE if changed.__dict__.get(name) == 0}
+    if zeros:
+        changed = evolve(changed, **zeros)
+    return changed if any(value is not None for name, value in changed.__dict__.items() if name != "line") else None
 
 
 def _mac(nic: Interface) -> InterfaceMac:
@@ -109,13 +138,13 @@ def _virtualport(port: InterfaceVirtualport) -> InterfaceVirtualport:
 
 def complete(state: State, nic: Interface) -> Interface:
     """The model that a guest of this machine most likely has a driver for."""
-    if nic.model is not None and nic.model.type:
-        return nic
-    if nic.type == "vdpa":
-        return evolve(nic, model=InterfaceModel(type="virtio"))
-    if nic.type == "hostdev":
-        return nic
-    return evolve(nic, model=InterfaceModel(type=_default_model(state.domain, state.caps)))
+    model = nic.model.type if nic.model is not None else None
+    if model is None and nic.type != "hostdev":
+        model = "virtio" if nic.type == "vdpa" else _default_model(state.domain, state.caps)
+        nic = evolve(nic, model=InterfaceModel(type=model))
+    if nic.driver is not None and model not in _VIRTIO and nic.type != "hostdev":
+        nic = evolve(nic, driver=None)
+    return nic
 
 
 def _default_model(domain: Domain, caps: Capabilities) -> str:

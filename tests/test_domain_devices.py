@@ -145,6 +145,14 @@ def test_document_order_is_kept_across_kinds() -> None:
         ("<interface type='network'/>", "needs <source network='…'>"),
         ("<interface type='direct'><source mode='vepa'/></interface>", "needs <source dev='…'>"),
         ("<interface type='bridge'><source bridge='b'/><link state='maybe'/></interface>", "attribute state"),
+        (
+            "<interface type='vhostuser'><source type='unix' path='/s' mode='vepa'/></interface>",
+            "source mode 'vepa' is not one of server, client",
+        ),
+        (
+            "<interface><model type='virtio'/><driver name='vfio'/></interface>",
+            "driver 'vfio' is not one of qemu, vhost",
+        ),
         ("<interface type='wifi'/>", "attribute type"),
         ("<hostdev type='pci'/>", "<source> is missing"),
         ("<hostdev type='net'><source/></hostdev>", "type 'net' is unknown for mode subsystem"),

@@ -260,9 +260,32 @@ class Interface(Device):
         for attribute in _NEEDED.get(self.type, ()):
             if self.source is None or getattr(self.source, attribute) is None:
                 return f"an interface of type {self.type} needs <source {attribute}='…'>"
-        return ""
+        allowed = _SOURCE_MODES.get(self.type)
+        if allowed and self.source is not None and self.source.mode not in allowed:
+            return f"source mode '{self.source.mode}' is not one of {', '.join(map(str, allowed[1:]))}"
+        return self._driver_refusal()
+
+    def _driver_refusal(self) -> str:
+        if self.driver is None or self.driver.name is None:
+            return ""
+        if self.type == "hostdev":
+            known: tuple[str, ...] = ("kvm", "vfio", "xen")
+        elif self.model is not None and (self.model.type or "").lower() in _VIRTIO_MODELS:
+            known = ("qemu", "vhost")
+        else:
+            return ""  # libvirt does not look
+        return (
+            ""
+            if self.driver.name in known
+            else f"driver '{self.driver.name}' is not one of {', '.join(known)}"
+        )
 
 
+_VIRTIO_MODELS = ("virtio", "virtio-transitional", "virtio-non-transitional")
+_SOURCE_MODES = {
+    "direct": (None, "vepa", "private", "bridge", "passthrough"),
+    "vhostuser": (None, "server", "client"),
+}
 _NEEDED = {
     "network": ("network",),
     "vds": ("switchid", "portid", "portgroupid", "connectionid"),
@@ -272,7 +295,7 @@ _NEEDED = {
     "vhostuser": ("type", "path", "mode"),
     "vdpa": ("dev",),
     "server": ("port",),
-    "client": ("port", "address"),
-    "mcast": ("port", "address"),
-    "udp": ("port", "address"),
+    "client": ("address", "port"),
+    "mcast": ("address", "port"),
+    "udp": ("address", "port", "local"),
 }

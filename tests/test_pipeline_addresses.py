@@ -134,12 +134,18 @@ def test_ports_around_given_ones() -> None:
     assert channels == ["port 0:2", "port 0:1", "port 0:3", "port 0:4", "port 1:1"]
 
 
-def test_console_takes_port_0_and_does_not_show_it() -> None:
-    body = VIRTIO_SERIAL.format(" ports='1'") + "<serial type='pty'><target type='isa-serial'/></serial>"
-    body += "<console type='pty'><target type='serial'/></console>" + CONSOLE * 2
+def test_consoles_share_port_0_and_do_not_show_it() -> None:
+    body = VIRTIO_SERIAL.format(" ports='2'") + CONSOLE * 3 + CHANNEL.format("")
     draft = assigned("q35", body)
     assert shorts(draft.of(Console)) == ["-", "-", "-"]
-    assert len(controllers(draft, "virtio-serial")) == 2  # the second console did not fit
+    assert shorts(draft.of(Channel)) == ["port 0:1"]
+    assert len(controllers(draft, "virtio-serial")) == 1
+
+
+def test_console_with_an_open_address_takes_a_port() -> None:
+    console = CONSOLE.replace("</console>", PORT.format(0, 0) + "</console>")
+    draft = assigned("q35", VIRTIO_SERIAL.format("") + console + CHANNEL.format(""))
+    assert shorts(draft.of(Channel)) == ["port 0:2"]
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class _Ports:
 
 
 def assign_virtio_serial(draft: Draft) -> None:
-    """Gives channels and consoles their ports; port 0 is only for consoles. Raises Refused."""
+    """Gives channels and consoles their ports; port 0 is for consoles. Raises Refused."""
     consoles = [one for one in draft.of(Console) if one.target is not None and one.target.type == "virtio"]
     channels = draft.of(Channel)
     controllers = _Controllers(draft)
@@ -44,7 +44,7 @@ def assign_virtio_serial(draft: Draft) -> None:
             controllers.reserve(device.address, device)
     for console in consoles:
         if not _complete(console.address):
-            # libvirt counts the port as used and leaves the console without an address
+            # libvirt looks for a port, which may take one or add a controller, and then forgets which
             controllers.take(None if console.address is None else 0, console, first=0)
     for place, channel in enumerate(channels):
         address = channel.address
@@ -93,7 +93,8 @@ class _Controllers:
             index, port = self._any(device, first)
         else:
             index, port = wanted, self._of(wanted, device)
-        self._ports[index].taken |= 1 << port
+        if port:  # libvirt never counts port 0 as taken
+            self._ports[index].taken |= 1 << port
         return index, port
 
     def _of(self, index: int, device: Device) -> int:

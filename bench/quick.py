@@ -9,6 +9,6 @@ POLICIES = ("naive", "series", "once")
 
 
 def cells() -> Iterator[Cell]:
-    """Few enough cells that each gets a second in each of two processes."""
+    """Few enough comparisons that each gets two seconds."""
     yield from grid(("simple",), (1,), ("define+undefine",), ("fork", "ctime"), POLICIES)
     yield from grid(("disks", "serials"), (1, 8, 64), ("define",), ("fork", "ctime"), POLICIES)

@@ -52,8 +52,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--baseline", default="naive", help="what the others are held against (default: naive)"
     )
     parser.add_argument("--quick", action="store_true", help="the suite 'quick'; stop measuring after 30 s")
-    parser.add_argument("--pairs", type=int, help="blocks of each arm a process (default: 20)")
-    parser.add_argument("--processes", type=int, help="fresh processes a comparison (default: 4, --quick: 2)")
+    parser.add_argument("--pairs", type=int, help="blocks of each arm a process (default: 20, fewer if slow)")
+    parser.add_argument("--processes", type=int, help="fresh processes a comparison (default: 4, --quick: 1)")
     parser.add_argument("--seed", type=int, default=0, help="draws the order of blocks and random devices")
     parser.add_argument(
         "--output", type=Path, metavar="DIR", default=Path("qcaps-results"), help="(default: ./qcaps-results)"
@@ -111,7 +111,7 @@ def _plan(args: argparse.Namespace) -> tuple[Plan, Conclusions]:
         policies=tuple(args.policy),
     )
     cells = tuple(replace(cell, seed=args.seed) for cell in choose(chosen.cells, choice, args.content))
-    processes = args.processes if args.processes is not None else 2 if args.quick else 4
+    processes = args.processes if args.processes is not None else 1 if args.quick else 4
     pairs = args.pairs if args.pairs is not None else 20
     for value, option in ((processes, "--processes"), (pairs, "--pairs")):
         if value < 1:

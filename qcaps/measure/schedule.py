@@ -42,7 +42,7 @@ class Plan:
     processes: int = 4
     seed: int = 0
     limit: float | None = None
-    job_seconds: float = 30.0
+    job_seconds: float = 6.0
     content: Path | None = None
 
 

@@ -30,7 +30,7 @@ from qcaps.measure.subject import subject
 if TYPE_CHECKING:
     from qcaps.measure.subject import Arm
 
-WARMUPS = 3
+_MOST_WARMUPS, _WARM_NS = 3, 100_000_000
 _BLOCK_NS = 20_000_000
 _FEWEST_CALLS, _MOST_CALLS = 3, 15
 _LONG_CALL_NS = 250_000_000
@@ -83,8 +83,8 @@ def work(job: Job, began: float) -> None:
     """
     pinned = _pin(job.cpu)
     arms = [_prepare(job, number, cell) for number, cell in enumerate(job.cells)]
-    warmups = [_timed_calls(arm, WARMUPS) for arm in arms]
     counts = [asdict(arm.counts()) for arm in arms]
+    warmups = [_warm_up(arm) for arm in arms]
     calls = calls_a_block(max(min(one) for one in warmups))
     facts = [arm.facts() for arm in arms]
     # What exists now stays: no collection walks it again, and no child of ours copies its pages for that.
@@ -137,6 +137,14 @@ def _rounds(job: Job, arms: list[Arm], calls: int, began: float) -> bool:
             _say("block", {"round": number, "arm": arm, "ns": values})
         longest = max(longest, monotonic() - start)
     return all(len(one) == 1 for one in steps)
+
+
+def _warm_up(arm: Arm) -> list[int]:
+    """Nanoseconds of up to three runs; fewer of a long one, which needs no more."""
+    values: list[int] = []
+    while len(values) < _MOST_WARMUPS and sum(values) < _WARM_NS:
+        values += _timed_calls(arm, 1)
+    return values
 
 
 def _timed_calls(arm: Arm, calls: int) -> list[int]:

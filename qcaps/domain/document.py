@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from lxml import etree
 
 from qcaps.domain import features
 from qcaps.domain.codec import Element, XmlError, read, write, xml_names
+from qcaps.domain.devices import KINDS, AnyDevice
 from qcaps.domain.domain import Domain
 from qcaps.domain.memory import Size, SizeError, kib
 from qcaps.errors import QcapsError
@@ -44,6 +46,8 @@ _ONCE = (
     "devices/vsock",
 )
 """What libvirt refuses to see twice; of anything else it takes the first."""
+
+_KINDS = {kind.TAG: kind for kind in KINDS}
 
 _Node = etree._Element  # noqa: SLF001  # lxml-stubs names the element class only so
 
@@ -81,6 +85,19 @@ def parse(data: bytes, source: str = "<string>", max_bytes: int = MAX_BYTES) -> 
     except XmlError as error:
         raise DomainError(source, error.line, error.path, error.why) from None
     return domain
+
+
+def parse_device(data: bytes, source: str = "<string>", max_bytes: int = MAX_BYTES) -> AnyDevice:
+    """The one device that `data` describes, as attach and detach take it. Raises DomainError."""
+    root = _root(data, source, max_bytes)
+    kind = _KINDS.get(str(root.tag))
+    if kind is None:
+        path = f"/{root.tag}"
+        raise DomainError(source, root.sourceline or 1, path, "is no device kind that libvirt knows")
+    try:
+        return cast("AnyDevice", read(kind, root))
+    except XmlError as error:
+        raise DomainError(source, error.line, error.path, error.why) from None
 
 
 def format(domain: Domain) -> str:  # noqa: A001  # document.format(domain) reads as intended

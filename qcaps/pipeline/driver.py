@@ -1,0 +1,278 @@
+"""The tasks: define, undefine, start, createXML, attach, detach, over domains kept as files.
+
+A task is a list of phases; which of them look up is the policy's business (`lookup`).
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qcaps.domain import document
+from qcaps.domain.codec import evolve
+from qcaps.errors import QcapsError
+from qcaps.pipeline.addresses import assign_addresses
+from qcaps.pipeline.attachment import add_device, remove_device
+from qcaps.pipeline.command_line import command_line
+from qcaps.pipeline.draft import Draft
+from qcaps.pipeline.lookup import Lookup
+from qcaps.pipeline.postparse import post_parse, post_parse_device
+from qcaps.pipeline.refusal import CapabilitiesChanged, Refused
+from qcaps.pipeline.site import Site
+from qcaps.pipeline.validate import check_parsed, validate, validate_device
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from qcaps.cache.cache import CapabilityCache
+    from qcaps.capabilities.model import Capabilities
+    from qcaps.domain.domain import Domain
+    from qcaps.pipeline.lookup import Watch
+    from qcaps.pipeline.policy import Policy
+    from qcaps.pipeline.store import Store
+
+    Phase = Callable[[str], AbstractContextManager[object]]
+
+_UNTIMED = nullcontext()
+
+
+def untimed(_name: str) -> AbstractContextManager[object]:
+    """The phase of a driver that nobody times."""
+    return _UNTIMED
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a task did: the domain it left, its XML, its lookups by site, the QEMU command line of a start."""
+
+    domain: Domain
+    xml: str
+    sites: dict[Site, int]
+    command: tuple[str, ...] = ()
+
+    @property
+    def lookups(self) -> int:
+        """All lookups of the task."""
+        return sum(self.sites.values())
+
+    def sites_named(self) -> dict[str, int]:
+        """Lookups by the name of their site, as results keep them."""
+        return {site.value: count for site, count in self.sites.items()}
+
+
+class Driver:
+    """A QEMU driver: its domains, its capability cache, the policy its tasks follow.
+
+    `emulator` stands in for every file's own (and makes
+    an i686 guest an x86_64 one). `watch` is told of each lookup; `phase(name)` is entered around
+    each phase. Domains found in the store are there at once.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        cache: CapabilityCache,
+        policy: Policy,
+        *,
+        emulator: str | None = None,
+        watch: Watch | None = None,
+        phase: Phase = untimed,
+    ) -> None:
+        self.store = store
+        self.cache = cache
+        self.policy = policy
+        self.domains: dict[str, Domain] = {name: document.load(path) for name, path in store.saved().items()}
+        self.running: dict[str, Domain] = {}
+        self._names_by_uuid = {domain.uuid: name for name, domain in self.domains.items()}
+        self._emulator = emulator
+        self._handed: Capabilities | None = None
+        self._watch = watch
+        self._phase = phase
+
+    def warm(self, xml: bytes, source: str = "<string>") -> None:
+        """One lookup of the binary that `xml` names, outside any task: the cache is warm then.
+
+        A policy that hands capabilities in hands these.
+        """
+        self._handed = self.cache.lookup(self._binary(document.parse(xml, source)))
+
+    # ── tasks ──────────────────────────────────────────────────────────────────────────────────────
+
+    def define(self, xml: bytes, source: str = "<string>") -> Done:
+        """Defines or redefines the domain in `xml`. Raises Refused, DomainError, StoreError."""
+        lookup = self._lookup()
+        draft = self._checked(xml, source, lookup)
+        domain, text = self._formatted(draft)
+        self._admit(domain)
+        self._commit(lookup)
+        self._save(domain, text)
+        return Done(domain, text, lookup.sites)
+
+    def undefine(self, name: str) -> None:
+        """Forgets the domain called `name`. Needs no capabilities."""
+        domain = self._persistent(name)
+        with self._phase("save"):
+            self.store.remove(name)
+        del self.domains[name]
+        self._names_by_uuid.pop(domain.uuid, None)
+
+    def start(self, name: str) -> Done:
+        """Starts a persistent domain, up to and including QEMU's command line."""
+        domain = self._persistent(name)
+        if name in self.running:
+            raise QcapsError(f"domain '{name}' is already running; destroy it first")
+        lookup = self._lookup(domain.emulator)
+        command = self._started(Draft(domain), lookup, persistent=domain)
+        self._commit(lookup)
+        self.running[name] = domain
+        return Done(domain, "", lookup.sites, command)
+
+    def create_xml(self, xml: bytes, source: str = "<string>") -> Done:
+        """Defines a transient domain and starts it."""
+        lookup = self._lookup()
+        draft = self._checked(xml, source, lookup)
+        domain, text = self._formatted(draft)
+        self._admit(domain)
+        if domain.name in self.running:
+            raise QcapsError(f"domain '{domain.name}' is already running; destroy it first")
+        command = self._started(draft, lookup, persistent=None)
+        self._commit(lookup)
+        self.running[domain.name] = domain
+        return Done(domain, text, lookup.sites, command)
+
+    def destroy(self, name: str) -> None:
+        """Ends a running domain. Needs no capabilities."""
+        if self.running.pop(name, None) is None:
+            raise QcapsError(f"no domain '{name}' is running")
+
+    def attach(self, name: str, xml: bytes, source: str = "<string>") -> Done:
+        """Adds a device to the persistent definition."""
+        lookup = self._lookup(self._persistent(name).emulator)
+        with lookup.one_pass():
+            before = Draft(self._persistent(name))
+            device = document.parse_device(xml, source)
+            device = post_parse_device(before, device, lookup.at(Site.DEVICE_PARSE, device))
+            validate_device(before, device, lookup.at(Site.DEVICE_PARSE_VALIDATE, device))
+        draft = self._copied(name, lookup.at(Site.DOMAIN_COPY))
+        add_device(draft, device)
+        return self._altered(draft, lookup)
+
+    def detach(self, name: str, xml: bytes, source: str = "<string>") -> Done:
+        """Removes a device from the persistent definition."""
+        lookup = self._lookup(self._persistent(name).emulator)
+        device = document.parse_device(xml, source)
+        device = post_parse_device(
+            Draft(self._persistent(name)), device, lookup.at(Site.DEVICE_PARSE, device)
+        )
+        draft = self._copied(name, lookup.at(Site.DOMAIN_COPY))
+        remove_device(draft, device)
+        return self._altered(draft, lookup)
+
+    # ── phases ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _lookup(self, binary: str | None = None) -> Lookup:
+        return Lookup(self.policy, self.cache.lookup, binary or "", handed=self._handed, watch=self._watch)
+
+    def _checked(self, xml: bytes, source: str, lookup: Lookup) -> Draft:
+        """Everything libvirt does to a definition before it believes it."""
+        with self._phase("parse"):
+            draft = Draft(self._for_stand_in(document.parse(xml, source)))
+            check_parsed(draft)
+        lookup.binary = draft.emulator = self._binary(draft.domain)
+        with lookup.one_pass():
+            with self._phase("post-parse"):
+                post_parse(draft, lookup)
+            with self._phase("assign addresses"):
+                assign_addresses(draft, lookup.at(Site.ADDRESSES))
+        with self._phase("validate"), lookup.one_pass():
+            lookup.prepare(Site.VALIDATE_PREPARE)
+            validate(draft, lookup)
+        return draft
+
+    def _for_stand_in(self, domain: Domain) -> Domain:
+        """An emulator that stands in for a 32-bit x86 one is a 64-bit one: the guest becomes so too."""
+        kind = domain.os.type
+        if self._emulator is None or kind is None or kind.arch != "i686":
+            return domain
+        return evolve(domain, os=evolve(domain.os, type=evolve(kind, arch="x86_64")))
+
+    def _binary(self, domain: Domain) -> str:
+        return self._emulator or domain.emulator or default_emulator(domain)
+
+    def _formatted(self, draft: Draft) -> tuple[Domain, str]:
+        with self._phase("format"):
+            domain = draft.freeze()
+            return domain, document.format(domain)
+
+    def _started(self, draft: Draft, lookup: Lookup, persistent: Domain | None) -> tuple[str, ...]:
+        with lookup.one_pass():
+            capabilities = lookup.at(Site.PROCESS_INIT)
+            with self._phase("validate"):
+                validate(draft, lookup, Site.START_VALIDATE, Site.START_VALIDATE_DEVICE)
+            if persistent is not None:
+                given = lookup.at(Site.TRANSIENT_COPY)
+                with self._phase("copy"):
+                    _copy(persistent, given)
+        with self._phase("command line"):
+            return command_line(draft, capabilities)
+
+    def _copied(self, name: str, capabilities: Capabilities) -> Draft:
+        with self._phase("copy"):
+            return _copy(self._persistent(name), capabilities)
+
+    def _altered(self, draft: Draft, lookup: Lookup) -> Done:
+        """The end of attach and detach: post-parse again, and save."""
+        capabilities = lookup.at(Site.RE_POST_PARSE)
+        with self._phase("post-parse"):
+            post_parse(draft, Lookup.given(capabilities))
+        with self._phase("assign addresses"):
+            assign_addresses(draft, capabilities)
+        domain, text = self._formatted(draft)
+        self._commit(lookup)
+        self._save(domain, text)
+        return Done(domain, text, lookup.sites)
+
+    def _admit(self, domain: Domain) -> None:
+        """Refuses a name or UUID that belongs to another domain."""
+        other = self._names_by_uuid.get(domain.uuid)
+        if other is not None and other != domain.name:
+            raise Refused(f"UUID {domain.uuid} belongs to the domain '{other}'", domain)
+        known = self.domains.get(domain.name)
+        if known is not None and known.uuid != domain.uuid:
+            raise Refused(f"a domain '{domain.name}' exists already with UUID {known.uuid}", domain)
+
+    def _commit(self, lookup: Lookup) -> None:
+        """Under a policy that aborts: the last moment at which a change of capabilities still counts."""
+        if not self.policy.abort or lookup.task is None:
+            return
+        reason = self.cache.why_invalid(lookup.task)
+        if reason is not None:
+            raise CapabilitiesChanged(f"{lookup.binary}: capabilities changed during the task: {reason}")
+
+    def _save(self, domain: Domain, text: str) -> None:
+        with self._phase("save"):
+            self.store.save(domain.name, text)
+        self.domains[domain.name] = domain
+        self._names_by_uuid[domain.uuid] = domain.name
+
+    def _persistent(self, name: str) -> Domain:
+        try:
+            return self.domains[name]
+        except KeyError:
+            raise QcapsError(f"no domain '{name}' is defined") from None
+
+
+def default_emulator(domain: Domain) -> str:
+    """The binary libvirt would pick for the domain's architecture."""
+    arch = {"i686": "i386", "armv7l": "arm"}.get(domain.arch or "", domain.arch)
+    return f"/usr/bin/qemu-system-{arch}"
+
+
+def _copy(domain: Domain, capabilities: Capabilities) -> Draft:
+    """A copy made the way libvirt makes one: written as XML, read back, post-parsed."""
+    draft = Draft(document.parse(document.format(domain).encode(), domain.name))
+    post_parse(draft, Lookup.given(capabilities))
+    assign_addresses(draft, capabilities)
+    return draft

@@ -14,9 +14,9 @@ from qcaps.pipeline.validate.address import check_address, check_qemu_address
 from qcaps.pipeline.validate.domain import check_domain
 from qcaps.pipeline.validate.duplicates import check_alias_free, check_together
 from qcaps.pipeline.validate.guest import Guest
+from qcaps.pipeline.validate.host import PLAIN_HOST, HostFacts
 from qcaps.pipeline.validate.hostdev import check_interface_as_hostdev, check_qemu_interface_as_hostdev
 from qcaps.pipeline.validate.kinds import ANY_HYPERVISOR, QEMU
-from qcaps.pipeline.validate.host import PLAIN_HOST, HostFacts
 from qcaps.pipeline.validate.memory import check_hotplug
 from qcaps.pipeline.validate.parse_checks import check_parsed
 

@@ -10,6 +10,8 @@ from qcaps.pipeline.validate.refuse import need, unsupported
 from qcaps.pipeline.validate.virtio import VIRTIO_MODELS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.devices import Controller
     from qcaps.pipeline.validate.guest import Guest
@@ -42,38 +44,35 @@ def check_controller(controller: Controller, guest: Guest) -> None:
 
 def check_qemu_controller(controller: Controller, guest: Guest, caps: Capabilities) -> None:
     """What QEMU, or this QEMU, cannot do with a controller."""
-    kind, model = controller.type, controller.model
-    if kind == "scsi":
-        if model not in _SCSI_FLAGS:
-            raise unsupported(f"QEMU has no SCSI controller '{model}'", controller)
-        if (flag := _SCSI_FLAGS[model]) is not None:
-            need(caps, flag, f"SCSI controller '{model}'", controller)
     driver = controller.driver
-    if driver is not None and not (kind == "scsi" and model in _VIRTIO_SCSI):
+    if driver is not None and not (controller.type == "scsi" and controller.model in _VIRTIO_SCSI):
         for name in _VIRTIO_SCSI_OPTIONS:
             value = getattr(driver, name)
             if value or value is False:  # a switch counts when it is off, too
                 raise unsupported(f"{name} is for controllers of model 'virtio-scsi'", controller)
-    if kind == "pci":
-        check_qemu_pci(controller, guest, caps)
-    elif kind == "ide":
-        _check_ide(controller, guest)
-    elif kind == "sata":
-        if controller.index or not guest.is_q35:
-            need(caps, "ich9-ahci", "a SATA controller", controller)
-    elif kind == "scsi":
-        _check_scsi(controller, guest)
+    if (check := _TYPES.get(controller.type)) is not None:
+        check(controller, guest, caps)
 
 
-def _check_ide(controller: Controller, guest: Guest) -> None:
+def _check_ide(controller: Controller, guest: Guest, _caps: Capabilities) -> None:
     if not guest.has_ide:
         raise unsupported(f"machine type '{guest.machine}' has no IDE controller", controller)
     if controller.index:
         raise unsupported(f"machine type '{guest.machine}' has a single IDE controller", controller)
 
 
-def _check_scsi(controller: Controller, guest: Guest) -> None:
-    if controller.model == "ncr53c90":
+def _check_sata(controller: Controller, guest: Guest, caps: Capabilities) -> None:
+    if controller.index or not guest.is_q35:
+        need(caps, "ich9-ahci", "a SATA controller", controller)
+
+
+def _check_scsi(controller: Controller, guest: Guest, caps: Capabilities) -> None:
+    model = controller.model
+    if model not in _SCSI_FLAGS:
+        raise unsupported(f"QEMU has no SCSI controller '{model}'", controller)
+    if (flag := _SCSI_FLAGS[model]) is not None:
+        need(caps, flag, f"SCSI controller '{model}'", controller)
+    if model == "ncr53c90":
         if controller.index:
             raise unsupported("an ncr53c90 can only be the first SCSI controller", controller)
         if not guest.has_esp:
@@ -85,3 +84,12 @@ def _check_scsi(controller: Controller, guest: Guest) -> None:
         raise unsupported("a controller with an iothread sits on PCI or CCW", controller)
     if iothread not in guest.iothreads:
         raise unsupported(f"iothread {iothread} is not among <iothreadids>", controller)
+
+
+_TYPES: dict[str, Callable[[Controller, Guest, Capabilities], None]] = {
+    "ide": _check_ide,
+    "sata": _check_sata,
+    "scsi": _check_scsi,
+    "pci": check_qemu_pci,
+}
+"""What each type of controller has to answer."""

@@ -161,13 +161,7 @@ def check_qemu_disk(disk: Disk, guest: Guest, caps: Capabilities) -> None:
     storage = storage_of(disk)
     _check_frontend(disk, bus, device, caps)
     _check_lun_frontend(disk, bus, caps)
-    if target.rotation_rate:
-        if bus not in ("scsi", "ide", "sata") or device != "disk":
-            raise internal("rotation_rate is for disks on scsi, ide or sata", disk)
-        need(caps, "rotation-rate", "rotation_rate", disk)
-    _check_bus(disk, bus, caps)
-    if disk.readonly and device == "disk" and bus in ("ide", "sata"):
-        raise unsupported(f"a disk on bus '{bus}' cannot be read-only", disk)
+    _check_bus(disk, bus, device, caps)
     _check_driver(disk, guest, caps, bus)
     check_throttle(disk, guest)
     _check_transient(disk, guest, caps, storage)
@@ -175,16 +169,20 @@ def check_qemu_disk(disk: Disk, guest: Guest, caps: Capabilities) -> None:
         raise unsupported(f"the shared disk '{name}' needs format 'raw', not '{storage.format}'", disk)
     if driver is not None and driver.name not in (None, "qemu"):
         raise unsupported(f"QEMU has no disk driver '{driver.name}'", disk)
-    match = _TARGET_NAME.fullmatch(name)
-    if match is None:
-        raise unsupported(f"'{name}' is no name of a disk", disk)
-    if int(match[1] or 0):
-        raise unsupported(f"'{name}' is the name of a partition", disk)
+    _check_target_name(disk, name)
     for one in chain_of(disk, storage):
         check_openable(one, caps)
     if storage.type == "vhostuser":
         need(caps, "vhost-user-blk", "a disk of type 'vhostuser'", disk)
         need_shared_memory(guest, caps, "vhostuser", disk)
+
+
+def _check_target_name(disk: Disk, name: str) -> None:
+    match = _TARGET_NAME.fullmatch(name)
+    if match is None:
+        raise unsupported(f"'{name}' is no name of a disk", disk)
+    if int(match[1] or 0):
+        raise unsupported(f"'{name}' is the name of a partition", disk)
 
 
 def _check_frontend(disk: Disk, bus: str | None, device: str, caps: Capabilities) -> None:
@@ -194,8 +192,6 @@ def _check_frontend(disk: Disk, bus: str | None, device: str, caps: Capabilities
             raise unsupported(f"a disk on bus '{bus}' has no geometry", disk)
         if geometry.trans is not None and bus != "ide":
             raise unsupported(f"trans is for bus 'ide', not '{bus}'", disk)
-    if disk.serial is not None and bus == "sd":
-        raise internal("a disk on bus 'sd' has no serial", disk)
     if device == "cdrom" and bus in ("virtio", "sd"):
         raise unsupported(f"a cdrom cannot be on bus '{bus}'", disk)
     if disk.driver is not None and disk.driver.copy_on_read:
@@ -203,6 +199,12 @@ def _check_frontend(disk: Disk, bus: str | None, device: str, caps: Capabilities
             raise unsupported("copy_on_read does not go with a read-only disk", disk)
         if device in ("cdrom", "floppy"):
             raise unsupported(f"copy_on_read does not go with device='{device}'", disk)
+    _check_identity(disk, bus, caps)
+
+
+def _check_identity(disk: Disk, bus: str | None, caps: Capabilities) -> None:
+    if disk.serial is not None and bus == "sd":
+        raise internal("a disk on bus 'sd' has no serial", disk)
     if disk.wwn is not None:
         if bus not in ("ide", "scsi"):
             raise unsupported(f"wwn is for bus 'ide' or 'scsi', not '{bus}'", disk)
@@ -229,8 +231,14 @@ def _check_lun_frontend(disk: Disk, bus: str | None, caps: Capabilities) -> None
             raise unsupported(f"{name} does not go with device='lun'", disk)
 
 
-def _check_bus(disk: Disk, bus: str | None, caps: Capabilities) -> None:
+def _check_bus(disk: Disk, bus: str | None, device: str, caps: Capabilities) -> None:
     kind = address_type(disk)
+    if disk.target is not None and disk.target.rotation_rate:
+        if bus not in ("scsi", "ide", "sata") or device != "disk":
+            raise internal("rotation_rate is for disks on scsi, ide or sata", disk)
+        need(caps, "rotation-rate", "rotation_rate", disk)
+    if disk.readonly and device == "disk" and bus in ("ide", "sata"):
+        raise unsupported(f"a disk on bus '{bus}' cannot be read-only", disk)
     if bus in _DRIVE_BUSES and kind != "drive":
         raise internal(f"a disk on bus '{bus}' takes an address of type 'drive', not '{kind}'", disk)
     if bus == "virtio" and disk.driver is not None and disk.driver.queue_size:

@@ -10,8 +10,11 @@ from qcaps.pipeline.validate.refuse import internal, malformed, need, unsupporte
 from qcaps.pipeline.validate.virtio import check_no_virtio_options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.devices import Graphics
+    from qcaps.domain.devices.video import VideoModel
     from qcaps.pipeline.validate.guest import Guest
 
 _GRAPHICS_FLAGS = {
@@ -75,19 +78,8 @@ def check_qemu_graphics(graphics: Graphics, guest: Guest, caps: Capabilities) ->
             raise unsupported(f"egl-headless graphics do not go with {kind}", graphics)
         if kind == "spice" and graphics.gl is not None and graphics.gl.enable:
             raise unsupported("QEMU has one OpenGL display: egl-headless, or spice with gl", graphics)
-    if kind == "spice":
-        _check_spice(graphics, guest, caps)
-    elif kind == "egl-headless":
-        if graphics.gl is not None and graphics.gl.rendernode is not None:
-            need(caps, "egl-headless.rendernode", "rendernode of egl-headless", graphics)
-    elif kind == "vnc":
-        if graphics.power_control is not None:
-            need(caps, "vnc-power-control", "powerControl", graphics)
-        if graphics.passwd is not None and len(graphics.passwd.encode()) > _LONGEST_VNC_PASSWORD:
-            raise unsupported(f"a VNC password has at most {_LONGEST_VNC_PASSWORD} characters", graphics)
-    elif kind == "dbus" and graphics.audio is not None:
-        if guest.audio_types.get(graphics.audio.id or 0, "dbus") != "dbus":
-            raise unsupported("the audio of a D-Bus display is of type 'dbus'", graphics)
+    if (check := _GRAPHICS.get(kind)) is not None:
+        check(graphics, guest, caps)
 
 
 def _check_spice(graphics: Graphics, guest: Guest, caps: Capabilities) -> None:
@@ -103,13 +95,38 @@ def _check_spice(graphics: Graphics, guest: Guest, caps: Capabilities) -> None:
             need(caps, "spice-rendernode", "rendernode of a spice display", graphics)
 
 
+def _check_egl(graphics: Graphics, _guest: Guest, caps: Capabilities) -> None:
+    if graphics.gl is not None and graphics.gl.rendernode is not None:
+        need(caps, "egl-headless.rendernode", "rendernode of egl-headless", graphics)
+
+
+def _check_vnc(graphics: Graphics, _guest: Guest, caps: Capabilities) -> None:
+    if graphics.power_control is not None:
+        need(caps, "vnc-power-control", "powerControl", graphics)
+    if graphics.passwd is not None and len(graphics.passwd.encode()) > _LONGEST_VNC_PASSWORD:
+        raise unsupported(f"a VNC password has at most {_LONGEST_VNC_PASSWORD} characters", graphics)
+
+
+def _check_dbus(graphics: Graphics, guest: Guest, _caps: Capabilities) -> None:
+    if graphics.audio is not None and guest.audio_types.get(graphics.audio.id, "dbus") != "dbus":
+        raise unsupported("the audio of a D-Bus display is of type 'dbus'", graphics)
+
+
+_GRAPHICS: dict[str, Callable[[Graphics, Guest, Capabilities], None]] = {
+    "spice": _check_spice,
+    "egl-headless": _check_egl,
+    "vnc": _check_vnc,
+    "dbus": _check_dbus,
+}
+
+
 # ── video ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def check_video(video: Video, guest: Guest) -> None:
     """What holds for a video device under any hypervisor."""
     model = video.model
-    if model is None or model.type is None:
+    if model is None or model.type in (None, "default"):
         raise internal("a video device has no model, and there is no default", video)
     if guest.has_no_video and len(guest.draft.of(Video)) > 1:
         raise unsupported("a video device of model 'none' must be the only one", video)
@@ -119,6 +136,14 @@ def check_video(video: Video, guest: Guest) -> None:
             raise unsupported(f"driver 'vhostuser' does not go with model '{model.type}'", video)
     elif model.acceleration is not None and model.acceleration.rendernode is not None:
         raise unsupported("rendernode needs driver 'vhostuser'", video)
+    if model.type == "ramfb" and video.address is not None:
+        raise unsupported("a video device of model 'ramfb' has no address", video)
+    _check_model(video, model)
+    if model.type != "virtio":
+        check_no_virtio_options(video.driver, video)
+
+
+def _check_model(video: Video, model: VideoModel) -> None:
     resolution = model.resolution
     if resolution is not None and 0 in (resolution.x, resolution.y):
         raise unsupported("a resolution is above 0", video)
@@ -126,10 +151,6 @@ def check_video(video: Video, guest: Guest) -> None:
         for name in ("ram", "vram64", "vgamem"):
             if getattr(model, name):
                 raise unsupported(f"{name} is for model 'qxl'", video)
-    if model.type == "ramfb" and video.address is not None:
-        raise unsupported("a video device of model 'ramfb' has no address", video)
-    if model.type != "virtio":
-        check_no_virtio_options(video.driver, video)
 
 
 def check_qemu_video(video: Video, guest: Guest, caps: Capabilities) -> None:
@@ -137,36 +158,37 @@ def check_qemu_video(video: Video, guest: Guest, caps: Capabilities) -> None:
     model = video.model
     if model is None or model.type == "none":
         return
-    kind = model.type
-    if _VIDEO_FLAGS.get(kind or "") not in caps.flags:
+    kind = model.type or ""
+    if _VIDEO_FLAGS.get(kind) not in caps.flags:
         raise unsupported(f"this QEMU has no video model '{kind}'", video)
     if kind not in _SECONDARY:
         if not model.primary and video is not guest.draft.of(Video)[0]:
             raise unsupported(f"a video device of model '{kind}' can only be the primary one", video)
         if model.heads not in (None, 1):
             raise unsupported(f"a video device of model '{kind}' has one head", video)
-    acceleration = model.acceleration
-    if acceleration is not None and acceleration.accel2d:
-        raise unsupported("QEMU has no accel2d", video)
     if kind == "qxl":
-        _check_qxl_memory(video)
+        _check_qxl_memory(video, model)
     if kind not in _RESIZABLE and model.resolution is not None:
         raise malformed(f"a video device of model '{kind}' has no resolution to set", video)
     if kind in ("vga", "vmvga") and model.vram and model.vram < _LEAST_KIB:
         raise unsupported(f"vram is at least {_LEAST_KIB} KiB", video)
+    _check_acceleration(video, model, caps)
+
+
+def _check_acceleration(video: Video, model: VideoModel, caps: Capabilities) -> None:
+    acceleration = model.acceleration
+    if acceleration is not None and acceleration.accel2d:
+        raise unsupported("QEMU has no accel2d", video)
     if video.driver is not None and video.driver.name == "vhostuser":
         need(caps, "vhost-user-gpu", "driver 'vhostuser'", video)
     elif acceleration is not None and acceleration.accel3d:
-        if kind != "virtio":
-            raise unsupported(f"accel3d is for model 'virtio', not '{kind}'", video)
+        if model.type != "virtio":
+            raise unsupported(f"accel3d is for model 'virtio', not '{model.type}'", video)
         if not _VIRGL & caps.flags:
             raise unsupported("accel3d is not supported by this QEMU", video)
 
 
-def _check_qxl_memory(video: Video) -> None:
-    model = video.model
-    if model is None:
-        return
+def _check_qxl_memory(video: Video, model: VideoModel) -> None:
     for name in ("vram", "ram"):
         if (getattr(model, name) or 0) > _MOST_KIB:
             raise Refused(f"{name} is above {_MOST_KIB} KiB", video)

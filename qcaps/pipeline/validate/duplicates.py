@@ -1,4 +1,4 @@
-"""What devices have to do with each other: names, host devices and drive addresses used twice, and the like."""
+"""What devices have to do with each other: names, host devices and drive addresses that are used twice."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _network_key(nic: Interface) -> tuple[object, ...] | None:
     return _pci_key(address) if isinstance(address, HostPciAddress) else None
 
 
-def _host_key(hostdev: Hostdev) -> tuple[object, ...] | None:
+def _host_key(hostdev: Hostdev) -> tuple[object, ...] | None:  # noqa: PLR0911  # one for each kind of key
     """What two entries for one host device have in common."""
     source, address = hostdev.source, hostdev.source.address
     match address:

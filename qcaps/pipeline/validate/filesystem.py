@@ -49,17 +49,21 @@ def _multidevs(filesystem: Filesystem) -> bool:
     return filesystem.multidevs not in (None, "default")
 
 
+def _check_own_virtiofsd(filesystem: Filesystem, guest: Guest) -> None:
+    if filesystem.readonly:
+        raise unsupported("virtiofs cannot be read-only", filesystem)
+    if not guest.host.privileged:
+        raise unsupported("virtiofs needs a libvirt that runs as root", filesystem)
+    if filesystem.accessmode not in (None, "passthrough"):
+        raise unsupported("virtiofs needs accessmode='passthrough'", filesystem)
+    if filesystem.driver is not None and filesystem.driver.wrpolicy not in (None, "default"):
+        raise unsupported("virtiofs has no wrpolicy", filesystem)
+
+
 def _check_virtiofs(filesystem: Filesystem, guest: Guest, caps: Capabilities) -> None:
     own = filesystem.driver
     if filesystem.source is None or filesystem.source.socket is None:
-        if filesystem.readonly:
-            raise unsupported("virtiofs cannot be read-only", filesystem)
-        if not guest.host.privileged:
-            raise unsupported("virtiofs needs a libvirt that runs as root", filesystem)
-        if filesystem.accessmode not in (None, "passthrough"):
-            raise unsupported("virtiofs needs accessmode='passthrough'", filesystem)
-        if own is not None and own.wrpolicy is not None:
-            raise unsupported("virtiofs has no wrpolicy", filesystem)
+        _check_own_virtiofsd(filesystem, guest)
     if filesystem.model is not None:
         raise unsupported("virtiofs has no model", filesystem)
     if own is not None and own.format is not None:

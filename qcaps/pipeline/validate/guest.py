@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from qcaps.domain.devices import Audio, Controller, Graphics, Hostdev, Redirfilter, Smartcard, Video
 from qcaps.pipeline import machine
-from qcaps.pipeline.validate.host import HostFacts
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities, Machine
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from qcaps.domain.domain import Domain
     from qcaps.domain.numa import NumaCell
     from qcaps.pipeline.draft import Draft
+    from qcaps.pipeline.validate.host import HostFacts
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ class HostFacts:
     """The answers of one host; the defaults are those of a plain one (docs/host-facts.md)."""
 
     swtpm_versions: frozenset[str] = frozenset()
-    """Versions of TPM that an installed swtpm emulates, as in {"1.2", "2.0"}; empty when there is no swtpm."""
+    """Versions of TPM that an installed swtpm emulates, "1.2" and "2.0"; empty when there is no swtpm."""
     spice_tls: bool = False
     """`spice_tls` of qemu.conf."""
     passt: bool = False

@@ -32,13 +32,7 @@ def check_interface(interface: Interface, guest: Guest) -> None:
     if interface.target is not None and interface.target.managed is False and kind != "ethernet":
         raise unsupported(f"managed='no' does not go with type '{kind}'", interface)
     _check_teaming(interface)
-    if interface.port is not None and interface.port.isolated:
-        if kind not in ("network", "bridge"):
-            raise unsupported(f"an isolated port does not go with type '{kind}'", interface)
-        if interface.virtualport is not None and interface.virtualport.type is not None:
-            raise unsupported(
-                f"an isolated port does not go with virtualport '{interface.virtualport.type}'", interface
-            )
+    _check_isolation(interface)
     if not is_virtio(interface):
         check_no_virtio_options(interface.driver, interface)
     backend = interface.backend.type if interface.backend is not None else None
@@ -50,6 +44,16 @@ def check_interface(interface: Interface, guest: Guest) -> None:
         _check_vhostuser(interface)
     if backend == "passt":
         _check_forwards(interface)
+
+
+def _check_isolation(interface: Interface) -> None:
+    kind, port = interface.type, interface.virtualport
+    if interface.port is None or not interface.port.isolated:
+        return
+    if kind not in ("network", "bridge"):
+        raise unsupported(f"an isolated port does not go with type '{kind}'", interface)
+    if port is not None and port.type is not None:
+        raise unsupported(f"an isolated port does not go with virtualport '{port.type}'", interface)
 
 
 def _check_teaming(interface: Interface) -> None:
@@ -99,14 +103,18 @@ def check_qemu_interface(interface: Interface, _guest: Guest, caps: Capabilities
         passt = interface.backend is not None and interface.backend.type == "passt"
         if not (kind == "user" and passt):
             raise unsupported(f"an MTU does not go with type '{kind}'", interface)
-    teaming = interface.teaming
+    _check_qemu_teaming(interface)
+    if interface.coalesce is not None and kind not in _COALESCE_TYPES:
+        raise unsupported(f"coalesce does not go with type '{kind}'", interface)
+
+
+def _check_qemu_teaming(interface: Interface) -> None:
+    teaming, kind = interface.teaming, interface.type
     if teaming is not None:
         if teaming.type == "persistent" and not is_virtio(interface):
             raise unsupported("the persistent device of a team needs model 'virtio'", interface)
         if teaming.type == "transient" and kind not in ("hostdev", "network"):
             raise unsupported(f"the transient device of a team has type 'hostdev', not '{kind}'", interface)
-    if interface.coalesce is not None and kind not in _COALESCE_TYPES:
-        raise unsupported(f"coalesce does not go with type '{kind}'", interface)
 
 
 def _check_user_addresses(interface: Interface) -> None:

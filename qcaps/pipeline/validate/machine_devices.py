@@ -11,6 +11,8 @@ from qcaps.pipeline.validate.guest import address_type
 from qcaps.pipeline.validate.refuse import malformed, need, unsupported
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.devices import Iommu, Memory, Tpm
     from qcaps.pipeline.validate.guest import Guest
@@ -54,27 +56,32 @@ def check_memory(memory: Memory, guest: Guest) -> None:
             raise Refused(
                 f"a memory device belongs to node {node}, and the guest has {len(guest.cells)}", memory
             )
-    path = memory.source.path if memory.source is not None else None
-    model = memory.model
-    if model in ("nvdimm", "virtio-pmem"):
-        if path is None:
-            raise Refused(f"memory of model '{model}' needs <source><path>", memory)
-        if memory.discard:
-            raise unsupported(f"memory of model '{model}' cannot be discarded", memory)
-    if model == "nvdimm":
-        _check_nvdimm(memory, guest)
-    elif model == "virtio-pmem":
-        if memory.access != "shared":
-            raise unsupported("memory of model 'virtio-pmem' needs access='shared'", memory)
-        if node is not None:
-            raise unsupported("memory of model 'virtio-pmem' belongs to no node", memory)
-    elif model == "virtio-mem":
-        _check_virtio_mem(memory, guest)
-    elif model == "sgx-epc" and memory.address is not None:
+    if (check := _MODELS.get(memory.model)) is not None:
+        check(memory, guest)
+
+
+def _need_path(memory: Memory) -> None:
+    if memory.source is None or memory.source.path is None:
+        raise Refused(f"memory of model '{memory.model}' needs <source><path>", memory)
+    if memory.discard:
+        raise unsupported(f"memory of model '{memory.model}' cannot be discarded", memory)
+
+
+def _check_virtio_pmem(memory: Memory, _guest: Guest) -> None:
+    _need_path(memory)
+    if memory.access != "shared":
+        raise unsupported("memory of model 'virtio-pmem' needs access='shared'", memory)
+    if memory.target is not None and memory.target.node is not None:
+        raise unsupported("memory of model 'virtio-pmem' belongs to no node", memory)
+
+
+def _check_sgx(memory: Memory, _guest: Guest) -> None:
+    if memory.address is not None:
         raise unsupported("memory of model 'sgx-epc' has no address", memory)
 
 
 def _check_nvdimm(memory: Memory, guest: Guest) -> None:
+    _need_path(memory)
     if not guest.is_ppc64:
         if memory.uuid is not None:
             raise unsupported(f"an NVDIMM has no UUID on architecture '{guest.arch}'", memory)
@@ -97,6 +104,14 @@ def _check_virtio_mem(memory: Memory, guest: Guest) -> None:
         raise Refused(f"<block> of {block} KiB is below {guest.host.huge_page_kib} KiB", memory)
     if requested % block:
         raise Refused(f"<requested> is no multiple of the block of {block} KiB", memory)
+
+
+_MODELS: dict[str, Callable[[Memory, Guest], None]] = {
+    "nvdimm": _check_nvdimm,
+    "virtio-pmem": _check_virtio_pmem,
+    "virtio-mem": _check_virtio_mem,
+    "sgx-epc": _check_sgx,
+}
 
 
 def check_qemu_memory(memory: Memory, guest: Guest, caps: Capabilities) -> None:

@@ -36,9 +36,9 @@ def check_parsed_info(device: Device) -> None:
     boot, rom = device.boot, device.rom
     if boot is not None and not boot.order and type(device) in _WITH_BOOT:
         raise malformed("<boot> needs an order above 0", device)
-    if rom is not None and rom.enabled is False and type(device) in _WITH_ROM:
-        if rom.bar is not None or rom.file is not None:
-            raise unsupported("<rom> is disabled, and yet has a bar or a file", device)
+    off = rom is not None and rom.enabled is False and type(device) in _WITH_ROM
+    if off and rom is not None and (rom.bar is not None or rom.file is not None):
+        raise unsupported("<rom> is disabled, and yet has a bar or a file", device)
 
 
 def _is_nothing(device: Device) -> bool:

@@ -1,4 +1,4 @@
-"""Rules between the elements of one device, as libvirt's parser has them; disks have a module of their own."""
+"""Rules between the elements of one device, as libvirt's parser has them, for kinds with few of them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qcaps.domain.device import Device
+    from qcaps.domain.devices.graphics import GraphicsListen
 
 _WWPN = re.compile(r"naa\.(?:0x)?[0-9a-fA-F]{16}")
 _VALID_TO = re.compile(r"(?:\s*[+-]?\d+-){2}\s*[+-]?\d+T(?:\s*[+-]?\d+:){2}\s*[+-]?\d+")
@@ -46,9 +47,9 @@ def _check_reconnect(device: Any) -> None:  # noqa: ANN401  # whatever has a sou
 
 def _check_serial(serial: d.Serial) -> None:
     _check_chardev(serial)
-    if serial.target is not None and serial.target.type == "usb-serial":
-        if address_type(serial) not in (None, "usb"):
-            raise unsupported("a serial port of type 'usb-serial' takes an address of type 'usb'", serial)
+    usb = serial.target is not None and serial.target.type == "usb-serial"
+    if usb and address_type(serial) not in (None, "usb"):
+        raise unsupported("a serial port of type 'usb-serial' takes an address of type 'usb'", serial)
 
 
 def _check_channel(channel: d.Channel) -> None:
@@ -67,27 +68,30 @@ def _check_channel(channel: d.Channel) -> None:
 
 def _check_graphics(graphics: d.Graphics) -> None:
     kind = graphics.type
-    for position, listen in enumerate(graphics.listens if kind in ("vnc", "spice", "rdp") else ()):
-        if listen.type in ("socket", "none") and kind == "rdp":
-            raise unsupported(f"rdp graphics cannot listen by '{listen.type}'", graphics)
-        for name, only in (("network", "network"), ("socket", "socket")):
-            if getattr(listen, name) and listen.type != only:
-                raise malformed(f"{name} does not go with a listen element of type '{listen.type}'", listen)
-        if position:
-            continue
-        # the older attributes of <graphics> itself repeat the first element
-        for old, new, only in (("listen", "address", "address"), ("socket", "socket", "socket")):
-            one, other = getattr(graphics, old), getattr(listen, new)
-            if listen.type == only and None not in (one, other) and one != other:
-                raise unsupported(
-                    f"{old} '{one}' is not that of the first listen element, '{other}'", graphics
-                )
+    if kind in ("vnc", "spice", "rdp"):
+        for position, listen in enumerate(graphics.listens):
+            _check_listen(graphics, listen, first=position == 0)
     if kind not in ("vnc", "spice") or graphics.passwd is None:
         return
     if graphics.passwd_valid_to is not None and not _VALID_TO.fullmatch(graphics.passwd_valid_to):
         raise internal(f"'{graphics.passwd_valid_to}' is no time, as in 2010-11-28T14:29:01", graphics)
     if graphics.connected == "default" or (kind == "vnc" and graphics.connected not in (None, "keep")):
         raise unsupported(f"{kind} has no connected='{graphics.connected}'", graphics)
+
+
+def _check_listen(graphics: d.Graphics, listen: GraphicsListen, *, first: bool) -> None:
+    if listen.type in ("socket", "none") and graphics.type == "rdp":
+        raise unsupported(f"rdp graphics cannot listen by '{listen.type}'", graphics)
+    for name in ("network", "socket"):
+        if getattr(listen, name) and listen.type != name:
+            raise malformed(f"{name} does not go with a listen element of type '{listen.type}'", listen)
+    if not first:
+        return
+    # the older attributes of <graphics> itself repeat the first element
+    for old, new in (("listen", "address"), ("socket", "socket")):
+        one, other = getattr(graphics, old), getattr(listen, new)
+        if listen.type == new and None not in (one, other) and one != other:
+            raise unsupported(f"{old} '{one}' is not that of the first listen element, '{other}'", graphics)
 
 
 def _check_hostdev(hostdev: d.Hostdev) -> None:

@@ -26,9 +26,8 @@ _MONITORED_LEVEL = 3
 
 def check_parsed_domain(domain: Domain) -> None:
     """Refuses what the parser would refuse of everything but the devices."""
-    if domain.os.type is None or domain.os.type.value is None:
-        if domain.bootloader is None:
-            raise malformed("<os><type> is missing", domain)
+    if (domain.os.type is None or domain.os.type.value is None) and domain.bootloader is None:
+        raise malformed("<os><type> is missing", domain)
     if domain.title is not None and "\n" in domain.title:
         raise malformed("the title has more than one line", domain)
     _check_labels(domain)

@@ -10,7 +10,7 @@ from qcaps.pipeline.validate.refuse import internal, malformed, unsupported
 if TYPE_CHECKING:
     from qcaps.domain.domain import Domain
     from qcaps.domain.numa import NumaCell
-    from qcaps.domain.tuning import Numatune
+    from qcaps.domain.tuning import Numatune, NumatuneMemory
 
 _LOCAL, _UNREACHABLE = 10, 255
 
@@ -50,19 +50,23 @@ def _check_distances(number: int, cell: NumaCell, count: int) -> None:
             raise malformed(f"{sibling.value} is no distance from node {number} to {sibling.id}", sibling)
 
 
+def _placement(domain: Domain, memory: NumatuneMemory | None) -> str | None:
+    """Where the memory is placed: static, auto, or None where nobody says."""
+    static = domain.vcpu is None or domain.vcpu.placement != "auto"
+    if memory is None:
+        return None if static else "auto"
+    if memory.placement in ("static", "auto"):
+        return memory.placement
+    if memory.mode is None and memory.placement is None and memory.nodeset is None:
+        return None
+    return "static" if memory.nodeset is not None or static else "auto"
+
+
 def _check_numatune(domain: Domain, numatune: Numatune, count: int) -> None:
     memory = numatune.memory
-    static = domain.vcpu is None or domain.vcpu.placement != "auto"
-    placement: str | None = None
-    if memory is not None:
-        placement = memory.placement
-        given = memory.mode is not None or placement is not None or memory.nodeset is not None
-        if given and placement in (None, "default"):
-            placement = "static" if memory.nodeset is not None or static else "auto"
-        if placement == "static" and memory.nodeset is None:
-            raise unsupported("numatune with placement 'static' needs a nodeset", memory)
-    elif not static:
-        placement = "auto"
+    placement = _placement(domain, memory)
+    if memory is not None and placement == "static" and memory.nodeset is None:
+        raise unsupported("numatune with placement 'static' needs a nodeset", memory)
     if not numatune.memnode:
         return
     if placement == "auto":

@@ -135,7 +135,7 @@ def _check_target(controller: Controller, rules: _Rules, *, host_bridge: bool) -
 def _check_hole(controller: Controller, guest: Guest) -> None:
     if controller.pcihole64 is None:
         return
-    fits = {"pci-root": guest.is_i440fx, "pcie-root": guest.is_q35}.get(controller.model or "", None)
+    fits = {"pci-root": guest.is_i440fx, "pcie-root": guest.is_q35}.get(controller.model or "")
     if fits is None:
         if kib(controller.pcihole64):
             raise _misplaced(controller, "pcihole64")

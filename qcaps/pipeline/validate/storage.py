@@ -74,7 +74,7 @@ def storage_of(disk: Disk) -> Storage:
     cache = driver.metadata_cache if driver is not None else None
     return Storage(
         type=(disk.type or "file") if source is not None else "file",
-        format=driver.type if driver is not None else None,
+        format=("raw" if driver.type == "aio" else driver.type) if driver is not None else None,
         source=source,
         readonly=disk.readonly,
         auth=disk.auth or (source.auth if source is not None else None),

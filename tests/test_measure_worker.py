@@ -101,17 +101,17 @@ def test_a_refused_domain_is_said_in_one_line(tmp_path: Path) -> None:
 
 def test_a_worker_stops_before_a_round_that_would_be_late(tmp_path: Path) -> None:
     start = time.monotonic()
-    answer = answer_of(job(tmp_path, Cell("serials", 8), pairs=100_000, seconds=1.0))
-    assert time.monotonic() - start < 3
+    answer = answer_of(job(tmp_path, Cell("serials", 8, validity="trust"), pairs=100_000, seconds=2.0))
+    assert time.monotonic() - start < 5
     assert answer.done is not None
     assert len(answer.complete_rounds()) > 1
 
 
 def test_a_worker_that_overstays_is_killed_and_its_rounds_are_kept(tmp_path: Path) -> None:
-    cells = (Cell("serials", 8), Cell("serials", 8, policy="once"))
+    cells = (Cell("serials", 8, validity="trust"), Cell("serials", 8, validity="trust", policy="once"))
     start = time.monotonic()
-    answer = answer_of(job(tmp_path, *cells, pairs=100_000, seconds=1000.0), patience=1.5)
-    assert time.monotonic() - start < 3
+    answer = answer_of(job(tmp_path, *cells, pairs=100_000, seconds=1000.0), patience=2.5)
+    assert time.monotonic() - start < 5
     assert answer.done is None
     assert all(len(blocks) == 2 for blocks in answer.complete_rounds())
     assert answer.complete_rounds()

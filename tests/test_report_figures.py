@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation
+from matplotlib.text import Text
 
 from qcaps import content
 from qcaps.measure.cell import grid
@@ -88,12 +88,12 @@ def test_no_words_touch_or_leave_the_figure(name: str, shown: Results) -> None:
         figure.draw_without_rendering()
         whole = figure.bbox
         for axes in figure.axes:
-            words = [text for text in axes.texts if isinstance(text, Annotation) and text.get_text()]
+            words: list[Text] = [text for text in axes.texts if text.get_text()]
             words += [text for text in axes.get_xticklabels() if _is_visible(axes.get_xlim(), text, 0)]
             boxes = [(text.get_text(), text.get_window_extent()) for text in words]
             assert len(boxes) >= 2
-            for text, box in boxes:
-                assert whole.x0 <= box.x0 <= box.x1 <= whole.x1, text
+            for word, box in boxes:
+                assert whole.x0 <= box.x0 <= box.x1 <= whole.x1, word
             for (one, first), (other, second) in itertools.combinations(_labels_only(axes), 2):
                 assert not first.overlaps(second), f"{one} and {other}"
         for text in figure.texts:
@@ -101,9 +101,7 @@ def test_no_words_touch_or_leave_the_figure(name: str, shown: Results) -> None:
 
 
 def _labels_only(axes: Any) -> list[tuple[str, Any]]:
-    """Bounding boxes of the labels' text alone, without their leader lines."""
-    from matplotlib.text import Text  # noqa: PLC0415  # an annotation's own box takes in its arrow
-
+    """Bounding boxes of the labels' text alone; an annotation's own box takes in its leader line."""
     return [(text.get_text(), Text.get_window_extent(text)) for text in axes.texts]
 
 

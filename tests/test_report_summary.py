@@ -24,7 +24,7 @@ RESULTS = Results((arm("naive", 0.004, lookups=23), arm("once", 0.001, workers=(
 
 def test_a_ratio_is_taken_within_a_round_of_a_worker() -> None:
     (found,) = summary.speedups(RESULTS)
-    assert (found.ratio, found.low, found.high) == (pytest.approx(4),) * 3
+    assert [found.ratio, found.low, found.high] == pytest.approx([4, 4, 4])
     assert found.pairs == 20
 
 

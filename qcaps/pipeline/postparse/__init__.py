@@ -1,14 +1,13 @@
 """Post-parse: everything libvirt 9.0.0 does between reading a domain's XML and assigning addresses.
 
 First what its parser fills in, then the callbacks: the domain's, each device's, and what follows from all.
+What the parser refuses, `validate.check_parsed` has refused before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.device import Device
 from qcaps.domain.devices import (
     KINDS,
     Channel,
@@ -18,7 +17,6 @@ from qcaps.domain.devices import (
     Filesystem,
     Graphics,
     Hostdev,
-    Hub,
     Input,
     Interface,
     Memballoon,
@@ -68,13 +66,14 @@ from qcaps.pipeline.refusal import Refused
 from qcaps.pipeline.site import Site
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qcaps.capabilities.model import Capabilities
+    from qcaps.domain.device import Device
     from qcaps.domain.devices import AnyDevice
     from qcaps.domain.domain import Domain
     from qcaps.pipeline.draft import Draft
     from qcaps.pipeline.lookup import Lookup
-
-_D = TypeVar("_D", bound=Device)
 
 _PARSED: Final[dict[type[Device], Callable[[Domain, Any], Any]]] = {
     Disk: disks.parsed,
@@ -160,18 +159,7 @@ def _parse(draft: Draft, caps: Capabilities) -> None:
     order.sort_devices(draft)
     characters.number_consoles(draft)
     characters.number_parallels(draft)
-    if order.refuse_mixed_usb(draft.of(Controller)):
-        _refuse_usb(draft)
     controllers.need_for_scsi_hostdevs(draft)
-
-
-def _refuse_usb(draft: Draft) -> None:
-    """USB devices of a domain whose USB is disabled."""
-    on_usb: list[Device] = [one for one in draft.of(Input) if one.bus == "usb"]
-    on_usb += [one for one in draft.of(Hostdev) if one.type == "usb"]
-    on_usb += draft.of(Hub)
-    if on_usb:
-        raise Refused("unsupported configuration: USB is disabled for this domain", on_usb[0])
 
 
 def _complete_domain(draft: Draft, caps: Capabilities) -> None:

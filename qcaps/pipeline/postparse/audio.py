@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qcaps.domain.devices import Audio, Graphics
 
@@ -18,7 +18,7 @@ def add_default(draft: Draft) -> None:
     if draft.of(Audio):
         return
     graphics = draft.of(Graphics)
-    backend: str | None = None if graphics else "none"
+    backend: Any = None if graphics else "none"
     through_host = False
     for one in graphics:
         if one.type == "vnc":

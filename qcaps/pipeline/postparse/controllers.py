@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from qcaps.domain.address import CcidAddress, DriveAddress, VirtioSerialAddress
 from qcaps.domain.codec import evolve
@@ -161,7 +161,9 @@ class Present:
 
     def __init__(self, draft: Draft) -> None:
         self._list = draft.of(Controller)
-        self._known = {(one.type, one.index): one for one in self._list}
+        self._known: dict[tuple[str, int | None], Controller] = {
+            (one.type, one.index): one for one in reversed(self._list)
+        }
 
     def find(self, kind: str, index: int) -> Controller | None:
         """The first controller of that type and index."""
@@ -170,7 +172,7 @@ class Present:
     def need(self, kind: str, index: int, model: str | None = None) -> None:
         """Adds a controller unless there is one."""
         if (kind, index) not in self._known:
-            self.add(Controller(type=kind, index=index, model=model))
+            self.add(Controller(type=cast("Any", kind), index=index, model=model))
 
     def need_up_to(self, kind: str, highest: int, model: str | None = None) -> None:
         """Adds what is missing from 0 to `highest`."""
@@ -184,7 +186,7 @@ class Present:
 
 
 def need_for_scsi_hostdevs(draft: Draft) -> None:
-    """Host SCSI devices bring controllers up to the highest they name; new ones follow the model of those there."""
+    """Host SCSI devices bring controllers up to the highest they name, of the model of those there."""
     highest, model = -1, None
     present: Present | None = None
     for hostdev in draft.of(Hostdev):
@@ -213,7 +215,8 @@ def need_for_devices(draft: Draft) -> None:
             highest[bus] = max(highest[bus], address.controller or 0)
     for kind, index in highest.items():
         present.need_up_to(kind, index)
-    for device in (*draft.of(Channel), *draft.of(Console)):
+    devices: tuple[Channel | Console, ...] = (*draft.of(Channel), *draft.of(Console))
+    for device in devices:
         if device.target is not None and device.target.type == "virtio":
             port = device.address
             index = (port.controller or 0) if isinstance(port, VirtioSerialAddress) else 0

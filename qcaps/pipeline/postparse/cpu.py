@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qcaps.capabilities.targets import ARM, PPC64, S390, X86
 from qcaps.domain.codec import evolve
 from qcaps.domain.cpu import Cpu, CpuFeature, CpuModel
-from qcaps.pipeline.postparse import numa, vcpus
+from qcaps.pipeline.postparse import numa
 from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ _DEFAULT_UNDER_KVM = X86 | S390 | PPC64
 """Where QEMU's default CPU model is one that KVM can run."""
 
 _OF_THE_HOST = frozenset({"host-passthrough", "maximum"})
-_VENDOR_ID_LENGTH = 12
 
 
 def named(cpu: Cpu | None) -> str | None:
@@ -36,14 +35,6 @@ def parsed(domain: Domain) -> dict[str, Any]:
     if cpu is None:
         return {}
     mode = cpu.mode or "custom"
-    if cpu.migratable is not None and mode not in _OF_THE_HOST:
-        raise Refused(f"unsupported configuration: migratable does not go with CPU mode '{mode}'", cpu)
-    if cpu.vendor and not named(cpu):
-        raise Refused("XML error: a CPU vendor needs a CPU model", cpu)
-    if mode == "custom" and cpu.feature and not named(cpu):
-        raise Refused("XML error: CPU features need a CPU model", cpu)
-    if len({one.name for one in cpu.feature}) != len(cpu.feature):
-        raise Refused("XML error: a CPU feature is named twice", cpu)
     topology = cpu.topology
     return {
         "cpu": evolve(
@@ -55,7 +46,7 @@ def parsed(domain: Domain) -> dict[str, Any]:
             vendor=None if mode in _OF_THE_HOST else cpu.vendor,
             feature=tuple(one if one.policy else evolve(one, policy="require") for one in cpu.feature),
             topology=topology if topology is None else evolve(topology, dies=topology.dies or 1),
-            numa=cpu.numa if cpu.numa is None else numa.parsed(cpu.numa, vcpus.maximum(domain)),
+            numa=cpu.numa if cpu.numa is None else numa.parsed(cpu.numa),
         )
     }
 
@@ -64,8 +55,6 @@ def _model(cpu: Cpu, mode: str) -> CpuModel | None:
     model = cpu.model
     if model is None or mode in _OF_THE_HOST or not (model.value or model.vendor_id):
         return None
-    if model.vendor_id is not None and (len(model.vendor_id) != _VENDOR_ID_LENGTH or "," in model.vendor_id):
-        raise Refused(f"XML error: vendor_id '{model.vendor_id}' must have 12 characters, no comma", model)
     return evolve(model, fallback=(model.fallback or "allow") if model.value else None)
 
 

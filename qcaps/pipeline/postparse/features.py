@@ -39,12 +39,19 @@ def parsed(domain: Domain) -> dict[str, Any]:
         feature = getattr(features, name)
         if feature is not None and getattr(feature, field) is None:
             changes[name] = None
+    changes |= _nested(evolve(features, **changes))
+    return {"features": evolve(features, **changes)}
+
+
+def _nested(features: Features) -> dict[str, Any]:
+    """Features with settings of their own."""
+    changes: dict[str, Any] = {}
     if features.hyperv is not None:
         changes["hyperv"] = _hyperv(features.hyperv)
     if features.kvm is not None:
         changes["kvm"] = _kvm(features.kvm)
     if features.smm is not None and features.smm.tseg is not None:
-        changes["smm"] = _smm(changes.get("smm", features.smm))
+        changes["smm"] = _smm(features.smm)
     if features.hpt is not None:
         changes["hpt"] = _hpt(features.hpt)
     if features.tcg is not None:
@@ -57,7 +64,7 @@ def parsed(domain: Domain) -> dict[str, Any]:
         and not features.xen.passthrough.state
     ):
         changes["xen"] = evolve(features.xen, passthrough=evolve(features.xen.passthrough, mode=None))
-    return {"features": evolve(features, **changes)}
+    return changes
 
 
 def _hyperv(hyperv: Hyperv) -> Hyperv:

@@ -1,4 +1,4 @@
-"""Who the domain is: UUID, generation id, title."""
+"""Who the domain is: UUID and generation id."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from qcaps.domain import syntax
 from qcaps.domain.codec import evolve
-from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
     from qcaps.domain.domain import Domain
@@ -15,9 +14,7 @@ if TYPE_CHECKING:
 
 
 def parsed(domain: Domain) -> dict[str, Any]:
-    """UUIDs in canonical form, generated where missing; SMBIOS must not contradict them."""
-    if domain.title is not None and "\n" in domain.title:
-        raise Refused("XML error: a domain's title has one line only", domain)
+    """UUIDs in canonical form, generated where SMBIOS tables do not say them either."""
     known = syntax.uuid(domain.uuid) if domain.uuid else None
     changes: dict[str, Any] = {}
     if domain.sysinfo:
@@ -37,12 +34,7 @@ def _smbios(domain: Domain, known: str | None) -> tuple[str | None, tuple[Sysinf
         if table.type != "smbios" or system is None or named is None or named.value is None:
             tables.append(table)
             continue
-        try:
-            own = syntax.uuid(named.value)
-        except ValueError as error:
-            raise Refused(f"XML error: sysinfo: {error}", named) from None
-        if known is not None and own != known:
-            raise Refused(f"XML error: <uuid> is {known}, but <sysinfo> says {own}", named)
+        own = syntax.uuid(named.value)
         known = own
         entries = tuple(_renamed(one, named, own) for one in system.entry)
         tables.append(evolve(table, system=evolve(system, entry=entries)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from qcaps.domain.codec import evolve
 from qcaps.domain.device import DeviceMaster
 from qcaps.domain.devices import Controller, Graphics, Input, Memballoon, Panic
 from qcaps.pipeline.machine import (
@@ -134,7 +135,7 @@ def add_default_devices(draft: Draft, caps: Capabilities) -> None:
 def _need_input(draft: Draft, kind: str, bus: str) -> None:
     inputs = draft.of(Input)
     if not any(one.type == kind and one.bus == bus for one in inputs):
-        inputs.append(Input(type=kind, bus=bus))
+        inputs.append(evolve(Input(type="mouse"), type=kind, bus=bus))
 
 
 def _add_usb(present: Present, model: str | None) -> None:
@@ -166,7 +167,7 @@ def _add_usb_inputs(draft: Draft) -> None:
 def _need_panic(draft: Draft) -> None:
     """The firmware of pseries, and s390, tell of a panic by themselves."""
     domain = draft.domain
-    own = {None}
+    own: set[str | None] = {None, "default"}
     if is_ppc64(domain):
         own.add("pseries")
     if is_s390(domain):

@@ -68,9 +68,6 @@ def _backing(backing: MemoryBacking) -> MemoryBacking | None:
 
 
 def _hugepages(pages: Hugepages) -> Hugepages:
-    for page in pages.page:
-        if not page.size:
-            raise Refused("XML error: the size of a huge page cannot be 0", page)
     return evolve(pages, page=tuple(_page(page) for page in pages.page))
 
 

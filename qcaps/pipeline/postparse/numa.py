@@ -11,7 +11,6 @@ from qcaps.domain.tuning import Numatune, NumatuneMemory
 from qcaps.pipeline.postparse import vcpus
 from qcaps.pipeline.postparse.sets import canonical, ranges
 from qcaps.pipeline.postparse.sizes import attribute_in_kib
-from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
     from qcaps.domain.domain import Domain
@@ -19,25 +18,14 @@ if TYPE_CHECKING:
     from qcaps.pipeline.draft import Draft
 
 
-def parsed(numa: Numa, most: int) -> Numa:
-    """Cells by number, memory in KiB. `most`: how many virtual CPUs there may be."""
-    if not numa.cell:
-        raise Refused("XML error: <numa> has no cells", numa)
-    cells: dict[int, NumaCell] = {}
-    taken: set[int] = set()
+def parsed(numa: Numa) -> Numa:
+    """Cells by number, memory in KiB."""
+    cells: list[NumaCell] = []
     for position, cell in enumerate(numa.cell):
+        cpus = ranges(cpuset(cell.cpus)) if cell.cpus else ""
         number = position if cell.id is None else cell.id
-        if number >= len(numa.cell):
-            raise Refused("XML error: NUMA cells must be numbered from 0 without gaps", cell)
-        if number in cells:
-            raise Refused(f"XML error: two NUMA cells are numbered {number}", cell)
-        own = cpuset(cell.cpus) if cell.cpus else frozenset()
-        if own & taken:
-            raise Refused("unsupported configuration: two NUMA cells share a vCPU", cell)
-        taken |= own
-        cells[number] = evolve(attribute_in_kib(cell, "memory"), id=number, cpus=ranges(own) if own else None)
-    if len(taken) > most or (taken and max(taken) >= most):
-        raise Refused("internal error: <numa> has more CPUs than <vcpu>", numa)
+        cells.append(evolve(attribute_in_kib(cell, "memory"), id=number, cpus=cpus or None))
+    cells.sort(key=lambda cell: cell.id or 0)
     between = numa.interconnects
     if between is not None:
         between = evolve(
@@ -47,7 +35,7 @@ def parsed(numa: Numa, most: int) -> Numa:
                 for one in between.all
             ),
         )
-    return evolve(numa, cell=tuple(cells[number] for number in sorted(cells)), interconnects=between)
+    return evolve(numa, cell=tuple(cells), interconnects=between)
 
 
 def memory(domain: Domain) -> int:
@@ -90,8 +78,6 @@ def tuned(domain: Domain) -> dict[str, Any]:
     placement = own.placement
     if placement in (None, "default"):
         placement = "static" if own.nodeset or static else "auto"
-    if placement == "static" and not own.nodeset:
-        raise Refused("unsupported configuration: static <numatune> needs a nodeset", own)
     own = evolve(
         own,
         mode=own.mode or "strict",

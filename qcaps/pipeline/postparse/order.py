@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from qcaps.domain.devices import Controller, Disk, Video
 from qcaps.pipeline.postparse.names import disk_number
-from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
     from qcaps.pipeline.draft import Draft
@@ -62,14 +61,3 @@ def _sorted_by_index(group: list[Controller]) -> list[Controller]:
             highest, last = key, run
     runs.sort(key=itemgetter(0))
     return [*first, *chain.from_iterable(run for _, run in runs)]
-
-
-def refuse_mixed_usb(controllers: list[Controller]) -> bool:
-    """Whether USB is disabled; refuses controllers beside that, and companions without a master."""
-    usb = [one for one in controllers if one.type == "usb"]
-    disabled = [one for one in usb if one.model == "none"]
-    if disabled and len(usb) > 1:
-        raise Refused("XML error: USB is disabled, so there can be no other USB controller", usb[-1])
-    if usb and not disabled and all(one.master is not None for one in usb):
-        raise Refused("XML error: USB companion controllers need a master", usb[0])
-    return bool(disabled)

@@ -8,7 +8,6 @@ from qcaps.domain.codec import evolve
 from qcaps.domain.syntax import cpuset
 from qcaps.pipeline.postparse import vcpus
 from qcaps.pipeline.postparse.sets import canonical
-from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,10 +52,7 @@ def _vcpu_pins(pins: Iterable[Vcpupin], most: int) -> tuple[Vcpupin, ...]:
 
 
 def _iothread_pins(pins: Iterable[Iothreadpin], threads: dict[int, int]) -> tuple[Iothreadpin, ...]:
-    for one in pins:
-        if one.iothread not in threads:
-            raise Refused(f"unsupported configuration: there is no iothread {one.iothread}", one)
-    kept = sorted(pins, key=lambda one: threads[one.iothread])
+    kept = sorted(pins, key=lambda one: threads.get(one.iothread, 0))
     return tuple(evolve(one, cpuset=canonical(one.cpuset)) for one in kept)
 
 
@@ -67,8 +63,5 @@ def _vcpu_schedulers(tune: Cputune) -> tuple[Vcpusched, ...]:
 
 def _iothread_schedulers(tune: Cputune, threads: dict[int, int]) -> tuple[Iothreadsched, ...]:
     single = [(number, one) for one in tune.iothreadsched for number in cpuset(one.iothreads)]
-    for number, one in single:
-        if number not in threads:
-            raise Refused(f"unsupported configuration: there is no iothread {number}", one)
-    single.sort(key=lambda pair: threads[pair[0]])
+    single.sort(key=lambda pair: threads.get(pair[0], 0))
     return tuple(evolve(one, iothreads=str(number)) for number, one in single)

@@ -24,15 +24,11 @@ def parsed(domain: Domain) -> dict[str, Any]:
     """One virtual CPU unless told otherwise; states of single ones count more than their number."""
     vcpu = domain.vcpu or Vcpu()
     most = maximum(domain)
-    if most == 0:
-        raise Refused("XML error: a domain needs at least one vCPU", vcpu)
     present = most if vcpu.current is None else vcpu.current
     states = domain.vcpus
     if states is not None and states.vcpu:
         states = _states(states, most)
         present = sum(one.enabled for one in states.vcpu)
-    if present > most:
-        raise Refused(f"XML error: {present} vCPUs present, but only {most} are allowed", vcpu)
     placement = vcpu.placement or "static"
     cpuset = canonical(vcpu.cpuset) if vcpu.cpuset and placement == "static" else None
     changed = evolve(
@@ -91,8 +87,6 @@ def iothreads(domain: Domain) -> dict[str, Any]:
     listed = domain.iothreadids.iothread if domain.iothreadids is not None else ()
     count = domain.iothreads.value if domain.iothreads is not None and domain.iothreads.value else 0
     count = max(count, len(listed))
-    if len({one.id for one in listed}) != len(listed):
-        raise Refused("XML error: two iothreads have one id", domain.iothreadids)
     if not count:
         return {"iothreads": None, "iothreadids": None}
     changes: dict[str, Any] = {"iothreads": evolve(domain.iothreads or Iothreads(), value=count)}
@@ -107,9 +101,6 @@ def iothreads(domain: Domain) -> dict[str, Any]:
 
 def _states(states: Vcpus, most: int) -> Vcpus:
     by_id = {one.id: one for one in states.vcpu}
-    beyond = next((one for one in states.vcpu if one.id >= most), None)
-    if beyond is not None:
-        raise Refused(f"XML error: vCPU {beyond.id} is beyond the last, {most - 1}", beyond)
     full = (by_id.get(number) or VcpusVcpu(id=number, enabled=False) for number in range(most))
     return evolve(states, vcpu=tuple(_ordered(one) for one in full))
 

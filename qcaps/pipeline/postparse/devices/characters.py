@@ -55,10 +55,6 @@ def parsed(_domain: Domain, device: _C) -> _C:
     if device.type == "udp":
         both = sorted(filter(None, map(_udp, (given.get("source"), given.get("second_source")))), key=_mode)
         changes["source"], changes["second_source"] = (*both, None, None)[:2]
-    if isinstance(device, Channel) and device.target is None:
-        raise Refused("XML error: a channel needs a <target type=…>", device)
-    if device.type == "spicevmc" and not (isinstance(device, Channel) and _target_type(device) == "virtio"):
-        raise Refused("unsupported configuration: spicevmc needs a virtio channel", device)
     if isinstance(device, Channel) and device.target is not None and device.target.state is not None:
         changes["target"] = evolve(device.target, state=None)
     return evolve(device, **changes)
@@ -90,10 +86,6 @@ def _udp(source: ChardevSource | None) -> ChardevSource | None:
 
 def _mode(source: ChardevSource) -> str:
     return source.mode or "connect"
-
-
-def _target_type(device: Character) -> str | None:
-    return device.target.type if device.target is not None else None
 
 
 def number_consoles(draft: Draft) -> None:
@@ -145,14 +137,14 @@ def complete_serial(state: State, serial: Serial) -> Serial:
     """The kind of serial port that the machine has."""
     domain = state.domain
     target = serial.target or SerialTarget()
-    kind = target.type
+    kind: Any = target.type
     if kind in (None, "none", "isa-serial"):
         kind = _serial_type(domain)
     if kind == "isa-debug" and not is_x86(domain):
         raise Refused("unsupported configuration: isa-debug serial ports are x86's", serial)
     model = target.model
     if model is None or model.name in (None, "none"):
-        name = _serial_model(domain, kind)
+        name: Any = _serial_model(domain, kind)
         model = SerialTargetModel(name=name) if name is not None else None
     port = state.next_port(Serial) if target.port is None else target.port
     return evolve(serial, target=evolve(target, type=kind, port=port, model=model))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qcaps.domain.address import (
     CcidAddress,
@@ -13,13 +12,15 @@ from qcaps.domain.address import (
     IsaAddress,
     PciAddress,
     UsbAddress,
-    VirtioS390Address,
     VirtioSerialAddress,
 )
 from qcaps.domain.codec import Element, evolve
 from qcaps.domain.device import Alias, Device
-from qcaps.domain.devices.host import SourceSeclabel
-from qcaps.pipeline.refusal import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qcaps.domain.devices.host import SourceSeclabel
 
 _D = TypeVar("_D", bound=Device)
 
@@ -53,15 +54,10 @@ def _dimm(address: DimmAddress) -> DimmAddress:
     return evolve(address, base=address.base or None)
 
 
-def _virtio_s390(address: VirtioS390Address) -> VirtioS390Address:
-    raise Refused("XML error: the virtio-s390 bus has no addresses", address)
-
-
 _SHAPES: Final[dict[type[Element], Callable[[Any], Any]]] = {
     PciAddress: _pci,
     IsaAddress: _isa,
     DimmAddress: _dimm,
-    VirtioS390Address: _virtio_s390,
 }
 
 

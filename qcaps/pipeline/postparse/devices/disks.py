@@ -26,7 +26,14 @@ _BUSES: Final = {"hd": "ide", "sd": "scsi", "vd": "virtio", "xv": "xen", "ub": "
 
 _ZERO_MEANS_NONE: Final = ("queues", "queue_size")
 
-_EVERYWHERE: Final = {"line", "unknown_attributes", "unknown_children", "slices", "encryption", "reservations"}
+_EVERYWHERE: Final = {
+    "line",
+    "unknown_attributes",
+    "unknown_children",
+    "slices",
+    "encryption",
+    "reservations",
+}
 _HERE: Final = _EVERYWHERE | {"seclabel", "auth", "startup_policy"}
 _SOURCES: Final[dict[str, set[str]]] = {
     "file": _HERE | {"file", "fdgroup"},
@@ -85,6 +92,13 @@ def parsed(_domain: Domain, disk: Disk) -> Disk:
         changes["target"] = _target(disk, target)
     if (limits := given.get("iotune")) is not None:
         changes["iotune"] = _limits(limits)
+    return evolve(disk, **changes, **_hardware(disk))
+
+
+def _hardware(disk: Disk) -> dict[str, Any]:
+    """What the guest is told of the disk; zeros say nothing."""
+    given = disk.__dict__
+    changes: dict[str, Any] = {}
     if (shape := given.get("geometry")) is not None and not (shape.cyls and shape.heads and shape.secs):
         changes["geometry"] = None
     if (blocks := given.get("blockio")) is not None:
@@ -94,7 +108,7 @@ def parsed(_domain: Domain, disk: Disk) -> Disk:
         changes["blockio"] = evolve(blocks, **sizes) if any(sizes.values()) else None
     if (transient := given.get("transient")) is not None and not transient.share_backing:
         changes["transient"] = evolve(transient, share_backing=None)
-    return evolve(disk, **changes)
+    return changes
 
 
 def _driver(driver: DiskDriver) -> DiskDriver:
@@ -103,8 +117,6 @@ def _driver(driver: DiskDriver) -> DiskDriver:
         changes["type"] = "raw"
     if driver.cache == "default":
         changes["cache"] = None
-    if driver.rerror_policy == "enospace":
-        raise Refused("unsupported configuration: rerror_policy cannot be 'enospace'", driver)
     if driver.metadata_cache is not None:
         changes["metadata_cache"] = _bytes(driver.metadata_cache)
     return evolve(driver, **changes) if changes else driver
@@ -192,14 +204,7 @@ def complete(state: State, disk: Disk) -> Disk:
             changes["target"] = target = evolve(target, bus=bus)
         if target.removable is not None and bus != "usb":
             changes["target"] = evolve(target, removable=None)
-    readonly = disk.readonly or disk.device == "cdrom"
-    if readonly:
-        changes["readonly"] = True
-    snapshot = disk.snapshot
-    if disk.type == "vhostuser" and snapshot is None and not readonly:
-        changes["snapshot"] = "no"
-    elif snapshot == "no" and readonly:
-        changes["snapshot"] = None
+    changes |= _writing(disk)
     if disk.source is not None:
         changes["source"] = _complete_source(disk, disk.source)
     if disk.encryption is not None and disk.encryption.engine is None:
@@ -209,6 +214,17 @@ def complete(state: State, disk: Disk) -> Disk:
     if disk.iotune is not None and disk.iotune.group_name and not _has_limits(disk.iotune):
         changes["iotune"] = _of_the_group(state, disk.iotune)
     return evolve(disk, **changes)
+
+
+def _writing(disk: Disk) -> dict[str, Any]:
+    """CD-ROMs are read-only; what is, and what another process serves, is left out of snapshots."""
+    readonly = disk.readonly or disk.device == "cdrom"
+    changes: dict[str, Any] = {"readonly": True} if readonly else {}
+    if disk.type == "vhostuser" and disk.snapshot is None and not readonly:
+        changes["snapshot"] = "no"
+    elif disk.snapshot == "no" and readonly:
+        changes["snapshot"] = None
+    return changes
 
 
 def _with_defaults(disk: Disk) -> DiskDriver:

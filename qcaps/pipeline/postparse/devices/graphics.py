@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Graphics
 from qcaps.domain.devices.graphics import GraphicsListen
-from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qcaps.domain.devices import Graphics
     from qcaps.domain.domain import Domain
 
 _AUTO: Final = -1
-_ON_A_SOCKET: Final = frozenset({"vnc", "spice"})
 _NOWHERE: Final[dict[str, Any]] = {
     "port": None, "tls_port": None, "autoport": None, "websocket": None, "listen": None, "socket": None,
 }  # fmt: skip
@@ -123,24 +122,12 @@ def _listens(graphics: Graphics) -> tuple[GraphicsListen, ...]:
 
 
 def _listen(graphics: Graphics, listen: GraphicsListen, *, first: bool) -> GraphicsListen:
-    if listen.type in ("socket", "none") and graphics.type not in _ON_A_SOCKET:
-        raise Refused(f"unsupported configuration: {graphics.type} cannot listen on '{listen.type}'", listen)
-    changes: dict[str, Any] = {"address": None, "network": listen.network or None, "socket": None}
-    if listen.network and listen.type != "network":
-        raise Refused("XML error: <listen network=…> needs type='network'", listen)
-    if listen.type == "address":
-        changes["address"] = _agreed(graphics, listen, "listen", "address", first=first)
-    if listen.type == "socket":
-        changes["socket"] = _agreed(graphics, listen, "socket", "socket", first=first)
-    elif listen.socket:
-        raise Refused("XML error: <listen socket=…> needs type='socket'", listen)
-    return evolve(listen, **changes)
-
-
-def _agreed(graphics: Graphics, listen: GraphicsListen, old: str, new: str, *, first: bool) -> str | None:
-    """What the first `<listen>` says, or the attribute of `<graphics>` that it replaced."""
-    own = listen.__dict__.get(new)
-    said = graphics.__dict__.get(old) if first else None
-    if own is not None and said is not None and own != said:
-        raise Refused(f"unsupported configuration: {old}='{said}' but <listen> says '{own}'", listen)
-    return (own if own is not None else said) or None
+    """What counts for its type; the first may leave it to the attributes of `<graphics>`."""
+    address = listen.address if listen.address is not None or not first else graphics.listen
+    socket = listen.socket if listen.socket is not None or not first else graphics.socket
+    return evolve(
+        listen,
+        address=(address or None) if listen.type == "address" else None,
+        network=(listen.network or None) if listen.type == "network" else None,
+        socket=(socket or None) if listen.type == "socket" else None,
+    )

@@ -66,7 +66,7 @@ def parsed(_domain: Domain, nic: Interface) -> Interface:
         changes["mtu"] = None
     if given.get("coalesce") is not None and not _coalesces(nic):
         changes["coalesce"] = None
-    if given.get("filterref") is not None and (nic.type not in _FILTERED or nic.filterref.filter is None):
+    if (rules := given.get("filterref")) is not None and (nic.type not in _FILTERED or rules.filter is None):
         changes["filterref"] = None
     nic = evolve(nic, **changes)
     return nic if nic.driver is None else evolve(nic, driver=_driver(nic, nic.driver))
@@ -88,7 +88,11 @@ def _driver(nic: Interface, driver: InterfaceDriver) -> InterfaceDriver | None:
     zeros = {name: None for name in _ZERO_MEANS_NONE if changed.__dict__.get(name) == 0}
     if zeros:
         changed = evolve(changed, **zeros)
-    return changed if any(value is not None for name, value in changed.__dict__.items() if name != "line") else None
+    return (
+        changed
+        if any(value is not None for name, value in changed.__dict__.items() if name != "line")
+        else None
+    )
 
 
 def _mac(nic: Interface) -> InterfaceMac:
@@ -109,7 +113,7 @@ def _mac(nic: Interface) -> InterfaceMac:
 
 def generated_mac() -> str:
     """A hardware address under the prefix that QEMU guests have."""
-    tail = random.getrandbits(24)  # noqa: S311  # uniqueness, not secrecy
+    tail = random.getrandbits(24)  # uniqueness, not secrecy
     return f"52:54:00:{tail >> 16:02x}:{tail >> 8 & 255:02x}:{tail & 255:02x}"
 
 

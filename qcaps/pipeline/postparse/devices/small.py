@@ -49,8 +49,6 @@ def parsed_input(domain: Domain, device: Input) -> Input:
             bus = "usb"
     if bus == "none":
         bus = None
-    if bus == "usb" and device.address is not None and device.address.type != "usb":
-        raise Refused("XML error: a USB device has a USB address", device)
     return evolve(device, bus=bus)
 
 
@@ -84,8 +82,6 @@ def parsed_smartcard(_domain: Domain, card: Smartcard) -> Smartcard:
 
 def parsed_redirdev(_domain: Domain, device: Redirdev) -> Redirdev:
     """A USB device that a client hands over."""
-    if device.address is not None and device.address.type != "usb":
-        raise Refused("XML error: a USB device has a USB address", device)
     source, protocol = normal_source(device.type, device.source, device.protocol)
     if device.type == "dbus" and (source is None or source.channel is None):
         source = evolve(source or ChardevSource(), channel="org.qemu.usbredir")
@@ -166,7 +162,7 @@ def complete_panic(state: State, panic: Panic) -> Panic:
 
 
 def complete_vsock(_state: State, vsock: Vsock) -> Vsock:
-    """libvirt chooses the number, unless one is given."""
+    """Libvirt chooses the number, unless one is given."""
     cid = vsock.cid or VsockCid()
     auto = cid.address is None if cid.auto is None else cid.auto
     model = "virtio" if vsock.model in (None, "default") else vsock.model

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _MIB: Final = 1024 * 1024
 _DEFAULT_SHMEM: Final = 4 * _MIB
 _PPC64_STEP_KIB: Final = 256 * 1024
-_SMALLEST_LABEL_KIB: Final = 128
 
 
 def parsed_filesystem(_domain: Domain, filesystem: Filesystem) -> Filesystem:
@@ -64,20 +63,18 @@ def complete_filesystem(_state: State, filesystem: Filesystem) -> Filesystem:
 
 
 def parsed_memory(_domain: Domain, module: Memory) -> Memory:
-    """Sizes in KiB; a label is smaller than its module."""
+    """Sizes in KiB."""
     target = module.target
     if target is None:
-        raise Refused("XML error: a memory module needs a <target>", module)
+        return module
     sizes: dict[str, Any] = {"size": in_kib(target.size), "current": None}
     for name in ("block", "requested"):
         if (size := getattr(target, name)) is not None:
             sizes[name] = in_kib(size) if module.model == "virtio-mem" else None
     if target.label is not None:
-        label = kib(target.label.size) if module.model == "nvdimm" else 0
-        if 0 < label < _SMALLEST_LABEL_KIB or label and label >= kib(target.size):
-            raise Refused("XML error: a label has 128 KiB or more, and is smaller than its module", target)
-        shown = evolve(target.label, size=evolve(target.label.size, value=label, unit="KiB"))
-        sizes["label"] = shown if label else None
+        size = target.label.size if module.model == "nvdimm" else None
+        shown = None if size is None else evolve(target.label, size=in_kib(size))
+        sizes["label"] = shown if kib(size) else None
     changes: dict[str, Any] = {"target": evolve(target, **sizes)}
     if module.uuid is not None:
         changes["uuid"] = syntax.uuid(module.uuid) if module.model == "nvdimm" else None
@@ -100,28 +97,25 @@ def complete_memory(state: State, module: Memory) -> Memory:
     """What pmem writes must reach its file; pseries counts memory in steps of 256 MiB."""
     if module.model == "virtio-pmem" and module.access is None:
         module = evolve(module, access="shared")
-    if state.domain.arch not in PPC64 or module.target is None:
+    target = module.target
+    if state.domain.arch not in PPC64 or target is None:
         return module
-    size = kib(module.target.size)
+    size = kib(target.size)
     if module.model != "nvdimm":
         size = -(-size // _PPC64_STEP_KIB) * _PPC64_STEP_KIB
     else:
-        label = kib(module.target.label.size) if module.target.label is not None else 0
+        label = kib(target.label.size) if target.label is not None else 0
         area = (size - label) // _PPC64_STEP_KIB * _PPC64_STEP_KIB
         if not area:
             raise Refused("XML error: an NVDIMM has 256 MiB or more beside its label", module)
         size = area + label
         if module.uuid is None:
             module = evolve(module, uuid=str(uuid.uuid4()))
-    return evolve(
-        module, target=evolve(module.target, size=evolve(module.target.size, value=size, unit="KiB"))
-    )
+    return evolve(module, target=evolve(target, size=evolve(target.size, value=size, unit="KiB")))
 
 
 def parsed_shmem(_domain: Domain, shmem: Shmem) -> Shmem:
-    """Sizes in MiB; interrupts need a server."""
-    if shmem.msi is not None and shmem.server is None:
-        raise Refused("XML error: <msi> of shared memory needs a <server>", shmem)
+    """The oldest model unless told otherwise, and it has no roles."""
     model = shmem.model or ShmemModel()
     changes: dict[str, Any] = {"model": evolve(model, type=model.type or "ivshmem")}
     if shmem.role is not None and model.type in (None, "ivshmem"):

@@ -34,7 +34,7 @@ def parsed(_domain: Domain, video: Video) -> Video:
 def complete(state: State, video: Video) -> Video:
     """The machine's model, and memory in powers of two."""
     model = video.model or VideoModel()
-    kind = model.type
+    kind: Any = model.type
     if kind in (None, "default"):
         kind = _default_type(state.domain, state.caps)
     changes: dict[str, Any] = {"type": kind}

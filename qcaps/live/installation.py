@@ -1,0 +1,98 @@
+"""Which libvirt is asked: the system's, one in another prefix, or one in a build tree."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from qcaps.live.errors import NoLibvirt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OLDEST: Final = 6_001_000
+"""6.1.0, the first libvirt whose QEMU driver can be embedded."""
+
+INSTALL: Final = (
+    "apt-get install -y --no-install-recommends libvirt-daemon libvirt-daemon-driver-qemu "
+    "libvirt-dev pkg-config qemu-system-x86"
+)
+_DRIVER: Final = "libvirt_driver_qemu.so"
+_LIBRARY: Final = "libvirt.so.0"
+_BELOW_PREFIX: Final = ("lib/*/libvirt/connection-driver", "lib64/libvirt/connection-driver",
+                        "lib/libvirt/connection-driver")  # fmt: skip
+_IN_BUILD: Final = "src"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The files of one libvirt, and the environment that makes a process load these and no others.
+
+    `version` is major * 1_000_000 + minor * 1_000 + micro, as libvirt counts.
+    """
+
+    library: Path
+    driver: Path
+    version: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def version_name(self) -> str:
+        """As in 9.0.0."""
+        return f"{self.version // 1_000_000}.{self.version // 1_000 % 1_000}.{self.version % 1_000}"
+
+
+def find(place: Path | None = None) -> Installation:
+    """The libvirt in `place` (a prefix or a build tree), or the system's. Raises NoLibvirt."""
+    if place is None:
+        driver = _driver_below(Path("/usr"))
+        if driver is None:
+            raise NoLibvirt(f"no QEMU driver of libvirt below /usr: {INSTALL}")
+        return _installation(driver, _library_beside(driver, "/usr"))
+    place = place.absolute()
+    driver = _driver_below(place)
+    if driver is None:
+        built = place / _IN_BUILD / _DRIVER
+        if not built.is_file():
+            raise NoLibvirt(
+                f"{place}: neither a prefix (no lib*/libvirt/connection-driver/{_DRIVER}) "
+                f"nor a build tree (no {_IN_BUILD}/{_DRIVER})"
+            )
+        # A build tree's libvirt looks for its CPU map and schemas in the source only when it is told to.
+        return _installation(built, built.parent / _LIBRARY, {"LIBVIRT_DIR_OVERRIDE": "1"}, private=True)
+    return _installation(driver, _library_beside(driver, str(place)), private=True)
+
+
+def _driver_below(prefix: Path) -> Path | None:
+    found = (path for place in _BELOW_PREFIX for path in sorted(prefix.glob(f"{place}/{_DRIVER}")))
+    return next(found, None)
+
+
+def _library_beside(driver: Path, place: str) -> Path:
+    library = driver.parents[2] / _LIBRARY
+    if not library.is_file():
+        raise NoLibvirt(f"{place}: a QEMU driver, but no {library}")
+    return library
+
+
+def _installation(
+    driver: Path, library: Path, environment: Mapping[str, str] | None = None, *, private: bool = False
+) -> Installation:
+    version = _version(library)
+    if version < OLDEST:
+        raise NoLibvirt(f"{library}: version {version} is too old: 6.1.0 or later can be embedded")
+    own = (
+        {"LD_LIBRARY_PATH": str(library.parent), "LIBVIRT_DRIVER_DIR": str(driver.parent)} if private else {}
+    )
+    return Installation(library, driver, version, {**own, **(environment or {})})
+
+
+def _version(library: Path) -> int:
+    """From the name of the file: libvirt.so.0.9000.0 is 9.0.0, libvirt.so.0.10010.0 is 10.10.0."""
+    name = library.resolve().name
+    match = re.fullmatch(r"libvirt\.so\.0\.(\d+)\.(\d+)", name)
+    if match is None:
+        raise NoLibvirt(f"{library}: cannot tell its version from the file's name, {name}")
+    return int(match[1]) * 1_000 + int(match[2])

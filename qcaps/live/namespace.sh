@@ -1,0 +1,33 @@
+# usage: bash namespace.sh KVM_MODE COMMAND...
+#
+# Runs in mount, PID and network namespaces of its own. Makes everything private that libvirt would write to,
+# then runs the command. This shell stays, as process 1, to reap what QEMU and libvirt leave behind.
+set -eu
+kvm_mode=$1
+shift
+
+# What libvirt's QEMU driver keeps outside the root it is given: the state of host devices.
+mount -t tmpfs -o mode=755 tmpfs /run
+home=/run/qcaps
+mkdir -p "$home"
+
+# QEMU's user must have a name, or the driver does not start.
+for file in passwd group; do
+    if ! grep -q '^libvirt-qemu:' "/etc/$file"; then
+        cp "/etc/$file" "$home/$file"
+        case $file in
+        passwd) echo "libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin" ;;
+        group) echo "libvirt-qemu:x:64055:" ;;
+        esac >>"$home/$file"
+        mount --bind "$home/$file" "/etc/$file"
+    fi
+done
+
+# QEMU's user may or may not use the host's; with our own we know, and its ctime is ours.
+if [ -c /dev/kvm ]; then
+    mknod -m "$kvm_mode" "$home/kvm" c "0x$(stat -c %t /dev/kvm)" "0x$(stat -c %T /dev/kvm)"
+    mount --bind "$home/kvm" /dev/kvm
+fi
+
+"$@"
+exit $?

@@ -1,0 +1,170 @@
+"""The interposer: compiled once into a cache folder, its counters read from a mapped file.
+
+`shim.c` counts and describes itself; the layout below is the same one in Python.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from qcaps.live.errors import LiveError, NoCompiler
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENVIRONMENT: Final = "QCAPS_SHIM_COUNTERS"
+"""Names the file that holds the counters, for the interposer to map."""
+
+PHASES: Final = ("parse", "post-parse", "validate", "save")
+"""Phases that the interposer times. Parse contains post-parse and validate."""
+
+_COMPILE: Final = ("-shared", "-fPIC", "-O2")
+_MAGIC: Final = 0x71636170
+_SITES, _THREADS, _NAME = 64, 128, 120
+_COUNTERS: Final = ("lookups", "lookup_ns", "answered", "failed", "forks")
+_HEADER = struct.Struct("=QQQ")
+_ONCE_OFFSET: Final = 16
+_SITE = struct.Struct(f"=Q{_NAME}s")
+_THREAD = struct.Struct(f"=Q{len(_COUNTERS) + 2 * len(PHASES)}Q{_SITES}Q")
+_FIRST_THREAD = _HEADER.size + _SITES * _SITE.size
+SIZE: Final = _FIRST_THREAD + _THREADS * _THREAD.size
+"""Bytes of the counters' file."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Counters at one moment, or between two moments (`later - earlier`).
+
+    `answered` are lookups that the what-if spared; `phases` maps a phase to (calls, nanoseconds);
+    `sites` maps a function of libvirt, or a place in its file, to lookups.
+    """
+
+    lookups: int = 0
+    lookup_ns: int = 0
+    answered: int = 0
+    failed: int = 0
+    forks: int = 0
+    phases: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    sites: Mapping[str, int] = field(default_factory=dict)
+
+    def __sub__(self, earlier: Reading) -> Reading:
+        return Reading(
+            **{name: getattr(self, name) - getattr(earlier, name) for name in _COUNTERS},
+            phases={name: _minus(pair, earlier.phases.get(name)) for name, pair in self.phases.items()},
+            sites={
+                name: more
+                for name, count in self.sites.items()
+                if (more := count - earlier.sites.get(name, 0))
+            },
+        )
+
+
+def _minus(later: tuple[int, int], earlier: tuple[int, int] | None) -> tuple[int, int]:
+    return (later[0] - earlier[0], later[1] - earlier[1]) if earlier else later
+
+
+class Counters:
+    """The mapped file, read while libvirt counts."""
+
+    def __init__(self, path: Path) -> None:
+        """Map `path`, made by `create_counters`."""
+        with path.open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), SIZE)
+
+    def check(self) -> None:
+        """Raise LiveError unless an interposer of this very layout has mapped the file."""
+        magic, size, _ = _HEADER.unpack_from(self._map)
+        if (magic, size) != (_MAGIC, SIZE):
+            raise LiveError("the interposer does not count: it was not loaded, or is of another version")
+
+    def set_once(self, *, once: bool) -> None:
+        """Answer every parse's further lookups with what its first one found, from now on, or not."""
+        struct.pack_into("=Q", self._map, _ONCE_OFFSET, once)
+
+    def of_thread(self, thread: int) -> Reading:
+        """What one thread (its kernel id) has counted so far."""
+        return self._reading([row for row in self._threads() if row[0] == thread])
+
+    def total(self) -> Reading:
+        """What all threads have counted so far."""
+        return self._reading(list(self._threads()))
+
+    def _threads(self) -> list[tuple[int, ...]]:
+        return [_THREAD.unpack_from(self._map, _FIRST_THREAD + i * _THREAD.size) for i in range(_THREADS)]
+
+    def _reading(self, rows: list[tuple[int, ...]]) -> Reading:
+        sums = [sum(column) for column in zip(*rows, strict=True)] if rows else [0] * (_THREAD.size // 8)
+        counters, phases, sites = _split(sums[1:])
+        return Reading(
+            **dict(zip(_COUNTERS, counters, strict=True)),
+            phases=dict(zip(PHASES, zip(phases[::2], phases[1::2], strict=True), strict=True)),
+            sites={self._site_name(i): count for i, count in enumerate(sites) if count},
+        )
+
+    def _site_name(self, index: int) -> str:
+        address, name = _SITE.unpack_from(self._map, _HEADER.size + index * _SITE.size)
+        return bytes(name).split(b"\0", 1)[0].decode(errors="replace") or hex(address)
+
+
+def _split(sums: list[int]) -> tuple[list[int], list[int], list[int]]:
+    first, second = len(_COUNTERS), len(_COUNTERS) + 2 * len(PHASES)
+    return sums[:first], sums[first:second], sums[second:]
+
+
+def create_counters(path: Path) -> Counters:
+    """A new file of zeros for an interposer that is loaded later."""
+    with path.open("xb") as file:
+        file.truncate(SIZE)
+    return Counters(path)
+
+
+def compiled(libvirt_version: int, cache: Path | None = None) -> Path:
+    """The interposer as a shared library, compiled now unless it has been before.
+
+    One file for each source and each libvirt version, in `$XDG_CACHE_HOME/qcaps` unless `cache` is given.
+    Raises NoCompiler if there is no `cc`, or what it complains about.
+    """
+    source = Path(__file__).with_name("shim.c").read_bytes()
+    key = hashlib.sha256(source).hexdigest()[:16]
+    folder = cache or _cache_folder()
+    library = folder / f"shim-{key}-{libvirt_version}.so"
+    if not library.is_file():
+        _compile(source, library)
+    return library
+
+
+def _cache_folder() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home and Path(home).is_absolute() else Path.home() / ".cache") / "qcaps"
+
+
+def _compile(source: bytes, library: Path) -> None:
+    """All of the library or nothing: it is loaded into a process that must not meet half of it."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise NoCompiler("no C compiler called cc on PATH: install gcc, or count with --counting log")
+    try:
+        library.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".shim-", dir=library.parent) as scratch:
+            made = Path(scratch) / library.name
+            done = subprocess.run(
+                [compiler, *_COMPILE, "-x", "c", "-o", str(made), "-", "-ldl"],
+                input=source,
+                capture_output=True,
+                check=False,
+            )
+            if done.returncode != 0:
+                complaint = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+                raise NoCompiler(f"{compiler} cannot compile the interposer: {complaint[0]}")
+            made.rename(library)
+    except OSError as error:
+        raise NoCompiler(f"{library}: cannot be written: {error.strerror}; set XDG_CACHE_HOME") from error

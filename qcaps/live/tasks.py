@@ -1,0 +1,173 @@
+"""The tasks, each on a domain given as XML: set up, one measured call, undone.
+
+These run in the process that holds libvirt. A task leaves no domain behind, whether it succeeds or fails.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from qcaps.live.startable import startable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from qcaps.live.meter import Cost, Meter
+
+DEVICE = (
+    "<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
+    "<source file='/var/lib/libvirt/images/attached.raw'/><target dev='vdzzz' bus='virtio'/></disk>"
+)
+"""What attach, detach and update take unless they are given another: a disk that no scenario has."""
+
+
+@dataclass
+class Run:
+    """One task on one domain, while it runs. `kept` is what the task wants to hand back."""
+
+    libvirt: Any
+    connection: Any
+    meter: Meter
+    folder: Path
+    xml: str
+    device: str = DEVICE
+    once: bool = False
+    cost: Cost | None = None
+    kept: dict[str, str] = field(default_factory=dict)
+
+    def measure(self, call: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401  # libvirt has no types
+        """Make the one call that this task is about."""
+        result: list[Any] = []
+        self.cost = self.meter.cost(lambda: result.append(call(*arguments)), once=self.once)
+        return result[0]
+
+    @contextmanager
+    def defined(self, xml: str | None = None) -> Iterator[Any]:
+        """A domain that is there for the length of a block."""
+        domain = self.connection.defineXML(self.xml if xml is None else xml)
+        try:
+            yield domain
+        finally:
+            self.undefine(domain)
+
+    def undefine(self, domain: Any) -> None:  # noqa: ANN401  # libvirt has no types
+        """Forget a domain with all that libvirt keeps of it."""
+        domain.undefineFlags(self.libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
+
+    @contextmanager
+    def stopped_after(self) -> Iterator[None]:
+        """Whatever runs when the block ends is ended."""
+        try:
+            yield
+        finally:
+            for domain in self.connection.listAllDomains(self.libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+                with suppress(self.libvirt.libvirtError):  # it may have ended by itself
+                    domain.destroy()
+
+    def keep_xml(self, domain: Any) -> None:  # noqa: ANN401  # libvirt has no types
+        """Hand back what libvirt made of the domain."""
+        self.kept["xml"] = domain.XMLDesc(self.libvirt.VIR_DOMAIN_XML_INACTIVE)
+
+
+def _define(run: Run, flags: int = 0) -> None:
+    domain = run.measure(run.connection.defineXMLFlags, run.xml, flags)
+    try:
+        run.keep_xml(domain)
+    finally:
+        run.undefine(domain)
+
+
+def _define_validated(run: Run) -> None:
+    _define(run, run.libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+
+
+def _redefine(run: Run) -> None:
+    with run.defined() as domain:
+        run.measure(run.connection.defineXMLFlags, run.xml, 0)
+        run.keep_xml(domain)
+
+
+def _undefine(run: Run) -> None:
+    domain = run.connection.defineXML(run.xml)
+    run.keep_xml(domain)
+    run.measure(domain.undefineFlags, run.libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
+
+
+def _start(run: Run) -> None:
+    with run.defined(startable(run.xml, run.folder)) as domain, run.stopped_after():
+        run.keep_xml(domain)
+        run.measure(domain.createWithFlags, run.libvirt.VIR_DOMAIN_START_PAUSED)
+
+
+def _create(run: Run) -> None:
+    xml = startable(run.xml, run.folder)
+    with run.stopped_after():
+        domain = run.measure(run.connection.createXML, xml, run.libvirt.VIR_DOMAIN_START_PAUSED)
+        run.keep_xml(domain)
+
+
+def _attach(run: Run) -> None:
+    with run.defined() as domain:
+        run.measure(domain.attachDeviceFlags, run.device, run.libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+        run.keep_xml(domain)
+
+
+def _detach(run: Run) -> None:
+    config = run.libvirt.VIR_DOMAIN_AFFECT_CONFIG
+    with run.defined() as domain:
+        domain.attachDeviceFlags(run.device, config)
+        run.measure(domain.detachDeviceFlags, run.device, config)
+        run.keep_xml(domain)
+
+
+def _update(run: Run) -> None:
+    config = run.libvirt.VIR_DOMAIN_AFFECT_CONFIG
+    with run.defined() as domain:
+        domain.attachDeviceFlags(run.device, config)
+        run.measure(domain.updateDeviceFlags, run.device, config)
+        run.keep_xml(domain)
+
+
+def _dumpxml(run: Run, flags: int = 0) -> None:
+    with run.defined() as domain:
+        run.measure(domain.XMLDesc, flags)
+        run.keep_xml(domain)
+
+
+def _dumpxml_cpu(run: Run) -> None:
+    _dumpxml(run, run.libvirt.VIR_DOMAIN_XML_UPDATE_CPU)
+
+
+def _to_native(run: Run) -> None:
+    with run.defined() as domain:  # for the devices that libvirt adds
+        run.keep_xml(domain)
+    run.kept["native"] = run.measure(run.connection.domainXMLToNative, "qemu-argv", run.xml, 0)
+
+
+def _domain_capabilities(run: Run) -> None:
+    run.measure(run.connection.getDomainCapabilities, None, None, None, None, 0)
+
+
+def _capabilities(run: Run) -> None:
+    run.measure(run.connection.getCapabilities)
+
+
+TASKS: dict[str, Callable[[Run], None]] = {
+    "define": _define,
+    "define-validated": _define_validated,
+    "redefine": _redefine,
+    "undefine": _undefine,
+    "start": _start,
+    "createXML": _create,
+    "attach": _attach,
+    "detach": _detach,
+    "update": _update,
+    "dumpxml": _dumpxml,
+    "dumpxml-cpu": _dumpxml_cpu,
+    "xmlToNative": _to_native,
+    "domcapabilities": _domain_capabilities,
+    "capabilities": _capabilities,
+}

@@ -72,9 +72,13 @@ def label_ends(axes: Axes, labels: Iterable[Label]) -> None:
     figure = axes.get_figure()
     assert figure is not None
     height = _LINE_HEIGHT * 8 / 72 * figure.dpi
-    wanted = [axes.transData.transform((label.x, label.y))[1] for label in chosen]
+    wanted = {label: axes.transData.transform((label.x, label.y))[1] for label in chosen}
+    lines = [label for label in chosen for _ in label.text.splitlines()]
     box = axes.get_window_extent()
-    for label, place in zip(chosen, spread(wanted, height, box.y0, box.y1), strict=True):
+    places = spread([wanted[label] for label in lines], height, box.y0, box.y1)
+    for label in chosen:
+        own = [place for line, place in zip(lines, places, strict=True) if line is label]
+        place = sum(own) / len(own)
         axes.annotate(
             label.text,
             xy=(label.x, label.y),

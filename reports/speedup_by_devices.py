@@ -49,8 +49,11 @@ class Drawing:
             validity: max(point.ratio for line in lines for point in line.points)
             for validity, lines in self.panels.items()
         }
-        found = ", ".join(f"{_digits(ratio)} under '{validity}'" for validity, ratio in best.items())
-        return f"Times as fast with '{self.policy}' as with '{self.baseline}': up to {found}"
+        (validity, ratio), *others = best.items()
+        finding = (
+            f"'{self.policy}' is up to {_digits(ratio)} times as fast as '{self.baseline}' under '{validity}'"
+        )
+        return ", ".join((finding, *(f"{_digits(ratio)} under '{validity}'" for validity, ratio in others)))
 
 
 def data(results: Results) -> Drawing | None:

@@ -19,6 +19,7 @@ from qcaps.domain.devices import (
     Hostdev,
     Input,
     Interface,
+    Iommu,
     Memballoon,
     Memory,
     Panic,
@@ -45,6 +46,7 @@ from qcaps.pipeline.postparse import (
     features,
     implicit,
     memory,
+    metadata,
     numa,
     order,
     parsing,
@@ -88,6 +90,7 @@ _PARSED: Final[dict[type[Device], Callable[[Domain, Any], Any]]] = {
     Input: small.parsed_input,
     Tpm: small.parsed_tpm,
     Graphics: graphics.parsed,
+    Iommu: small.parsed_iommu,
     Sound: small.parsed_sound,
     Video: videos.parsed,
     Hostdev: hostdevs.parsed,
@@ -156,6 +159,7 @@ def _parse(draft: Draft, caps: Capabilities) -> None:
             devices[:] = [common.as_parsed(one) for one in devices]
         else:
             devices[:] = [parse(domain, common.as_parsed(one)) for one in devices]
+    draft.of(Redirfilter)[:] = [one for one in draft.of(Redirfilter) if one.usbdev]
     order.sort_devices(draft)
     characters.number_consoles(draft)
     characters.number_parallels(draft)
@@ -197,6 +201,7 @@ def _complete_rest(state: State) -> None:
     vcpus.complete(draft)
     memory.complete(draft)
     boot.complete(draft)
+    metadata.keep_one_each(draft)
     memory.complete_backing(draft)
     controllers.refuse_duplicates(draft)
     _refuse_two_panics(draft)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qcaps.domain.codec import evolve
-from qcaps.domain.numa import NumaBandwidth
+from qcaps.domain.numa import NumaBandwidth, NumaDistances, NumaSibling
 from qcaps.domain.syntax import cpuset
 from qcaps.domain.tuning import Numatune, NumatuneMemory
 from qcaps.pipeline.postparse import vcpus
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from qcaps.domain.numa import Numa, NumaCell
     from qcaps.pipeline.draft import Draft
 
+_LOCAL = 10
+"""The distance of a node to itself."""
+
 
 def parsed(numa: Numa) -> Numa:
     """Cells by number, memory in KiB."""
@@ -25,6 +28,7 @@ def parsed(numa: Numa) -> Numa:
         cpus = ranges(cpuset(cell.cpus)) if cell.cpus else ""
         number = position if cell.id is None else cell.id
         cells.append(evolve(attribute_in_kib(cell, "memory"), id=number, cpus=cpus or None))
+    cells = _with_distances(cells)
     cells.sort(key=lambda cell: cell.id or 0)
     between = numa.interconnects
     if between is not None:
@@ -36,6 +40,24 @@ def parsed(numa: Numa) -> Numa:
             ),
         )
     return evolve(numa, cell=tuple(cells), interconnects=between)
+
+
+def _with_distances(cells: list[NumaCell]) -> list[NumaCell]:
+    """A way is as long back as it is there, unless both are given; 10 stays at home."""
+    if all(cell.distances is None for cell in cells):
+        return cells
+    known: dict[int, dict[int, int]] = {}
+    for cell in cells:
+        here = cell.id or 0
+        for sibling in cell.distances.sibling if cell.distances is not None else ():
+            known.setdefault(here, {here: _LOCAL})[sibling.id] = sibling.value
+            known.setdefault(sibling.id, {sibling.id: _LOCAL}).setdefault(here, sibling.value)
+    return [evolve(cell, distances=_distances(cell, known.get(cell.id or 0, {}))) for cell in cells]
+
+
+def _distances(cell: NumaCell, known: dict[int, int]) -> NumaDistances | None:
+    siblings = tuple(NumaSibling(id=number, value=known[number]) for number in sorted(known))
+    return evolve(cell.distances or NumaDistances(), sibling=siblings) if siblings else None
 
 
 def memory(domain: Domain) -> int:

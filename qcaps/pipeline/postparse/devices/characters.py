@@ -15,7 +15,7 @@ from qcaps.domain.devices.chardev import (
     SerialTargetModel,
 )
 from qcaps.pipeline.machine import is_arm_virt, is_pseries, is_riscv_virt, is_s390, is_x86
-from qcaps.pipeline.postparse.devices.common import source_labels
+from qcaps.pipeline.postparse.devices.common import says_something, source_labels
 from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
@@ -29,7 +29,21 @@ _C = TypeVar("_C", bound=Character)
 CHANNEL_FOLDER: Final = "/var/lib/libvirt/qemu/channel/target"
 """Where libvirt makes the sockets of channels; it never stores their paths."""
 
-_SOURCELESS: Final = frozenset({"null", "vc", "pty", "stdio", "spicevmc"})
+_ALWAYS: Final = {"line", "unknown_attributes", "unknown_children"}
+_SOURCES: Final[dict[str, set[str]]] = {
+    "dev": _ALWAYS | {"path", "seclabel"},
+    "pipe": _ALWAYS | {"path", "seclabel"},
+    "file": _ALWAYS | {"path", "append", "seclabel"},
+    "udp": _ALWAYS | {"mode", "host", "service"},
+    "tcp": _ALWAYS | {"mode", "host", "service", "tls", "reconnect"},
+    "unix": _ALWAYS | {"mode", "path", "seclabel", "reconnect"},
+    "spiceport": _ALWAYS | {"channel"},
+    "dbus": _ALWAYS | {"channel"},
+    "nmdm": _ALWAYS | {"master", "slave"},
+    "qemu-vdagent": _ALWAYS | {"clipboard", "mouse"},
+}
+"""What a source of each kind may say; other kinds have none."""
+
 _MOST_ISA_PORTS: Final = 4
 
 _SERIAL_MODELS: Final = {
@@ -57,6 +71,8 @@ def parsed(_domain: Domain, device: _C) -> _C:
         changes["source"], changes["second_source"] = (*both, None, None)[:2]
     if isinstance(device, Channel) and device.target is not None and device.target.state is not None:
         changes["target"] = evolve(device.target, state=None)
+    if (log := given.get("log")) is not None and log.file is None:
+        changes["log"] = None
     return evolve(device, **changes)
 
 
@@ -64,8 +80,11 @@ def normal_source(
     kind: str, source: ChardevSource | None, protocol: ChardevProtocol | None = None
 ) -> tuple[ChardevSource | None, ChardevProtocol | None]:
     """Source and protocol of a character device of type `kind` as libvirt writes them."""
-    if kind in _SOURCELESS:
+    known = _SOURCES.get(kind)
+    if known is None:
         return None, None
+    if source is not None:
+        source = _relevant(source, known)
     if kind == "tcp":
         source = source or ChardevSource()
         protocol = protocol or ChardevProtocol()
@@ -75,7 +94,21 @@ def normal_source(
         )
     if kind == "unix" and source is not None:
         return (evolve(source, mode=source.mode or "connect") if source.path else None), None
-    return source, None
+    return (source if source is None or says_something(source) else None), None
+
+
+def _relevant(source: ChardevSource, known: set[str]) -> ChardevSource:
+    """What counts for its kind."""
+    changes: dict[str, Any] = {
+        name: () if name == "seclabel" else None for name in source.__dict__ if name not in known
+    }
+    again = source.reconnect
+    if again is not None and "reconnect" in known:
+        off = again.enabled is None
+        changes["reconnect"] = (
+            None if off else evolve(again, timeout=again.timeout if again.enabled else None)
+        )
+    return evolve(source, **changes) if changes else source
 
 
 def _udp(source: ChardevSource | None) -> ChardevSource | None:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from qcaps.domain.domain import Domain
 
 _AUTO: Final = -1
+LIBVIRT_FOLDER: Final = "/var/lib/libvirt/qemu"
+"""Where old releases made sockets for VNC, whose paths they stored."""
+
+_NO_SOCKET: Final = GraphicsListen(type="address")
 _NOWHERE: Final[dict[str, Any]] = {
     "port": None, "tls_port": None, "autoport": None, "websocket": None, "listen": None, "socket": None,
 }  # fmt: skip
@@ -118,6 +122,8 @@ def _listens(graphics: Graphics) -> tuple[GraphicsListen, ...]:
             listens[:1] = [GraphicsListen(type="socket", socket=graphics.socket)]
     elif not listens:
         listens = [GraphicsListen(type="address", address=graphics.listen or None)]
+    if graphics.type == "vnc":
+        listens = [_NO_SOCKET if (one.socket or "").startswith(LIBVIRT_FOLDER) else one for one in listens]
     return tuple(listens)
 
 

@@ -8,6 +8,7 @@ from qcaps.domain.address import CcwAddress, DriveAddress, PciAddress
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices.host import HostPciAddress
 from qcaps.pipeline.postparse.devices.common import filled_pci
+from qcaps.pipeline.postparse.devices.network import addresses
 from qcaps.pipeline.postparse.state import place
 from qcaps.pipeline.refusal import Refused
 
@@ -28,10 +29,11 @@ def parsed(_domain: Domain, hostdev: Hostdev) -> Hostdev:
     found: dict[str, Any] = {}
     if isinstance(source.address, HostPciAddress):
         found["address"] = evolve(filled_pci(source.address), type=None)
-    if source.missing is not None:
-        found["missing"] = None
+    found |= {name: None for name in ("missing", "auto_address") if source.__dict__.get(name) is not None}
     if found:
         changes["source"] = evolve(source, **found)
+    if hostdev.ip:
+        changes["ip"] = addresses(hostdev.ip)
     if hostdev.type != "scsi":
         changes |= {name: False for name in ("readonly", "shareable") if hostdev.__dict__.get(name)}
     return evolve(hostdev, **changes)

@@ -11,13 +11,13 @@ from qcaps.domain.codec import evolve
 from qcaps.domain.devices.interface import InterfaceDriver, InterfaceMac, InterfaceModel
 from qcaps.domain.devices.interfacesource import InterfaceVirtualportParameters
 from qcaps.pipeline.machine import ARM_VIRT, is_arm_virt, is_riscv_virt
-from qcaps.pipeline.postparse.devices.common import filled_pci
+from qcaps.pipeline.postparse.devices import network
 from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.devices import Interface
-    from qcaps.domain.devices.interfacesource import InterfaceSource, InterfaceVirtualport
+    from qcaps.domain.devices.interfacesource import InterfaceVirtualport
     from qcaps.domain.domain import Domain
     from qcaps.pipeline.postparse.state import State
 
@@ -50,7 +50,7 @@ def parsed(_domain: Domain, nic: Interface) -> Interface:
     if given.get("managed") is not None and not (nic.managed and nic.type == "hostdev"):
         changes["managed"] = None
     if (source := given.get("source")) is not None:
-        changes["source"] = _source(nic, source)
+        changes["source"] = network.source(nic, source)
     if (target := given.get("target")) is not None:
         own = target.managed is not False and target.dev is not None and target.dev.startswith(_OWN_NAMES)
         name = None if own else target.dev
@@ -62,13 +62,27 @@ def parsed(_domain: Domain, nic: Interface) -> Interface:
             changes["model"] = evolve(model, type=known) if known else None
     if (port := given.get("virtualport")) is not None:
         changes["virtualport"] = _virtualport(port)
+    if (vlan := given.get("vlan")) is not None:
+        changes["vlan"] = network.vlan(vlan)
+    if nic.ip:
+        changes["ip"] = network.addresses(nic.ip)
+    return _driven(evolve(nic, **changes, **_limits(nic)))
+
+
+def _limits(nic: Interface) -> dict[str, Any]:
+    """Limits of 0 are none, and filters are for some kinds only."""
+    given = nic.__dict__
+    changes: dict[str, Any] = {}
     if (mtu := given.get("mtu")) is not None and not mtu.size:
         changes["mtu"] = None
     if given.get("coalesce") is not None and not _coalesces(nic):
         changes["coalesce"] = None
     if (rules := given.get("filterref")) is not None and (nic.type not in _FILTERED or rules.filter is None):
         changes["filterref"] = None
-    nic = evolve(nic, **changes)
+    return changes
+
+
+def _driven(nic: Interface) -> Interface:
     return nic if nic.driver is None else evolve(nic, driver=_driver(nic, nic.driver))
 
 
@@ -115,18 +129,6 @@ def generated_mac() -> str:
     """A hardware address under the prefix that QEMU guests have."""
     tail = random.getrandbits(24)  # uniqueness, not secrecy
     return f"52:54:00:{tail >> 16:02x}:{tail >> 8 & 255:02x}:{tail & 255:02x}"
-
-
-def _source(nic: Interface, source: InterfaceSource) -> InterfaceSource | None:
-    changes: dict[str, Any] = {}
-    if nic.type == "network" and source.portid is not None:
-        changes["portid"] = None
-    if nic.type == "direct" and source.mode is None:
-        changes["mode"] = "vepa"
-    if source.host_address is not None and source.host_address.type != "usb":
-        changes["host_address"] = filled_pci(source.host_address)
-    changed = evolve(source, **changes) if changes else source
-    return changed if any(value for name, value in changed.__dict__.items() if name != "line") else None
 
 
 def _virtualport(port: InterfaceVirtualport) -> InterfaceVirtualport:

@@ -16,6 +16,7 @@ from qcaps.pipeline.refusal import Refused
 if TYPE_CHECKING:
     from qcaps.domain.devices import (
         Input,
+        Iommu,
         Memballoon,
         Panic,
         Redirdev,
@@ -50,6 +51,16 @@ def parsed_input(domain: Domain, device: Input) -> Input:
     if bus == "none":
         bus = None
     return evolve(device, bus=bus)
+
+
+def parsed_iommu(_domain: Domain, iommu: Iommu) -> Iommu:
+    """An address width of 0 says nothing."""
+    driver = iommu.driver
+    if driver is None:
+        return iommu
+    driver = evolve(driver, aw_bits=driver.aw_bits or None)
+    said = any(value is not None for name, value in driver.__dict__.items() if name != "line")
+    return evolve(iommu, driver=driver if said else None)
 
 
 def parsed_sound(_domain: Domain, sound: Sound) -> Sound:

@@ -10,6 +10,7 @@ from qcaps.domain import syntax
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices.shmem import ShmemModel, ShmemMsi
 from qcaps.domain.memory import Size, kib
+from qcaps.pipeline.postparse.devices.common import says_something
 from qcaps.pipeline.postparse.sets import canonical
 from qcaps.pipeline.postparse.sizes import in_kib
 from qcaps.pipeline.refusal import Refused
@@ -41,6 +42,8 @@ def parsed_filesystem(_domain: Domain, filesystem: Filesystem) -> Filesystem:
         changed = evolve(driver, **plain)
         said = any(value is not None for name, value in changed.__dict__.items() if name != "line")
         changes["driver"] = changed if said else None
+    if filesystem.binary is not None and (driver is None or driver.type != "virtiofs"):
+        changes["binary"] = None
     source = filesystem.source
     if filesystem.type == "ram" and source is not None and source.usage is not None:
         usage = syntax.scaled(source.usage, source.units, "KiB") // 1024
@@ -83,14 +86,15 @@ def parsed_memory(_domain: Domain, module: Memory) -> Memory:
     return evolve(module, **changes)
 
 
-def _memory_source(source: MemorySource) -> MemorySource:
+def _memory_source(source: MemorySource) -> MemorySource | None:
     changes: dict[str, Any] = {}
     if source.nodemask:
         changes["nodemask"] = canonical(source.nodemask)
     for name in ("pagesize", "alignsize"):
         if (size := getattr(source, name)) is not None:
             changes[name] = in_kib(size) if kib(size) else None
-    return evolve(source, **changes)
+    changed = evolve(source, **changes)
+    return changed if says_something(changed) else None
 
 
 def complete_memory(state: State, module: Memory) -> Memory:

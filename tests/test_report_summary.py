@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from rich.console import Console
 
 from qcaps.measure.cell import Cell
 from qcaps.measure.results import Measured, Results, Run
@@ -10,10 +11,12 @@ from qcaps.measure.subject import Counts
 from qcaps.report import summary, table
 
 
-def arm(policy: str, factor: float, workers: tuple[int, ...] = (3, 4), lookups: int = 2) -> Measured:
+def arm(
+    policy: str, factor: float, workers: tuple[int, ...] = (3, 4), lookups: int = 2, blocks: int = 10
+) -> Measured:
     """Two workers, one twice as slow as the other; `factor` is the policy's own part."""
     runs = tuple(
-        Run(worker, tuple((factor * (worker - 2) * (1 + step / 100), 99.0) for step in range(10)), (), {})
+        Run(worker, tuple((factor * (worker - 2) * (1 + step / 100), 99.0) for step in range(blocks)), (), {})
         for worker in workers
     )
     return Measured(Cell("disks", 4, policy=policy), Counts(21, lookups, lookups, lookups, 0), runs)
@@ -51,6 +54,20 @@ def test_workers_that_share_no_round_give_no_ratio() -> None:
     apart = Results((arm("naive", 0.004, workers=(3,)), arm("once", 0.001, workers=(4,))))
     assert summary.speedups(apart) == ()
     assert [row.speedup for rows in table.rows(apart) for row in rows] == ["", ""]
+
+
+def test_too_few_pairs_for_an_interval_are_told_instead() -> None:
+    few = Results((arm("naive", 0.004, workers=(3,), blocks=5), arm("once", 0.001, workers=(3,), blocks=5)))
+    assert [row.speedup for rows in table.rows(few) for row in rows] == ["", "4.00 (5 pairs)"]
+
+
+def test_the_table_fits_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Console(width=80).print(table.table(RESULTS))
+    said = capsys.readouterr().out
+    assert "disks/4 define fork" in said
+    assert "  once " in said
+    assert "4.00 [4.00-4.00]" in said
+    assert "…" not in said
 
 
 def test_the_table_says_it_in_words() -> None:

@@ -163,8 +163,10 @@ def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions
     if args.json:
         print(said, end="")
     else:
-        # a table for a file or a pipe is as wide as it needs to be
-        Console(width=None if sys.stdout.isatty() else 160).print(table.table(results, args.baseline))
+        # in a file or a pipe a table is as wide as it needs to be
+        Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(
+            table.table(results, args.baseline)
+        )
         for line in conclusions(results):
             print(line)
     if figures:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
+FEWEST_PAIRS = 6
+"""Below it the widest interval there is holds less than 95 %."""
 _EXACT_UP_TO = 50
 
 
@@ -26,8 +28,8 @@ _EXACT_UP_TO = 50
 class Ratio:
     """An estimated ratio and its interval; `pairs` is how many pairs it rests on.
 
-    Fewer than six pairs cannot give 95 %: the interval is then the widest there is, from the least to the
-    greatest of the pairs' ratios.
+    Fewer than FEWEST_PAIRS cannot give 95 %: the interval is then from the least to the greatest of the
+    pairs' ratios.
     """
 
     ratio: float

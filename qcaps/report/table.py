@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.measure.cell import BASELINE
+from qcaps.measure.statistics import FEWEST_PAIRS
 from qcaps.report.summary import median_seconds, speedups
 
 if TYPE_CHECKING:
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 
 HEADINGS = ("scenario", "n", "devices", "task", "validity", "policy", "time", "speedup", "lookups", "forks")
 _LEGEND = (
-    "speedup: the time of `{baseline}` over the policy's, with its 95 % interval. "
+    "speedup: the time of `{baseline}` over the policy's, and its 95 % interval if there are pairs enough. "
     "time: the median of blocks. lookups, forks: of one task. devices: of the resulting domain."
 )
 _LEFT = ("scenario", "task", "validity", "policy")
-_SAME_FOR_ALL_ARMS = 5
+_OF_AN_ARM = HEADINGS[6:]
 _MICRO, _MILLI = 1e-6, 1e-3
 
 
@@ -53,16 +54,18 @@ def rows(results: Results, baseline: str = BASELINE) -> list[list[Row]]:
 
 
 def table(results: Results, baseline: str = BASELINE) -> Table:
-    """For a terminal: what the arms of a comparison share is said once."""
+    """For a terminal of 80 columns: what the arms of a comparison share is said once, above them."""
     from rich.table import Table  # noqa: PLC0415  # 50 ms
 
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in HEADINGS:
-        drawn.add_column(heading, justify="left" if heading in _LEFT else "right", no_wrap=True)
+    drawn = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    drawn.add_column("", no_wrap=True)
+    for heading in ("devices", *_OF_AN_ARM):
+        drawn.add_column(heading, justify="right", no_wrap=True)
     for arms in rows(results, baseline):
-        for number, row in enumerate(arms):
-            shared = row[:_SAME_FOR_ALL_ARMS] if number == 0 else ("",) * _SAME_FOR_ALL_ARMS
-            drawn.add_row(*shared, *row[_SAME_FOR_ALL_ARMS:], end_section=number == len(arms) - 1)
+        first = arms[0]
+        drawn.add_row(f"{first.scenario}/{first.n} {first.task} {first.validity}", first.devices)
+        for row in arms:
+            drawn.add_row(f"  {row.policy}", "", *row[-len(_OF_AN_ARM) :])
     return drawn
 
 
@@ -106,4 +109,6 @@ def _row(arm: Measured, speedup: Speedup | None) -> Row:
 
 
 def _interval(one: Speedup) -> str:
+    if one.pairs < FEWEST_PAIRS:
+        return f"{_three_digits(one.ratio)} ({one.pairs} pair{'s' if one.pairs > 1 else ''})"
     return f"{_three_digits(one.ratio)} [{_three_digits(one.low)}-{_three_digits(one.high)}]"

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qcaps.domain.address import CcwAddress, DriveAddress, PciAddress, SpaprVioAddress, VirtioS390Address
+from qcaps.domain.address import (
+    CcwAddress,
+    DriveAddress,
+    PciAddress,
+    SpaprVioAddress,
+    UnassignedAddress,
+    VirtioS390Address,
+)
 from qcaps.domain.devices import Disk, Hostdev
 from qcaps.pipeline.validate.refuse import internal, malformed, need, unsupported
 
@@ -23,7 +30,7 @@ _LARGEST_TARGET = 7
 def check_address(device: Device) -> None:
     """An address nobody sees is for host devices."""
     address = device.address
-    if address is not None and address.type == "unassigned" and type(device) is not Hostdev:
+    if type(address) is UnassignedAddress and type(device) is not Hostdev:
         raise unsupported("an address of type 'unassigned' is for host devices", device)
 
 

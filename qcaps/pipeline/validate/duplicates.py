@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from qcaps.domain.devices import Console, Disk, Filesystem, Hostdev, Interface, Iommu, Serial, Video
 from qcaps.domain.devices.host import HostMdevAddress, HostPciAddress, HostScsiAddress, HostUsbAddress
+from qcaps.domain.syntax import uuid
 from qcaps.pipeline.validate.cpu import topology_vcpus
 from qcaps.pipeline.validate.firmware import check_boot_options, check_os
 from qcaps.pipeline.validate.memory import check_hugepage_nodes
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from qcaps.domain.device import Device
     from qcaps.pipeline.validate.guest import Guest
 
-_USER = "ua-"
-"""Aliases that begin so are the user's own; QEMU's are made anew at each start."""
+_USER = re.compile(r"ua-[-A-Za-z0-9_]*")
+"""The user's own aliases; any other is dropped when the domain is defined, and made anew at each start."""
 
 
 def check_together(guest: Guest) -> None:
@@ -101,7 +103,7 @@ def _host_key(hostdev: Hostdev) -> tuple[object, ...] | None:  # noqa: PLR0911  
         case HostUsbAddress() if address.bus and address.device:
             return ("usb", address.bus, address.device)
         case HostMdevAddress():
-            return ("mdev", address.uuid)
+            return ("mdev", uuid(address.uuid))
         case HostScsiAddress() if source.adapter is not None:
             return ("scsi", source.adapter.name, address.bus, address.target, address.unit)
     if hostdev.type == "usb":
@@ -167,7 +169,7 @@ def _aliases(guest: Guest) -> Iterator[tuple[str, Device]]:
     passed: set[int] = set()
     for device in draft.visited():
         alias = device.alias
-        if alias is None or alias.name is None or not alias.name.startswith(_USER) or device is twin:
+        if alias is None or alias.name is None or device is twin or not _USER.fullmatch(alias.name):
             continue
         if id(device) not in passed:  # a NIC that is a host device comes twice
             passed.add(id(device))

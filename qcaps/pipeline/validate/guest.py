@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qcaps.domain.numa import NumaCell
     from qcaps.pipeline.draft import Draft
     from qcaps.pipeline.validate.host import HostFacts
+    from qcaps.pipeline.validate.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,11 @@ class Guest:
     def has_no_video(self) -> bool:
         """Whether a video device says that there is none."""
         return any(one.model is not None and one.model.type == "none" for one in self.draft.of(Video))
+
+    @cached_property
+    def storage(self) -> dict[int, Storage]:
+        """The image of each disk by the disk's identity; filled as the disks are checked."""
+        return {}
 
     @cached_property
     def throttle_groups(self) -> dict[str, DiskIotune]:

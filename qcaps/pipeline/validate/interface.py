@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from qcaps.pipeline.validate.parse_interface import ip_version
 from qcaps.pipeline.validate.refuse import internal, malformed, need, unsupported
 from qcaps.pipeline.validate.virtio import VIRTIO_MODELS, check_no_virtio_options
 
@@ -124,7 +124,7 @@ def _check_user_addresses(interface: Interface) -> None:
     for ip in interface.ip:
         if ip.peer is not None:
             raise unsupported("QEMU sets no peer address", ip)
-        version = ip_address(ip.address or "").version
+        version = ip_version(ip.address) or 0
         if version in seen:
             raise unsupported(f"an interface has one IPv{version} address", ip)
         seen.add(version)

@@ -14,6 +14,7 @@ from qcaps.pipeline.validate import (
     hostdev,
     interface,
     machine_devices,
+    qemu_disk,
     small_kinds,
 )
 
@@ -63,7 +64,7 @@ QEMU: dict[type[Device], Callable[[Any, Guest, Capabilities], None]] = {
     d.Watchdog: small_kinds.check_qemu_watchdog,
     d.Hostdev: hostdev.check_qemu_hostdev,
     d.Video: display.check_qemu_video,
-    d.Disk: disk.check_qemu_disk,
+    d.Disk: qemu_disk.check_qemu_disk,
     d.Controller: controller.check_qemu_controller,
     d.Vsock: small_kinds.check_qemu_vsock,
     d.Tpm: machine_devices.check_qemu_tpm,

@@ -8,18 +8,23 @@ from qcaps.pipeline.validate.refuse import unsupported
 
 if TYPE_CHECKING:
     from qcaps.domain.codec import Element
+    from qcaps.domain.security import Seclabel
     from qcaps.pipeline.validate.guest import Guest
 
 
 def check_labels(source: Element | None, guest: Guest) -> None:
     """A label of one image overrides the domain's, which must relabel at all."""
-    if source is None or not guest.domain.seclabel:
+    labels = () if source is None else source.__dict__.get("seclabel", ())
+    if not labels or not guest.domain.seclabel:
         return
-    for label in source.__dict__.get("seclabel", ()):
-        for of_domain in guest.domain.seclabel:
-            # a label of type none does not relabel unless told to; the others do
-            relabels = of_domain.relabel if of_domain.relabel is not None else of_domain.type != "none"
-            if of_domain.model == label.model and not relabels:
-                raise unsupported(
-                    "a label of one image needs relabel='yes' in the domain's <seclabel>", label
-                )
+    fixed = {of_domain.model for of_domain in guest.domain.seclabel if not _relabels(of_domain)}
+    for label in labels:
+        if label.model in fixed:
+            raise unsupported("a label of one image needs relabel='yes' in the domain's <seclabel>", label)
+
+
+def _relabels(label: Seclabel) -> bool:
+    """A dynamic label relabels; others do when told to, and the model `none` never does."""
+    if label.model == "none":
+        return False
+    return label.relabel if label.relabel is not None else label.type in (None, "dynamic")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qcaps.pipeline.validate.parse_address import check_parsed_info
 from qcaps.pipeline.validate.parse_devices import PARSED
 from qcaps.pipeline.validate.parse_domain import check_parsed_domain
+from qcaps.pipeline.validate.parse_namespace import check_parsed_namespace
 from qcaps.pipeline.validate.parse_usb import check_tpms, check_usb
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def check_parsed(draft: Draft) -> None:
     """Refuses a domain that libvirt's parser would not let through."""
     check_parsed_domain(draft.domain)
+    check_parsed_namespace(draft.domain)
     for device in draft.devices():
         check_parsed_info(device)
         if (check := PARSED.get(type(device))) is not None:

@@ -267,8 +267,8 @@ def _check_audio(audio: d.Audio) -> None:
     for direction in (audio.input, audio.output):
         if direction is None:
             continue
-        if direction.fixed_settings and direction.mixing_engine is False:
-            raise unsupported("fixedSettings='yes' needs the mixing engine", audio)
+        if direction.fixed_settings and not direction.mixing_engine:
+            raise unsupported("fixedSettings='yes' needs mixingEngine='yes'", audio)
         if direction.settings is not None and not direction.fixed_settings:
             raise unsupported("<settings> needs fixedSettings='yes'", audio)
 

@@ -130,17 +130,19 @@ def _check_resctrl(cputune: Cputune, vcpus: int) -> None:
             continue
         if any(own & group for group in groups):
             raise malformed(f"CPUs {tune.vcpus} have two <cachetune>", tune)
-        groups.append(own)
+        if tune.cache or tune.monitor:
+            groups.append(own)
         for monitor in tune.monitor:
             if monitor.level != _MONITORED_LEVEL:
                 raise malformed(
-                    f"a cache monitor is for level {_MONITORED_LEVEL}, not {monitor.level}", monitor
+                    f"cache monitors are for level {_MONITORED_LEVEL}, not {monitor.level}", monitor
                 )
     for share in cputune.memorytune:
         own = cpuset(share.vcpus) & there
         if own and any(own & group and own != group for group in groups):
             raise malformed(f"CPUs {share.vcpus} overlap with those of another element", share)
-        groups.append(own)
+        if share.node or share.monitor:
+            groups.append(own)
 
 
 def _check_perf(domain: Domain) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import socket
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 from qcaps.domain.devices.host import HostPciAddress
@@ -23,10 +24,13 @@ _SOURCE_TYPES = frozenset(
 """Types that are connected to something that must be named."""
 
 _PORT_TYPES = frozenset({"network", "bridge", "direct", "hostdev"})
-_MAC = re.compile(r"[0-9a-fA-F]{1,2}(?::[0-9a-fA-F]{1,2}){5}")
 _HIGHEST_VLAN = 4095
 
-_PORT_NEEDS = {"802.1Qbg": ("managerid", "typeid", "typeidversion"), "802.1Qbh": ("profileid",)}
+_PORT_NEEDS = {
+    "802.1Qbg": ("managerid", "typeid", "typeidversion"),
+    "802.1Qbh": ("profileid",),
+    "midonet": ("interfaceid",),
+}
 _PORT_TAKES = {
     "802.1Qbg": ("managerid", "typeid", "typeidversion", "instanceid"),
     "802.1Qbh": ("profileid",),
@@ -54,12 +58,23 @@ def check_parsed_interface(interface: Interface) -> None:
         _check_bandwidth(interface.bandwidth, kind)
     if interface.vlan is not None:
         _check_vlan(interface.vlan)
-    address = interface.mac.address if interface.mac is not None else None
-    if address is not None:
-        if not _MAC.fullmatch(address):
-            raise malformed(f"'{address}' is no MAC address", interface)
-        if int(address.split(":", 1)[0], 16) & 1:
-            raise malformed(f"the MAC address '{address}' is a multicast one", interface)
+    for ip in (*interface.ip, *(interface.source.ip if interface.source is not None else ())):
+        if ip_version(ip.address) is None or (ip.peer is not None and ip_version(ip.peer) is None):
+            raise malformed(f"'{ip.address}' or its peer is no IP address", ip)
+
+
+def ip_version(text: str) -> int | None:
+    """4 or 6 for a numeric address; None for anything else. IPv4 may be short, as in 10.1."""
+    if ":" in text:
+        try:
+            return IPv6Address(text).version
+        except ValueError:
+            return None
+    try:
+        socket.inet_aton(text)
+    except OSError:
+        return None
+    return 4
 
 
 def _check_source(interface: Interface) -> None:

@@ -8,7 +8,7 @@ from qcaps.domain.memory import kib
 from qcaps.pipeline.validate.refuse import malformed, need, unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.devices import Disk
@@ -34,9 +34,7 @@ _FORMATS = {
 }
 """Formats that libvirt knows and QEMU does not open."""
 
-_HTTP = frozenset({"http", "https"})
-_WEB = frozenset({"http", "https", "ftp", "ftps"})
-_VERIFIED = frozenset({"https", "ftps"})
+_USUAL = frozenset({"raw", "qcow2", None})
 
 
 class Storage(NamedTuple):
@@ -84,10 +82,13 @@ def storage_of(disk: Disk) -> Storage:
     )
 
 
-def chain_of(disk: Disk, top: Storage) -> Iterator[Storage]:
+def chain_of(disk: Disk, top: Storage) -> Iterable[Storage]:
     """The image and those behind it, as far as the file names them."""
-    yield top
-    behind = disk.backing_store
+    return (top,) if disk.backing_store is None else (top, *_behind(disk.backing_store))
+
+
+def _behind(first: DiskBackingStore) -> Iterator[Storage]:
+    behind: DiskBackingStore | None = first
     while behind is not None and behind.type is not None:
         source, image_format = behind.source, behind.format
         cache = image_format.metadata_cache if image_format is not None else None
@@ -149,23 +150,29 @@ def check_lun(storage: Storage) -> None:
 def check_openable(storage: Storage, caps: Capabilities) -> None:
     """What this QEMU can open."""
     element, source = storage.element, storage.source
-    if storage.format in _FORMATS:
-        raise unsupported(_FORMATS[storage.format], element)
-    if storage.format == "fat" and storage.type not in ("volume", "dir"):
-        raise unsupported("format 'fat' is for disks of type 'dir'", element)
-    if storage.type == "dir":
-        if storage.format not in (None, "fat"):
-            raise unsupported(f"a disk of type 'dir' has format 'fat', not '{storage.format}'", element)
-        if not storage.readonly:
-            raise unsupported("a disk of type 'dir' needs <readonly/>", element)
+    if storage.format not in _USUAL or storage.type == "dir":
+        _check_format(storage)
     if source is not None:
         if source.reservations is not None:
             need(caps, "pr-manager-helper", "<reservations>", source)
-        _check_network(storage, source, caps)
+        if storage.type == "network":
+            _check_network(storage, source, caps)
     if storage.cache_size and storage.format != "qcow2":
         raise unsupported("metadata_cache is for format 'qcow2'", element)
     if storage.encryption is not None:
         _check_encryption(storage, storage.encryption, caps)
+
+
+def _check_format(storage: Storage) -> None:
+    if storage.format in _FORMATS:
+        raise unsupported(_FORMATS[storage.format], storage.element)
+    if storage.format == "fat" and storage.type not in ("volume", "dir"):
+        raise unsupported("format 'fat' is for disks of type 'dir'", storage.element)
+    if storage.type == "dir":
+        if storage.format not in (None, "fat"):
+            raise unsupported(f"type 'dir' goes with format 'fat', not '{storage.format}'", storage.element)
+        if not storage.readonly:
+            raise unsupported("a disk of type 'dir' needs <readonly/>", storage.element)
 
 
 def _check_network(storage: Storage, source: DiskSource, caps: Capabilities) -> None:
@@ -181,8 +188,6 @@ def _check_network(storage: Storage, source: DiskSource, caps: Capabilities) -> 
         if host.port:
             raise unsupported("protocol 'nfs' takes no port", host)
     if source.tls_hostname is not None:
-        if protocol is None:
-            return
         if protocol != "nbd":
             raise unsupported(f"tlsHostname is for protocol 'nbd', not '{protocol}'", source)
         need(caps, "blockdev.nbd.tls-hostname", "tlsHostname", source)

@@ -19,6 +19,8 @@ def check_no_virtio_options(driver: Element | None, device: Element) -> None:
     if driver is None:
         return
     values = driver.__dict__  # holds only what was set
+    if values.keys().isdisjoint(_OPTIONS):
+        return
     for name in _OPTIONS:
         if values.get(name) is not None:
             raise unsupported(f"{name} is for virtio devices", device)

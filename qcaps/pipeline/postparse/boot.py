@@ -70,11 +70,19 @@ def set_machine(draft: Draft, caps: Capabilities) -> None:
 
 
 def canonical_machine(draft: Draft, caps: Capabilities) -> None:
-    """The canonical name behind an alias."""
+    """The canonical name behind an alias.
+
+    libvirt refuses an unknown machine type only in validation, after its address assignment has stumbled over
+    the missing buses; refusing here says what is wrong.
+    """
     domain = draft.domain
     accelerator = caps.accelerator(domain.type)
-    known = accelerator.machines_by_name.get(domain.machine or "") if accelerator is not None else None
-    if known is not None and known.name != domain.machine:
+    if accelerator is None or domain.arch != caps.arch:
+        return  # validation says so
+    known = accelerator.machines_by_name.get(domain.machine or "")
+    if known is None:
+        raise Refused(f"unsupported configuration: no machine type '{domain.machine}' here", domain.os.type)
+    if known.name != domain.machine:
         _set(draft, machine=known.name)
 
 

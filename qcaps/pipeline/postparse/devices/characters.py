@@ -46,6 +46,8 @@ _SOURCES: Final[dict[str, set[str]]] = {
 
 _MOST_ISA_PORTS: Final = 4
 
+_NO_TARGET: Final = SerialTarget()
+_NO_MODEL: Final = SerialTargetModel()
 _SERIAL_MODELS: Final = {
     "isa-serial": "isa-serial",
     "usb-serial": "usb-serial",
@@ -169,7 +171,7 @@ def _model(serial: Serial) -> str | None:
 def complete_serial(state: State, serial: Serial) -> Serial:
     """The kind of serial port that the machine has."""
     domain = state.domain
-    target = serial.target or SerialTarget()
+    target = serial.target or _NO_TARGET
     kind: Any = target.type
     if kind in (None, "none", "isa-serial"):
         kind = _serial_type(domain)
@@ -178,7 +180,7 @@ def complete_serial(state: State, serial: Serial) -> Serial:
     model = target.model
     if model is None or model.name in (None, "none"):
         name: Any = _serial_model(domain, kind)
-        model = SerialTargetModel(name=name) if name is not None else None
+        model = evolve(_NO_MODEL, name=name) if name is not None else None
     port = state.next_port(Serial) if target.port is None else target.port
     return evolve(serial, target=evolve(target, type=kind, port=port, model=model))
 

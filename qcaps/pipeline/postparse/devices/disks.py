@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _BUSES: Final = {"hd": "ide", "sd": "scsi", "vd": "virtio", "xv": "xen", "ub": "uml"}
 """The bus that the first letters of a disk's name stand for."""
 
+_RAW: Final = DiskDriver(name="qemu", type="raw")
+_OF_A_POOL: Final = DiskDriver(name="qemu")
+_PLACE: Final = DriveAddress(controller=0, bus=0, target=0, unit=0)
 _ZERO_MEANS_NONE: Final = ("queues", "queue_size")
 
 _EVERYWHERE: Final = {
@@ -230,7 +233,7 @@ def _writing(disk: Disk) -> dict[str, Any]:
 def _with_defaults(disk: Disk) -> DiskDriver:
     driver = disk.driver
     if driver is None:
-        return DiskDriver(name="qemu") if disk.type == "volume" else DiskDriver(name="qemu", type="raw")
+        return _OF_A_POOL if disk.type == "volume" else _RAW
     if driver.name is None or (driver.type is None and disk.type != "volume"):
         kind = driver.type if driver.type is not None or disk.type == "volume" else "raw"
         return evolve(driver, name=driver.name or "qemu", type=kind)
@@ -270,7 +273,7 @@ def _place(state: State, disk: Disk, name: str, bus: str) -> DriveAddress | None
                 raise Refused(f"unsupported configuration: a host device is where '{name}' belongs", disk)
         case _:
             return None
-    return DriveAddress(controller=where[0], bus=where[1], target=0, unit=where[2])
+    return evolve(_PLACE, controller=where[0], bus=where[1], unit=where[2])
 
 
 def _has_limits(limits: DiskIotune) -> bool:

@@ -32,9 +32,13 @@ _MODELS: Final = frozenset({
 _BY_LETTERS: Final = {name.lower(): name for name in _MODELS}
 """Models libvirt knows by name, in whatever case."""
 
+_NO_MAC: Final = InterfaceMac()
+_NO_MODEL: Final = InterfaceModel()
 _VIRTIO: Final = frozenset({"virtio", "virtio-transitional", "virtio-non-transitional"})
 _OF_ANY: Final = {"line", "unknown_attributes", "unknown_children", "iommu", "ats", "packed", "page_per_vq"}
-_OF_VIRTIO: Final = frozenset(InterfaceDriver.__dataclass_fields__)
+_OF_NO_MAC: Final = InterfaceMac()
+_NO_MODEL: Final = InterfaceModel()
+_VIRTIO: Final = frozenset(InterfaceDriver.__dataclass_fields__)
 _ZERO_MEANS_NONE: Final = ("queues", "rx_queue_size", "tx_queue_size")
 _FILTERED: Final = frozenset({"network", "bridge", "ethernet"})
 _INSTANCE: Final = frozenset({None, "802.1Qbg"})
@@ -112,7 +116,7 @@ def _driver(nic: Interface, driver: InterfaceDriver) -> InterfaceDriver | None:
 def _mac(nic: Interface) -> InterfaceMac:
     mac = nic.mac
     if mac is None or mac.address is None:
-        return evolve(mac or InterfaceMac(), address=generated_mac())
+        return evolve(mac or _NO_MAC, address=generated_mac())
     parts = mac.address.split(":")
     try:
         octets = [int(part, 16) for part in parts]
@@ -147,7 +151,7 @@ def complete(state: State, nic: Interface) -> Interface:
     model = nic.model.type if nic.model is not None else None
     if model is None and nic.type != "hostdev":
         model = "virtio" if nic.type == "vdpa" else _default_model(state.domain, state.caps)
-        nic = evolve(nic, model=InterfaceModel(type=model))
+        nic = evolve(nic, model=evolve(_NO_MODEL, type=model))
     if nic.driver is not None and model not in _VIRTIO and nic.type != "hostdev":
         nic = evolve(nic, driver=None)
     return nic

@@ -6,7 +6,7 @@ from random import Random
 from ._parts import TABLET
 
 SUMMARY = "n USB tablets, with the hubs they need"
-LARGEST = {"q35": 143, "pc": 120}
+LARGEST = {"q35": 143, "pc": 127}
 
 
 def devices(n: int, machine: str, random: Random) -> Iterator[str]:

@@ -53,6 +53,7 @@ COMMANDS = (
     Command("scenarios", "qcaps.commands.scenarios", "list, show and generate families of domains"),
     Command("fidelity", "qcaps.commands.fidelity", "hold the reference against what a real libvirt did"),
     Command("probe", "qcaps.commands.probe", "ask a QEMU binary what it can do"),
+    Command("live", "qcaps.commands.live", "count, time and what-if on this machine's own libvirt"),
     Command("doctor", "qcaps.commands.doctor", "say what this machine can measure, and how noisy it is"),
 )
 

@@ -44,7 +44,8 @@ class LiveDone:
     """One task on one domain. Counts are None where the way of counting does not show them.
 
     `xml` is what libvirt made of the domain; `ns` the call's nanoseconds, `lookup_ns` those spent in lookups.
-    `sites` maps a function of libvirt to lookups, `phases` a phase to (calls, nanoseconds).
+    `sites` maps a function of libvirt to lookups, `phases` a phase to (calls, nanoseconds); `capabilities` is
+    what the task of that name is answered with.
     """
 
     accepted: bool
@@ -56,6 +57,7 @@ class LiveDone:
     ns: int = 0
     phases: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     lookup_ns: int | None = None
+    capabilities: str | None = None
 
 
 class Embedded:
@@ -139,6 +141,7 @@ class Embedded:
             ns=cost.ns,
             phases=cost.phases,
             lookup_ns=cost.lookup_ns,
+            capabilities=answer.get("capabilities"),
         )
 
     def costs(
@@ -153,10 +156,15 @@ class Embedded:
             raise LiveError(f"libvirt refuses to {task}: {answer['error']}")
         return tuple(map(Cost.from_plain, answer["costs"]))
 
-    def cache_file(self, binary: str) -> str | None:
-        """What libvirt has written to its cache about a QEMU binary that it has probed."""
-        text: str | None = self._exchange({"ask": "cache_file", "binary": binary})["text"]
-        return text
+    def probe(self, binary: str) -> tuple[Cost, str | None]:
+        """Have libvirt find out about a QEMU binary: what that cost, and its cache file about the binary.
+
+        The cost is that of a probe the first time. Raises LiveError.
+        """
+        answer = self._exchange({"ask": "probe", "binary": binary})
+        if "error" in answer:
+            raise LiveError(f"{binary}: libvirt cannot probe it: {answer['error']}")
+        return Cost.from_plain(answer["cost"]), answer["text"]
 
     def facts(self) -> Mapping[str, Any]:
         """`libvirt`: the version that runs, as libvirt counts; `loaded`: its files."""

@@ -152,7 +152,7 @@ def _domain_capabilities(run: Run) -> None:
 
 
 def _capabilities(run: Run) -> None:
-    run.measure(run.connection.getCapabilities)
+    run.kept["capabilities"] = run.measure(run.connection.getCapabilities)
 
 
 TASKS: dict[str, Callable[[Run], None]] = {

@@ -111,11 +111,14 @@ class Worker:
             kept = run.kept
         return {"costs": costs, **kept}
 
-    def cache_file(self, binary: str) -> dict[str, Any]:
-        """What libvirt has written to its cache about a QEMU binary: the text, or null."""
+    def probe(self, binary: str) -> dict[str, Any]:
+        """Have libvirt find out about a QEMU binary; what it wrote to its cache is the text, or null."""
+        cost = self.meter.cost(
+            lambda: self.connection.getDomainCapabilities(binary, None, None, None, 0), once=False
+        )
         name = hashlib.sha256(binary.encode()).hexdigest()
         path = self.folder / "root" / "cache" / "qemu" / "capabilities" / f"{name}.xml"
-        return {"text": path.read_text() if path.is_file() else None}
+        return {"cost": cost.to_plain(), "text": path.read_text() if path.is_file() else None}
 
     def facts(self) -> dict[str, Any]:
         """Versions, and where the libraries that were loaded lie."""
@@ -132,7 +135,7 @@ class Worker:
 
 REQUESTS: Final[dict[str, Callable[..., dict[str, Any]]]] = {
     "run": Worker.run,
-    "cache_file": Worker.cache_file,
+    "probe": Worker.probe,
     "facts": Worker.facts,
 }
 

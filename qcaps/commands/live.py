@@ -1,0 +1,104 @@
+"""`qcaps live`: the libvirt of this machine, counted, timed, and asked what looking up once would buy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from qcaps.commands import _live
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+
+class Action(NamedTuple):
+    """One line of `qcaps live --help`."""
+
+    name: str
+    do: Callable[[argparse.Namespace], int]
+    help: str
+    example: str
+
+
+ACTIONS = (
+    Action(
+        "count",
+        _live.count,
+        "count lookups and forks of a task, and hold them against the law",
+        "--scenario disks -n 16",
+    ),
+    Action(
+        "time", _live.time, "time a task, and say which share of it is lookups", "--scenario serials -n 128"
+    ),
+    Action(
+        "whatif", _live.whatif, "time a task as it is against one lookup a task", "--scenario disks -n 0 128"
+    ),
+    Action("probe", _live.probe, "hold our probe of a QEMU against libvirt's", "/usr/bin/qemu-system-x86_64"),
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's actions and their arguments."""
+    parser.description = (
+        "Run the tasks of the reference on this machine's own libvirt, unmodified, in a process of ours.\n"
+        "Nothing on the host changes; no daemon is needed."
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for action in ACTIONS:
+        one = actions.add_parser(
+            action.name,
+            help=action.help,
+            description=action.help[0].upper() + action.help[1:] + ".",
+            epilog=f"Example: qcaps live {action.name} {action.example}",
+        )
+        one.set_defaults(action=action)
+        one.add_argument(
+            "--libvirt", type=Path, metavar="DIR", help="a prefix or a build tree (default: /usr)"
+        )
+        one.add_argument("--json", action="store_true", help="print one JSON object")
+        _ARGUMENTS[action.name](one)
+    parser.epilog = "Example: qcaps live count --scenario disks -n 16"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry the action out; 0 done, 1 if libvirt refused, or looked up more often than its law."""
+    action: Action = args.action
+    return action.do(args)
+
+
+def _add_cells(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scenario", nargs="+", default=["disks"], metavar="NAME", help="as in disks or disks@pc"
+    )
+    parser.add_argument("-n", nargs="+", type=int, default=[0, 16, 128], help="devices (default: 0 16 128)")
+    parser.add_argument(
+        "--task",
+        nargs="+",
+        default=["define"],
+        metavar="NAME",
+        help="define, undefine, attach, ...; start and createXML start real guests, tiny and paused",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="draws random devices")
+    parser.add_argument("--content", type=Path, metavar="DIR", help="your own scenarios/")
+
+
+def _add_count(parser: argparse.ArgumentParser) -> None:
+    _add_cells(parser)
+    parser.add_argument(
+        "--counting",
+        choices=("interposer", "log"),
+        help="by which way (default: interposer, or log where there is no C compiler)",
+    )
+
+
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    _add_cells(parser)
+    parser.add_argument("--runs", type=int, default=40, help="of each task (default: %(default)s)")
+
+
+def _add_binary(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("binary", metavar="BINARY", help="a qemu-system binary: a path, or a name on PATH")
+
+
+_ARGUMENTS = {"count": _add_count, "time": _add_runs, "whatif": _add_runs, "probe": _add_binary}

@@ -1,0 +1,72 @@
+"""How often a real libvirt looks up, held against the law."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from qcaps.live import law
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qcaps.live.embedded import Embedded
+
+STORM = (
+    "every lookup probes QEMU again: /dev/kvm is usable by root but not by the QEMU user; "
+    "give the user libvirt-qemu read and write permission on /dev/kvm"
+)
+"""What forks in a define mean, when the same define has just been done."""
+
+_DEFINES = ("define", "define-validated", "redefine", "dumpxml-cpu")
+
+
+@dataclass(frozen=True)
+class Count:
+    """One task on one domain of a scenario. `law` is None where there is none, counts where not known.
+
+    `devices` are those of the resulting domain; `error` is libvirt's where it refused.
+    """
+
+    scenario: str
+    n: int
+    task: str
+    devices: int | None = None
+    lookups: int | None = None
+    law: int | None = None
+    forks: int | None = None
+    sites: Mapping[str, int] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def verdict(self) -> str:
+        """Whether this libvirt keeps the law: equal, more, fewer, refused, or no law."""
+        if self.error is not None:
+            return "refused"
+        if self.lookups is None or self.law is None:
+            return "no law"
+        return "equal" if self.lookups == self.law else "more" if self.lookups > self.law else "fewer"
+
+    @property
+    def storm(self) -> bool:
+        """Whether a task that has no reason to fork forked although all was known."""
+        return self.task in _DEFINES and bool(self.forks)
+
+
+def count(subject: Embedded, scenario: str, n: int, task: str, xml: str) -> Count:
+    """Run `task` twice on the domain `xml`, first so that everything is known, then to count."""
+    first = subject.run(task, xml)
+    done = subject.run(task, xml) if first.accepted else first
+    if not done.accepted:
+        return Count(scenario, n, task, error=done.error)
+    answer = done.capabilities if task == "capabilities" else done.xml
+    return Count(
+        scenario,
+        n,
+        task,
+        devices=law.devices(done.xml) if done.xml else None,
+        lookups=done.lookups,
+        law=law.lookups(task, answer),
+        forks=done.forks,
+        sites=done.sites,
+    )

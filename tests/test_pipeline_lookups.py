@@ -11,6 +11,7 @@ from qcaps.pipeline.reference import reference
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from qcaps.pipeline.driver import Driver
@@ -19,19 +20,19 @@ DISK = b"""<disk type='file' device='disk'>
   <source file='/images/extra.img'/><target dev='vdz' bus='virtio'/>
 </disk>"""
 
-# D devices in the result, E of them there when the device callbacks run
-DEFINE = {
-    "naive": lambda d, _e: 2 + d,
-    "per-callback": lambda _d, e: e + 3,
-    "libvirt-9.0": lambda d, _e: 2 + d,
-    "series": lambda _d, _e: 2,
-    "once": lambda _d, _e: 1,
-    "once-abort": lambda _d, _e: 1,
-    "oracle": lambda _d, _e: 0,
-} | {f"patch-{k}": lambda d, _e: 2 + d for k in (1, 2, 3, 4, 5, 6, 7, 9, 10)}
-DEFINE |= {"patch-8": lambda d, _e: 3 + d, "patch-11": lambda _d, _e: 2}
+Law = dict[str, "Callable[[int], int]"]
+# by policy: lookups from the number of devices in the result
+DEFINE: Law = {
+    "naive": lambda d: 2 + d,
+    "libvirt-9.0": lambda d: 2 + d,
+    "series": lambda _d: 2,
+    "once": lambda _d: 1,
+    "once-abort": lambda _d: 1,
+    "oracle": lambda _d: 0,
+} | {f"patch-{k}": lambda d: 2 + d for k in (1, 2, 3, 4, 5, 6, 7, 9, 10)}
+DEFINE |= {"patch-8": lambda d: 3 + d, "patch-11": lambda _d: 2}
 
-START = {
+START: Law = {
     "naive": lambda d: 3 + d,
     "libvirt-9.0": lambda _d: 1,
     "series": lambda _d: 1,
@@ -42,7 +43,7 @@ START = {
 START |= {f"patch-{k}": lambda d: 2 + d for k in (4, 5, 6, 7, 8)}
 START |= {f"patch-{k}": lambda d: 1 + d for k in (9, 10)} | {"patch-11": lambda _d: 1}
 
-CREATE = {
+CREATE: Law = {
     "naive": lambda d: 4 + 2 * d,
     "libvirt-9.0": lambda d: 3 + d,
     "series": lambda _d: 3,
@@ -76,7 +77,7 @@ def test_define_start_and_create_follow_the_law(tmp_path: Path, policy: str, xml
     if policy == "per-callback":
         assert done.lookups == done.sites_named()["post-parse device"] + 3
         return
-    assert done.lookups == DEFINE[policy](devices, 0)
+    assert done.lookups == DEFINE[policy](devices)
     assert made.start(done.domain.name).lookups == START[policy](devices)
     made.destroy(done.domain.name)
     made.undefine(done.domain.name)

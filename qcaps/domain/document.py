@@ -18,6 +18,7 @@ from qcaps.domain import features
 from qcaps.domain.codec import Element, XmlError, read, write, xml_names
 from qcaps.domain.devices import KINDS, AnyDevice
 from qcaps.domain.domain import Domain
+from qcaps.domain.element import line_of
 from qcaps.domain.memory import Size, SizeError, kib
 from qcaps.errors import QcapsError
 
@@ -93,7 +94,7 @@ def parse_device(data: bytes, source: str = "<string>", max_bytes: int = MAX_BYT
     kind = _KINDS.get(str(root.tag))
     if kind is None:
         path = f"/{root.tag}"
-        raise DomainError(source, root.sourceline or 1, path, "is no device kind that libvirt knows")
+        raise DomainError(source, line_of(root), path, "is no device kind that libvirt knows")
     try:
         return cast("AnyDevice", read(kind, root))
     except XmlError as error:

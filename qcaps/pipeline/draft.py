@@ -5,8 +5,7 @@ Devices are frozen: a phase replaces `draft.of(Disk)[i]` with `evolve(disk, …)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from qcaps.domain.codec import evolve
 from qcaps.domain.device import Device
@@ -42,7 +41,11 @@ from qcaps.domain.devices import (
     Vsock,
     Watchdog,
 )
-from qcaps.domain.domain import Domain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qcaps.domain.domain import Domain
 
 _D = TypeVar("_D", bound=Device)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from qcaps.errors import UsageError
 from qcaps.pipeline.site import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Sharing(enum.Enum):

@@ -110,6 +110,21 @@ def test_interrupted_it_keeps_what_was_measured(number: int, tmp_path: Path) -> 
     assert {path.name for path in file.parent.iterdir()} == {"results.json", "summary.json", "table.md"}
 
 
+def test_killed_outright_it_keeps_results_and_the_next_run_sweeps(tmp_path: Path) -> None:
+    few = ("--scenario", "serials", "-n", "1", "--task", "define", "--validity", "ctime", "--policy", "once")
+    process = subprocess.Popen([*RUN, *few, "--pairs", "2", "--processes", "1000"], cwd=tmp_path)
+    file = tmp_path / "qcaps-results" / "results.json"
+    deadline = time.monotonic() + 20
+    while not file.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait(timeout=20)
+    assert results_file.read(file).measured
+    assert len(list(file.parent.glob(".qcaps-scratch-*"))) == 1
+    assert run(tmp_path, *few, "--pairs", "2", "--processes", "1").returncode == 0
+    assert list(file.parent.glob(".*")) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 QUICK_SECONDS = 30.0
+_SCRATCH = ".qcaps-scratch-"
 RESULTS, SUMMARY, TABLE = "results.json", "summary.json", "table.md"
 
 
@@ -142,11 +145,19 @@ def _measure(plan: Plan, args: argparse.Namespace, log: Log) -> None:
     from qcaps.measure.schedule import measure  # noqa: PLC0415
 
     folder = _make_folder(args.scratch) if args.scratch else args.output
+    _sweep(folder)
     with (
-        tempfile.TemporaryDirectory(prefix=".qcaps-scratch-", dir=folder) as scratch,
+        tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=folder) as scratch,
         _progress() as progress,
     ):
         measure(plan, args.output / RESULTS, Path(scratch).absolute(), log, progress)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a run left here that was killed outright."""
+    for scratch in folder.glob(f"{_SCRATCH}*"):
+        if not Path("/proc", scratch.name.removeprefix(_SCRATCH).partition("-")[0]).exists():
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions, *, figures: bool) -> None:

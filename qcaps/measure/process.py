@@ -28,6 +28,7 @@ class Answer:
     ready: dict[str, Any] | None = None
     rounds: dict[int, dict[int, list[int]]] = field(default_factory=dict)
     done: dict[str, Any] | None = None
+    spans: list[dict[str, Any] | None] | None = None
 
     def complete_rounds(self) -> list[dict[int, list[int]]]:
         """The rounds in which every arm was timed, in order."""
@@ -66,6 +67,7 @@ def _take(answer: Answer, said: dict[str, Any]) -> None:
         answer.rounds.setdefault(block["round"], {})[block["arm"]] = block["ns"]
     answer.ready = said.get("ready", answer.ready)
     answer.done = said.get("done", answer.done)
+    answer.spans = said.get("spans", answer.spans)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.measure.cell import Cell
+    from qcaps.measure.trace import Recorder
     from qcaps.pipeline.driver import Done, Driver
 
 Step = Callable[[], "Done | None"]
@@ -97,6 +98,15 @@ class ReferenceArm:
             "qemu_version": f"{version // 1_000_000}.{version // 1_000 % 1_000}.{version % 1_000}",
             "dropped_user": "no" if user is None else f"yes: {user.name}",
         }
+
+    def observe(self, recorder: Recorder | None) -> None:
+        """Tell `recorder` of phases, lookups and forks from now on; None: nobody."""
+        if recorder is None:
+            self._driver.observe()
+            self._driver.cache.counters.on_event = None
+        else:
+            self._driver.observe(recorder.watch, recorder.phase)
+            self._driver.cache.counters.on_event = recorder.on_event
 
     def close(self) -> None:
         """Stop watching."""

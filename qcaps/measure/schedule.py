@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -93,6 +94,7 @@ def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProg
             seconds=seconds,
             seed=draw.randrange(2**32),
             cpu=_cpu(),
+            trace=worker < len(groups),
         )
         hash_seed = draw.randrange(1, 2**32)
         try:
@@ -158,12 +160,18 @@ def _measured(job: Job, answer: Answer, worker: int, session: Metadata) -> list[
                     worker,
                     tuple(_seconds(blocks[arm]) for blocks in rounds),
                     _seconds(ready["warmups"][arm]),
-                    {**shared, **ready["facts"][arm]},
+                    {**shared, **ready["facts"][arm], **_spans(answer, arm)},
                 ),
             ),
         )
         for arm, cell in enumerate(job.cells)
     ]
+
+
+def _spans(answer: Answer, arm: int) -> Metadata:
+    """Where the arm's time goes, as JSON, if the worker traced it."""
+    spans = answer.spans[arm] if answer.spans else None
+    return {} if spans is None else {"spans": json.dumps(spans, separators=(",", ":"))}
 
 
 def _seconds(nanoseconds: list[int]) -> tuple[float, ...]:

@@ -4,7 +4,8 @@ A job comes as JSON on standard input, its answers go as one JSON line each to s
 
     {"ready": …}      what was set up: facts and counts of each arm, in the order of the job's cells
     {"block": …}      one block: its round, its arm (an index), nanoseconds of each timed call
-    {"done": …}       the end: whether counts stayed the same, memory used
+    {"done": …}       the end of timing: whether counts stayed the same, memory used
+    {"spans": …}      if asked for: where each arm's time goes, traced after timing; null where it cannot be
     {"error": "…"}    the domain was refused, or the machine cannot do it
 
 Nothing is imported here that the pipeline does not need, since a fork costs more in a larger process.
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from qcaps.errors import QcapsError
 from qcaps.measure.cell import Cell
 from qcaps.measure.subject import subject
+from qcaps.measure.trace import Traceable, trace
 
 if TYPE_CHECKING:
     from qcaps.measure.subject import Arm
@@ -48,6 +50,7 @@ class Job:
     seconds: float
     seed: int
     cpu: int | None = None
+    trace: bool = False
 
     def to_json(self) -> str:
         """The job on one line."""
@@ -99,10 +102,12 @@ def work(job: Job, began: float) -> None:
     }
     _say("ready", {**state, "facts": facts, "counts": counts, "warmups": warmups})
     steady = _rounds(job, arms, calls, began)
-    for arm in arms:
-        arm.close()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _say("done", {"steady": steady, "max_rss": usage.ru_maxrss * 1024, "python": sys.version.split()[0]})
+    if job.trace:
+        _say("spans", [trace(arm) if isinstance(arm, Traceable) else None for arm in arms])
+    for arm in arms:
+        arm.close()
 
 
 def calls_a_block(slowest_ns: int) -> int:

@@ -91,6 +91,11 @@ class Driver:
         self._watch = watch
         self._phase = phase
 
+    def observe(self, watch: Watch | None = None, phase: Phase = untimed) -> None:
+        """From now on tell these of lookups and phases, and nobody else."""
+        self._watch = watch
+        self._phase = phase
+
     def warm(self, xml: bytes, source: str = "<string>") -> None:
         """One lookup of the binary that `xml` names, outside any task: the cache is warm then.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qcaps.domain.address import PciAddress
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Controller
 from qcaps.domain.devices.controller import ControllerModel, ControllerTarget
@@ -12,7 +13,6 @@ from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.address import PciAddress
     from qcaps.pipeline.draft import Draft
 
 _NAMES = {
@@ -99,8 +99,9 @@ def _options(controller: Controller, numbers: _Numbers, *, pseries: bool) -> dic
     """The fields of <target> to set."""
     target = controller.target or _NO_TARGET
     index = controller.index or 0
-    address: PciAddress | None = controller.address  # type: ignore[assignment]  # the walk gave it no other
-    slot, function = (0, 0) if address is None else (address.slot or 0, address.function or 0)
+    address = controller.address
+    # a file may have given it an address of another type; validation refuses that later
+    slot, function = (address.slot or 0, address.function or 0) if isinstance(address, PciAddress) else (0, 0)
     options: dict[str, int] = {}
     match controller.model:
         case "pci-bridge":

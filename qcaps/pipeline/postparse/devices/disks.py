@@ -92,7 +92,7 @@ def parsed(_domain: Domain, disk: Disk) -> Disk:
     if (below := given.get("backing_store")) is not None:
         changes["backing_store"] = _backing(below)
     if (target := given.get("target")) is not None:
-        changes["target"] = _target(disk, target)
+        changes["target"] = _target(target)
     if (limits := given.get("iotune")) is not None:
         changes["iotune"] = _limits(limits)
     return evolve(disk, **changes, **_hardware(disk))
@@ -178,9 +178,9 @@ def _backing(store: DiskBackingStore) -> DiskBackingStore:
     return evolve(store, **changes)
 
 
-def _target(disk: Disk, target: DiskTarget) -> DiskTarget:
+def _target(target: DiskTarget) -> DiskTarget:
     changes: dict[str, Any] = {}
-    if target.tray is not None and (target.tray == "closed" or disk.device not in ("cdrom", "floppy")):
+    if target.tray == "closed":
         changes["tray"] = None
     if target.rotation_rate == 0:
         changes["rotation_rate"] = None
@@ -202,11 +202,8 @@ def complete(state: State, disk: Disk) -> Disk:
         name = name.removeprefix("ioemu:")
         target = evolve(target or DiskTarget(dev=name), dev=name)
     bus = (target.bus if target is not None else None) or _bus(disk, name)
-    if target is not None:
-        if target.bus is None or target is not disk.target:
-            changes["target"] = target = evolve(target, bus=bus)
-        if target.removable is not None and bus != "usb":
-            changes["target"] = evolve(target, removable=None)
+    if target is not None and (target.bus is None or target is not disk.target):
+        changes["target"] = target = evolve(target, bus=bus)
     changes |= _writing(disk)
     if disk.source is not None:
         changes["source"] = _complete_source(disk, disk.source)

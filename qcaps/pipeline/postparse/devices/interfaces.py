@@ -36,9 +36,7 @@ _NO_MAC: Final = InterfaceMac()
 _NO_MODEL: Final = InterfaceModel()
 _VIRTIO: Final = frozenset({"virtio", "virtio-transitional", "virtio-non-transitional"})
 _OF_ANY: Final = {"line", "unknown_attributes", "unknown_children", "iommu", "ats", "packed", "page_per_vq"}
-_OF_NO_MAC: Final = InterfaceMac()
-_NO_MODEL: Final = InterfaceModel()
-_VIRTIO: Final = frozenset(InterfaceDriver.__dataclass_fields__)
+_OF_VIRTIO: Final = frozenset(InterfaceDriver.__dataclass_fields__)
 _ZERO_MEANS_NONE: Final = ("queues", "rx_queue_size", "tx_queue_size")
 _FILTERED: Final = frozenset({"network", "bridge", "ethernet"})
 _INSTANCE: Final = frozenset({None, "802.1Qbg"})
@@ -152,8 +150,6 @@ def complete(state: State, nic: Interface) -> Interface:
     if model is None and nic.type != "hostdev":
         model = "virtio" if nic.type == "vdpa" else _default_model(state.domain, state.caps)
         nic = evolve(nic, model=evolve(_NO_MODEL, type=model))
-    if nic.driver is not None and model not in _VIRTIO and nic.type != "hostdev":
-        nic = evolve(nic, driver=None)
     return nic
 
 

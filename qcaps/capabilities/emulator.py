@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
@@ -64,16 +65,24 @@ class Emulator:
         return f"{how}: {said}" if said else f"{how} and said nothing"
 
 
-@contextmanager
-def running(binary: str, accelerator: str) -> Iterator[Emulator]:
+def running(binary: str, accelerator: str) -> AbstractContextManager[Emulator]:
     """Start `binary` without devices and with the accelerator given as for `-machine accel=`.
 
     Raises OSError if it cannot be executed. To be used inside a running event loop.
     """
+    machine = f"none,accel={accelerator}"
+    return running_command(
+        (binary, "-S", "-no-user-config", "-nodefaults", "-nographic", "-machine", machine)
+    )
+
+
+@contextmanager
+def running_command(command: Sequence[str]) -> Iterator[Emulator]:
+    """Start QEMU with `command` and a monitor of ours; else as `running`."""
     ours, theirs = socket.socketpair()
     with ours:
         with theirs:
-            process = _start(binary, accelerator, theirs)
+            process = _start(command, theirs)
         emulator = Emulator(process, ours)
         try:
             assert process.stdout is not None
@@ -84,16 +93,10 @@ def running(binary: str, accelerator: str) -> Iterator[Emulator]:
             _end(emulator)
 
 
-def _start(binary: str, accelerator: str, monitor: socket.socket) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], monitor: socket.socket) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
-            binary,
-            "-S",
-            "-no-user-config",
-            "-nodefaults",
-            "-nographic",
-            "-machine",
-            f"none,accel={accelerator}",
+            *command,
             "-chardev",
             f"socket,id=qmp,fd={monitor.fileno()}",
             "-mon",

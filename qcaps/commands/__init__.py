@@ -49,6 +49,7 @@ COMMANDS = (
         "run", "qcaps.commands.run", "measure policies against each other: a table, plots, a results file"
     ),
     Command("define", "qcaps.commands.define", "define domain files with the reference driver"),
+    Command("start", "qcaps.commands.start", "start a domain file: QEMU's command line, and a real QEMU"),
     Command("explain", "qcaps.commands.explain", "show every lookup of one task, its site and its device"),
     Command("scenarios", "qcaps.commands.scenarios", "list, show and generate families of domains"),
     Command("fidelity", "qcaps.commands.fidelity", "hold the reference against what a real libvirt did"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from qcaps.domain.device import Device
     from qcaps.domain.devices import Controller
-    from qcaps.pipeline.command_line.argument import Json, Properties
+    from qcaps.pipeline.command_line.argument import Properties
     from qcaps.pipeline.command_line.guest import Guest
 
 _OWN_ID = ("lsilogic", "ncr53c90", "dc390", "am53c974")
@@ -165,8 +165,8 @@ _DRIVES: dict[str, Callable[[Guest, Device, DriveAddress], Properties]] = {
     "scsi": _scsi,
 }
 
-_PLACES: dict[type, Callable[[Guest, Device, Json], Properties]] = cast(
-    "dict[type, Callable[[Guest, Device, Json], Properties]]",
+_PLACES = cast(
+    "dict[type, Callable[[Guest, Device, object], Properties]]",
     {
         PciAddress: _pci,
         UsbAddress: _usb,

@@ -17,23 +17,32 @@ if TYPE_CHECKING:
 
 
 class Ended(Protocol):
-    """What has a host's end: serial ports, channels, smartcards, the backend of an entropy source …"""
+    """What has a host's end: a serial port, a channel, a smartcard, the backend of an entropy source."""
 
     @property
-    def type(self) -> str: ...
+    def type(self) -> str | None:
+        """What the host's end is: pty, unix …"""
+
     @property
-    def source(self) -> ChardevSource | None: ...
+    def source(self) -> ChardevSource | None:
+        """Where it is."""
+
     @property
-    def second_source(self) -> ChardevSource | None: ...
+    def second_source(self) -> ChardevSource | None:
+        """The other direction of UDP."""
+
     @property
-    def protocol(self) -> ChardevProtocol | None: ...
+    def protocol(self) -> ChardevProtocol | None:
+        """What is spoken over TCP."""
+
     @property
-    def log(self) -> ChardevLog | None: ...
+    def log(self) -> ChardevLog | None:
+        """Who gets a copy."""
 
 
 def chardev(guest: Guest, ended: Ended, name: str, *, path: str | None = None) -> Iterator[str]:
     """`-chardev` called `name`, with the object for TLS before it; `path` stands in for a missing one."""
-    make = _BACKENDS.get(ended.type)
+    make = _BACKENDS.get(ended.type or "")
     if make is None:
         raise Refused(f"QEMU cannot connect anything to '{ended.type}'", _element(ended))
     tls = ended.type == "tcp" and ended.source is not None and ended.source.tls

@@ -4,41 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qcaps.domain.devices.disksource import DiskSource
+from qcaps.domain.devices.host import SourceHost
 from qcaps.pipeline.command_line.argument import blockdev, escaped, on_off
+from qcaps.pipeline.command_line.protocol import located
 from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from qcaps.domain.boot import Nvram
     from qcaps.domain.sysinfo import Sysinfo, SysinfoTable
+    from qcaps.pipeline.command_line.argument import Properties
     from qcaps.pipeline.command_line.guest import Guest
 
 _FLASH = "libvirt-pflash{}-{}"
 
-_TABLES: tuple[tuple[str, int, dict[str, str]], ...] = (
-    ("bios", 0, {"vendor": "vendor", "version": "version", "date": "date", "release": "release"}),
-    (
-        "system",
-        1,
-        {
-            "manufacturer": "manufacturer", "product": "product", "version": "version", "serial": "serial",
-            "uuid": "uuid", "sku": "sku", "family": "family",
-        },
-    ),
-    (
-        "base_board",
-        2,
-        {
-            "manufacturer": "manufacturer", "product": "product", "version": "version", "serial": "serial",
-            "asset": "asset", "location": "location",
-        },
-    ),
-    (
-        "chassis",
-        3,
-        {"manufacturer": "manufacturer", "version": "version", "serial": "serial", "asset": "asset", "sku": "sku"},
-    ),
-)  # fmt: skip
+_TABLES = (
+    ("bios", 0, ("vendor", "version", "date", "release")),
+    ("system", 1, ("manufacturer", "product", "version", "serial", "uuid", "sku", "family")),
+    ("base_board", 2, ("manufacturer", "product", "version", "serial", "asset", "location")),
+    ("chassis", 3, ("manufacturer", "version", "serial", "asset", "sku")),
+)
 """The element, the number of its table, and the entries QEMU takes, in its order."""
 
 
@@ -47,18 +34,10 @@ def flash(guest: Guest) -> Iterator[str]:
     if not guest.has_pflash:
         return
     loader, variables = guest.domain.os.loader, guest.domain.os.nvram
-    yield from _flash(0, loader.value or "" if loader else "", read_only=bool(loader and loader.readonly))
-    if variables is None:
-        return
-    if variables.type not in (None, "file", "block"):
-        raise Refused(f"variables on '{variables.type}' cannot be put on a command line", variables)
-    source = variables.source
-    path = (source.file or source.dev if source else None) or variables.value
-    if not path:
-        raise Refused(
-            "the file of the variables is not known; libvirt names it when it picks firmware", variables
-        )
-    yield from _flash(1, path, read_only=False, is_device=variables.type == "block")
+    image: Properties = {"driver": "file", "filename": (loader.value if loader else None) or ""}
+    yield from _flash(0, image, read_only=bool(loader and loader.readonly))
+    if variables is not None:
+        yield from _flash(1, _variables(variables), read_only=False)
 
 
 def loader(guest: Guest) -> Iterator[str]:
@@ -85,7 +64,7 @@ def smbios(guest: Guest) -> Iterator[str]:
     for name, number, entries in _TABLES:
         for table in _tables(given, name):
             values = {entry.name: entry.value or "" for entry in table.entry}
-            words = [f"{key}={escaped(values[entry])}" for entry, key in entries.items() if entry in values]
+            words = [f"{entry}={escaped(values[entry])}" for entry in entries if entry in values]
             yield from ("-smbios", ",".join((f"type={number}", *words)))
     if given.oem_strings:
         words = [f"value={escaped(entry.value or '')}" for entry in given.oem_strings.entry]
@@ -129,15 +108,32 @@ def _tables(given: Sysinfo, name: str) -> tuple[SysinfoTable, ...]:
     return found if isinstance(found, tuple) else () if found is None else (found,)
 
 
-def _flash(number: int, path: str, *, read_only: bool, is_device: bool = False) -> Iterator[str]:
-    storage, image = _FLASH.format(number, "storage"), _FLASH.format(number, "format")
-    yield from blockdev(
-        {
-            "driver": "host_device" if is_device else "file",
-            "filename": path,
-            "node-name": storage,
-            "auto-read-only": True,
-            "discard": "unmap",
-        }
+def _variables(given: Nvram) -> Properties:
+    """Where the variables are. Raises Refused where only libvirt, which picks firmware, could tell."""
+    source = given.source
+    if source is None:
+        if not given.value:
+            raise Refused("the file of the variables is known to libvirt alone, which picks it", given)
+        return {"driver": "file", "filename": given.value}
+    place = DiskSource(
+        file=source.file,
+        dev=source.dev,
+        protocol=source.protocol,  # type: ignore[arg-type]  # one that is unknown is refused
+        name=source.name,
+        host=tuple(
+            SourceHost(
+                name=host.name,
+                port=int(host.port) if host.port else None,
+                transport=host.transport,  # type: ignore[arg-type]  # as above
+                socket=host.socket,
+            )
+            for host in source.host
+        ),
     )
+    return located(given.type or "file", place, _FLASH.format(1, "storage"), read_only=False, floppy=False)
+
+
+def _flash(number: int, place: Properties, *, read_only: bool) -> Iterator[str]:
+    storage, image = _FLASH.format(number, "storage"), _FLASH.format(number, "format")
+    yield from blockdev({**place, "node-name": storage, "auto-read-only": True, "discard": "unmap"})
     yield from blockdev({"node-name": image, "read-only": read_only, "driver": "raw", "file": storage})

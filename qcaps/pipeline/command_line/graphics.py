@@ -55,7 +55,7 @@ def _listen(display: Graphics) -> tuple[str, str | None, str | None]:
 
 
 def _automatic(display: Graphics) -> bool:
-    return display.autoport == "yes" or display.port in (None, -1, 0)
+    return display.autoport is True or display.port in (None, -1, 0)
 
 
 def _vnc(guest: Guest, display: Graphics) -> Iterator[str]:
@@ -117,7 +117,7 @@ def _spice_place(guest: Guest, display: Graphics) -> Iterator[str]:
     elif kind == "none":
         yield "port=0"
     else:
-        automatic = display.autoport == "yes"
+        automatic = display.autoport is True
         wants_tls = display.default_mode == "secure" or any(one.mode == "secure" for one in display.channel)
         port = (
             _FIRST_PORT

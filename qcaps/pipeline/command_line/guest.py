@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from qcaps.pipeline.draft import Draft
 
 _D = TypeVar("_D", bound=Device)
+_LARGEST = (2**63 - 1) >> 10
+"""KiB; what libvirt can count in bytes."""
 _MODULE_STEP = 2048
 """KiB; huge pages of x86."""
 
@@ -119,12 +121,15 @@ class Guest:
 
     def node_memory(self, cell: NumaCell) -> int:
         """The memory of one NUMA node, in KiB, rounded up as QEMU wants it."""
-        return _up(-(-scaled(cell.memory, cell.unit) // 1024), self.alignment)
+        size = _up(-(-scaled(cell.memory, cell.unit) // 1024), self.alignment)
+        if size > _LARGEST:
+            raise Refused("the memory of the NUMA node is too large, rounded up", cell)
+        return size
 
     def module_memory(self, module: Memory) -> int:
         """The size of a memory module, in KiB, rounded up as QEMU wants it."""
         size = kib(module.target.size) if module.target else 0
-        return _up(size, self.alignment if self.alignment > _MODULE_STEP else _MODULE_STEP)
+        return _up(size, max(_MODULE_STEP, self.alignment))
 
 
 def _up(size: int, step: int) -> int:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 _DRIVERS: Final = {
     "fat": "raw", "raw": "raw", "qcow2": "qcow2", "qcow": "qcow", "ploop": "parallels", "vhd": "vhdx",
-    "bochs": "bochs", "cloop": "cloop", "dmg": "dmg", "vdi": "vdi", "vpc": "vpc", "qed": "qed", "vmdk": "vmdk",
+    "bochs": "bochs", "cloop": "cloop", "dmg": "dmg", "vdi": "vdi", "vpc": "vpc", "qed": "qed",
+    "vmdk": "vmdk",
 }  # fmt: skip
 _ON_TOP: Final = frozenset({"cow", "qcow", "qcow2", "qed", "vmdk"})
 """Formats that may lie on another image."""
@@ -125,7 +126,7 @@ def _chain(disk: Disk, number: int) -> list[Image]:
     found: list[Image] = []
     below = disk.backing_store
     kind: str = disk.type
-    form = (driver.type if driver else None) or "raw"
+    form: str = (driver.type if driver else None) or "raw"
     source, cached = disk.source, driver.metadata_cache if driver else None
     while True:
         under = below.source if below else None

@@ -91,11 +91,14 @@ def _features(guest: Guest, features: Features) -> Iterator[str]:
             raise Refused("this QEMU cannot be told the version of the GIC", features.gic)
     if features.ioapic and features.ioapic.driver:
         yield "kernel_irqchip=" + {"qemu": "split", "kvm": "on"}[features.ioapic.driver]
-    if features.hpt:
-        if features.hpt.resizing:
-            yield f"resize-hpt={features.hpt.resizing}"
-        if size := kib(features.hpt.maxpagesize):
-            yield f"cap-hpt-max-page-size={size}k"
+    yield from _of_pseries(features)
+
+
+def _of_pseries(features: Features) -> Iterator[str]:
+    if features.hpt and features.hpt.resizing:
+        yield f"resize-hpt={features.hpt.resizing}"
+    if features.hpt and (size := kib(features.hpt.maxpagesize)):
+        yield f"cap-hpt-max-page-size={size}k"
     for name, switch in (
         ("cap-htm", features.htm),
         ("cap-nested-hv", features.nested_hv),

@@ -174,7 +174,7 @@ def _thread_context(guest: Guest, made: dict[str, Json]) -> tuple[str, ...]:
 
 
 def _pages(guest: Guest, what: Backed) -> tuple[int, bool, bool, bool]:
-    """The page size in KiB (0: the host's default huge page); whether pages need a file, are huge; prealloc."""
+    """The page size in KiB (0: the host's default); whether pages need a file, are huge; prealloc."""
     backed = guest.domain.memory_backing
     page, needs, uses = what.page, bool(what.page), bool(what.page)
     if not page and backed and backed.hugepages:
@@ -191,10 +191,7 @@ def _pages(guest: Guest, what: Backed) -> tuple[int, bool, bool, bool]:
     if page == _SYSTEM_PAGE:
         page, needs, uses = 0, False, False
     prealloc = bool(backed and backed.allocation and backed.allocation.mode == "immediate")
-    if what.path:
-        prealloc = prealloc or (not what.pmem and what.model != "virtio-pmem")
-    else:
-        prealloc = prealloc or uses
+    prealloc = prealloc or (not what.pmem and what.model != "virtio-pmem" if what.path else uses)
     return page, needs, uses, prealloc
 
 

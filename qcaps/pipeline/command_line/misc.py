@@ -1,4 +1,4 @@
-"""Devices of a few lines each: watchdog, balloon, entropy, TPM, panic, IOMMU, shared memory, sockets, directories."""
+"""Devices of a few lines each: watchdog, balloon, entropy, TPM, panic, IOMMU, shared memory, sockets."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qcaps.pipeline.command_line.guest import Guest
 
 _MIB: Final = 1024 * 1024
+_SHM: Final = "/dev/shm/"  # noqa: S108  # the place POSIX shared memory has on Linux
 _SECURITY: Final = {"mapped": "mapped", "passthrough": "passthrough", "squash": "none"}
 _FIRST_CID: Final = 3
 """The numbers below belong to the hypervisor, to nobody and to the host."""
@@ -96,7 +97,7 @@ def tpms(guest: Guest) -> Iterator[str]:
             yield from ("-chardev", unix_socket("chrtpm", path or own, listens=False))
             value = f"emulator,id=tpm-{name},chardev=chrtpm"
         yield from ("-tpmdev", value)
-        model = tpm.model or "tpm-tis"
+        model: str = tpm.model or "tpm-tis"
         if model == "tpm-tis" and guest.domain.arch not in X86:
             model = "tpm-tis-device"
         yield from guest.device({"driver": model, "tpmdev": f"tpm-{name}", "id": name, **placed(guest, tpm)})
@@ -149,7 +150,7 @@ def _shmem(guest: Guest, shmem: Shmem) -> Iterator[str]:
     if model == "ivshmem-plain":
         yield from guest.backend(
             {
-                "qom-type": "memory-backend-file", "id": f"shmmem-{name}", "mem-path": f"/dev/shm/{shmem.name}",
+                "qom-type": "memory-backend-file", "id": f"shmmem-{name}", "mem-path": _SHM + shmem.name,
                 "size": size, "share": True,
             }
         )  # fmt: skip

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Controller, Nvram
 from qcaps.domain.address import SpaprVioAddress
+from qcaps.domain.devices import Controller, Nvram
 from qcaps.domain.memory import kib
 from qcaps.domain.syntax import uuid as normal_uuid
 from qcaps.pipeline.command_line import paths
-from qcaps.pipeline.command_line.argument import escaped, on_off
+from qcaps.pipeline.command_line.argument import escaped
 from qcaps.pipeline.machine import is_q35
 from qcaps.pipeline.refusal import Refused
 

@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from qcaps.domain.devices.host import SourceHost
     from qcaps.pipeline.command_line.argument import Json, Properties
 
-_PORTS: Final = {"nbd": 10809, "gluster": 24007, "http": 80, "https": 443, "ftp": 21, "ftps": 990, "tftp": 69,
-                 "ssh": 22, "sheepdog": 7000, "iscsi": 3260, "vxhs": 9999}  # fmt: skip
+_PORTS: Final = {
+    "nbd": 10809, "gluster": 24007, "http": 80, "https": 443, "ftp": 21, "ftps": 990, "tftp": 69,
+    "ssh": 22, "sheepdog": 7000, "iscsi": 3260, "vxhs": 9999,
+}  # fmt: skip
+
+_GLUSTER_DEBUG: Final = 4
+"""How much the gluster client logs, as qemu.conf has it by default."""
 
 
 def located(kind: str, source: DiskSource, name: str, *, read_only: bool, floppy: bool) -> Properties:
-    """Driver and place of an image of storage type `kind`, in the block node called `name`. Raises Refused."""
+    """Driver and place of an image of storage type `kind`, in the block node `name`. Raises Refused."""
     if kind == "network":
         make = _PROTOCOLS.get(source.protocol or "")
         if make is None:
@@ -93,6 +98,7 @@ def _gluster(source: DiskSource, _name: str) -> Properties:
         "volume": volume,
         "path": path,
         "server": [_socket(source, host) for host in source.host],
+        "debug": _GLUSTER_DEBUG,
     }
 
 

@@ -1,0 +1,119 @@
+"""`qcaps start`: a domain file up to QEMU's command line, and on demand up to a QEMU that runs it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qcaps.commands._options import add_reference_options, reference_from
+from qcaps.errors import QcapsError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from qcaps.pipeline.driver import Done
+    from qcaps.pipeline.spawn import Spawned
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("file", metavar="FILE", help="a domain in libvirt's XML")
+    add_reference_options(parser)
+    parser.add_argument(
+        "--spawn",
+        action="store_true",
+        help="run the command line, paused, with stand-ins for images, sockets and displays, "
+        "and compare the devices the guest has with those asked for",
+    )
+    parser.add_argument(
+        "--deadline", type=float, default=30.0, metavar="SECONDS", help="for --spawn (default: 30)"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object with the command and the lookups"
+    )
+    parser.epilog = "Example: qcaps start guest.xml --policy once --spawn"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Define and start one file; 1 where the spawned guest has other devices than asked for."""
+    done = _started(args)
+    spawned = None
+    if args.spawn:
+        from qcaps.pipeline.spawn import spawn  # noqa: PLC0415  # only a real start pays for asyncio
+
+        spawned = spawn(done.command, args.deadline)
+    if args.json:
+        print(json.dumps(_as_json(args.file, done, spawned), indent=2))
+    else:
+        print(" \\\n  ".join(_lines(done.command)))
+        print(f"{args.file}: {done.lookups} lookups: {_sites(done)}")
+        if spawned:
+            print("\n".join(_report(spawned)))
+    return 1 if spawned and (spawned.missing or spawned.unasked) else 0
+
+
+def _started(args: argparse.Namespace) -> Done:
+    file = args.file
+    try:
+        data = Path(file).read_bytes()
+        with tempfile.TemporaryDirectory(prefix="qcaps-start-") as scratch:
+            driver = reference_from(args, Path(scratch))
+            driver.warm(data, file)
+            name = driver.define(data, file).domain.name
+            return driver.start(name)
+    except QcapsError as error:
+        text = " ".join(str(error).split())
+        raise QcapsError(text if text.startswith(file) else f"{file}: {text}") from error
+
+
+def _lines(command: Sequence[str]) -> Iterator[str]:
+    """The command in shell's words, an option and its value a line."""
+    line: list[str] = []
+    for word in command:
+        if word.startswith("-") and line:
+            yield shlex.join(line)
+            line = []
+        line.append(word)
+    yield shlex.join(line)
+
+
+def _sites(done: Done) -> str:
+    return ", ".join(f"{site.value} {count}" for site, count in done.sites.items() if count) or "none"
+
+
+def _report(spawned: Spawned) -> Iterator[str]:
+    for change in spawned.stand_ins:
+        yield f"stand-in: {change}"
+    count = len(spawned.asked)
+    yield f"QEMU: {spawned.status}, {spawned.pci_functions} PCI functions"
+    if not spawned.missing and not spawned.unasked:
+        yield f"devices: all {count} that were asked for, and no other"
+    for name in spawned.missing:
+        yield f"missing: {name}"
+    for name in spawned.unasked:
+        yield f"not asked for: {name}"
+
+
+def _as_json(file: str, done: Done, spawned: Spawned | None) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "file": file,
+        "name": done.domain.name,
+        "command": list(done.command),
+        "lookups": done.lookups,
+        "sites": {site.value: count for site, count in done.sites.items()},
+    }
+    if spawned:
+        described["spawned"] = {
+            "status": spawned.status,
+            "pci_functions": spawned.pci_functions,
+            "asked": list(spawned.asked),
+            "present": list(spawned.present),
+            "missing": list(spawned.missing),
+            "unasked": list(spawned.unasked),
+            "stand_ins": list(spawned.stand_ins),
+        }
+    return described

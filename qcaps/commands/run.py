@@ -183,9 +183,8 @@ def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions
     if figures:
         drawn = drawing.draw_all(results, args.output, args.content)
         if not args.json:
-            print(
-                f"\n{args.output}: {RESULTS}, {SUMMARY}, {TABLE}, " + ", ".join(path.name for path in drawn)
-            )
+            left = (RESULTS, SUMMARY, TABLE, *(path.name for path in drawn))
+            print(f"\n{args.output}: {', '.join(left)}")
 
 
 def _complain(log: Log) -> None:

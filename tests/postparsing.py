@@ -1,0 +1,61 @@
+"""Small domains through post-parse, for its tests."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from qcaps.capabilities.snapshots import snapshot
+from qcaps.domain.codec import write
+from qcaps.domain.document import parse
+from qcaps.pipeline.draft import Draft
+from qcaps.pipeline.lookup import Lookup
+from qcaps.pipeline.postparse import post_parse
+
+if TYPE_CHECKING:
+    from qcaps.domain.codec import Element
+    from qcaps.domain.device import Device
+
+ARCHES = {"pc": "x86_64", "q35": "x86_64", "isapc": "x86_64", "microvm": "x86_64", "pseries": "ppc64"} | {
+    "virt": "aarch64",
+    "s390-ccw-virtio": "s390x",
+}
+
+
+def draft_of(
+    devices: str = "", machine: str = "pc", head: str = "", os: str = "", kind: str = "qemu"
+) -> Draft:
+    memory = "" if "<memory" in head else "<memory>65536</memory>"
+    return Draft(
+        parse(
+            f"<domain type='{kind}'><name>t</name>{memory}{head}"
+            f"<os><type arch='{ARCHES[machine]}' machine='{machine}'>hvm</type>{os}</os>"
+            f"<devices>\n{devices}\n</devices></domain>".encode()
+        )
+    )
+
+
+def completed(
+    devices: str = "", machine: str = "pc", head: str = "", os: str = "", kind: str = "qemu"
+) -> Draft:
+    draft = draft_of(devices, machine, head, os, kind)
+    post_parse(draft, Lookup.given(snapshot(ARCHES[machine]).capabilities))
+    return draft
+
+
+def one_line(element: Element | None) -> str:
+    assert element is not None
+    return re.sub(r"\n\s*", "", write(element)).strip()
+
+
+def shown(draft: Draft, kind: type[Device]) -> list[str]:
+    return [one_line(device) for device in draft.of(kind)]
+
+
+def only(devices: str, kind: type[Device], machine: str = "pc", head: str = "") -> str:
+    (found,) = shown(completed(devices, machine, head), kind)
+    return found
+
+
+def everything(draft: Draft) -> list[str]:
+    return [one_line(device) for device in draft.devices()]

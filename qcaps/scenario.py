@@ -110,6 +110,12 @@ def scenario(name: str, extra: Path | None = None) -> Scenario:
     )
 
 
+def on_every_machine(family: str, extra: Path | None = None) -> tuple[Scenario, ...]:
+    """The family on each machine type it knows."""
+    machines = _declared(content.load("scenarios", family, extra), "LARGEST")
+    return tuple(scenario(f"{family}@{machine}", extra) for machine in machines)
+
+
 def _declared(module: ModuleType, name: str) -> Any:  # noqa: ANN401  # content is typed by its own file
     try:
         return getattr(module, name)

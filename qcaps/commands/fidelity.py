@@ -1,4 +1,4 @@
-"""`qcaps fidelity`: the reference beside what a real libvirt made of the same files."""
+"""`qcaps fidelity`: the reference beside what a real libvirt makes of the same domains."""
 
 from __future__ import annotations
 
@@ -8,16 +8,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.commands._options import add_reference_options, reference_from
+from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
-    from qcaps.measure.fidelity import Outcome, Score
+    from qcaps.measure.fidelity import Outcome, Score, Truth
+
+SIZES = (1, 7, 8, 31, 32, 64, 200)
+"""Below, at and above what one SCSI controller, USB hub, virtio-serial controller or PCI bridge holds."""
+
+_EMULATOR = "/usr/bin/qemu-system-x86_64"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("truth", type=Path, metavar="DIR", help="a folder with in/, defined/ and index.json")
+    parser.add_argument(
+        "truth",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="a folder with in/, defined/ and index.json; with --live, domain files or folders of them",
+    )
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="ask this machine's libvirt (embedded driver); without PATH about every x86 scenario",
+    )
     add_reference_options(parser)
     parser.add_argument("--show", type=int, default=20, metavar="N", help="disagreements to print (20)")
     parser.add_argument(
@@ -29,19 +47,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="scores and disagreements for programs")
     parser.epilog = (
+        "Example: qcaps fidelity --live\n"
         "Example: qcaps fidelity truth/ --capabilities truth/capabilities/qemu.cache.xml"
-        " --emulator /usr/bin/qemu-system-x86_64 --at-least devices=99"
+        f" --emulator {_EMULATOR} --at-least devices=99"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare every file, print the scores and the first disagreements."""
-    from qcaps.measure.fidelity import compare, scores, truths  # noqa: PLC0415  # lxml, not for --help
+    """Compare every domain, print the scores and the first disagreements."""
+    from qcaps.measure.fidelity import compare, scores  # noqa: PLC0415  # lxml, not for --help
 
     least = _least(args.at_least)
+    if not args.live and len(args.truth) != 1:
+        raise UsageError("name one folder of recorded truth, or ask this machine's libvirt with --live")
     with tempfile.TemporaryDirectory(prefix="qcaps-fidelity-") as scratch:
+        if args.live:
+            _prepare_live(args, Path(scratch))
         driver = reference_from(args, Path(scratch))
-        outcomes = [compare(driver, truth) for truth in truths(args.truth)]
+        outcomes = [compare(driver, truth) for truth in _truths(args)]
     reached = scores(outcomes)
     different = [one for one in outcomes if not _agrees(one)]
     if args.json:
@@ -54,9 +77,51 @@ def run(args: argparse.Namespace) -> int:
     return 1 if below else 0
 
 
-def _least(asked: list[str]) -> dict[str, float]:
-    from qcaps.errors import UsageError  # noqa: PLC0415  # only here
+def _prepare_live(args: argparse.Namespace, scratch: Path) -> None:
+    """Both sides are to work on the same QEMU: what the reference knows of it is probed now."""
+    from qcaps.capabilities import cachefile  # noqa: PLC0415  # not for --help
+    from qcaps.capabilities.host import stamps_for  # noqa: PLC0415  # likewise
+    from qcaps.capabilities.probe import probe  # noqa: PLC0415  # likewise
+    from qcaps.capabilities.stamps import Entry  # noqa: PLC0415  # likewise
 
+    args.emulator = args.emulator or _EMULATOR
+    if args.capabilities is None:
+        found = probe(args.emulator)
+        args.capabilities = scratch / "probed.xml"
+        cachefile.write(args.capabilities, Entry(found, stamps_for(args.emulator, found)))
+
+
+def _truths(args: argparse.Namespace) -> Iterator[Truth]:
+    from qcaps.measure.fidelity import asked, recorded  # noqa: PLC0415  # not for --help
+
+    if not args.live:
+        yield from recorded(args.truth[0])
+        return
+    from qcaps.live.embedded import Embedded  # noqa: PLC0415  # needs libvirt
+
+    with Embedded() as subject:
+        for name, data in _files(args.truth) if args.truth else _scenarios():
+            yield asked(subject, name, data, args.emulator)
+
+
+def _files(paths: list[Path]) -> Iterator[tuple[str, bytes]]:
+    for path in paths:
+        for file in sorted(path.glob("*.xml")) if path.is_dir() else [path]:
+            yield str(file), file.read_bytes()
+
+
+def _scenarios() -> Iterator[tuple[str, bytes]]:
+    from qcaps.scenario import names, on_every_machine  # noqa: PLC0415  # not for --help
+
+    for family in names():
+        for one in on_every_machine(family):
+            if one.arch == "x86_64":
+                for n in SIZES:
+                    if n <= one.largest:
+                        yield f"{one.name} n={n}", one.xml(n).encode()
+
+
+def _least(asked: list[str]) -> dict[str, float]:
     try:
         return {name: float(percent) for name, _, percent in (one.partition("=") for one in asked)}
     except ValueError:
@@ -64,19 +129,19 @@ def _least(asked: list[str]) -> dict[str, float]:
 
 
 def _agrees(one: Outcome) -> bool:
-    return one.answer and None is not one.whole is not False if one.truth.accepted else one.answer
+    return one.answer and one.whole is not False
 
 
 def _print(reached: tuple[Score, ...], different: list[Outcome], of: int) -> None:
     for one in different:
-        print(f"{one.truth.file.name}:")
+        print(f"{one.truth.name}:")
         if not one.answer:
             print(f"  real:      {one.truth.error or 'accepted'}")
             print(f"  reference: {one.error or 'accepted'}")
         for line in one.difference:
             print(f"  {line}")
     if of > len(different):
-        print(f"… and {of - len(different)} more files that differ (--show N)")
+        print(f"… and {of - len(different)} more that differ (--show N)")
     for score in reached:
         print(f"{score.name:10} {score.equal:5} of {score.of:5}  {score.share:7.2%}")
 
@@ -86,7 +151,7 @@ def _plain(reached: tuple[Score, ...], different: list[Outcome]) -> dict[str, ob
         "scores": {one.name: {"equal": one.equal, "of": one.of, "share": one.share} for one in reached},
         "differences": [
             {
-                "file": one.truth.file.name,
+                "name": one.truth.name,
                 "real": one.truth.error or "accepted",
                 "reference": one.error or "accepted",
                 "difference": one.difference,

@@ -1,7 +1,7 @@
-"""How true the reference is: its defines beside what a real libvirt made of the same files.
+"""How true the reference is: its defines beside what a real libvirt made of the same domains.
 
-The truth is a directory with `in/` (domain files), `index.json` (accepted or the error, devices, lookups by
-file) and `defined/` (the resulting XML), as recorded from one libvirt and one QEMU.
+The truth is either recorded, a directory with `in/` (domain files), `index.json` (accepted or the error,
+devices, lookups by file) and `defined/` (the resulting XML), or asked of this machine's own libvirt.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from qcaps.live.embedded import Embedded
     from qcaps.pipeline.driver import Driver
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What the real one made of a file; `xml` is empty for a refused one."""
+    """What the real one made of a domain; `xml` is empty for a refused one."""
 
-    file: Path
+    name: str
+    data: bytes
     accepted: bool
     error: str
     lookups: int
@@ -61,7 +63,7 @@ class Score:
         return self.equal / self.of if self.of else 1.0
 
 
-def truths(directory: Path) -> Iterator[Truth]:
+def recorded(directory: Path) -> Iterator[Truth]:
     """The recorded truth below `directory`. Raises QcapsError where the index is missing or not ours."""
     index = directory / "index.json"
     try:
@@ -70,7 +72,8 @@ def truths(directory: Path) -> Iterator[Truth]:
             file = record["file"]
             accepted = record["accepted"]
             yield Truth(
-                directory / "in" / file,
+                file,
+                (directory / "in" / file).read_bytes(),
                 accepted,
                 record.get("error", ""),
                 record.get("lookups", 0),
@@ -80,13 +83,34 @@ def truths(directory: Path) -> Iterator[Truth]:
         raise QcapsError(f"{index}: no record of truth: {error}") from error
 
 
-def compare(driver: Driver, truth: Truth) -> Outcome:
-    """Defines the file and holds the result against the truth."""
-    source = str(truth.file)
+def asked(subject: Embedded, name: str, data: bytes, emulator: str | None) -> Truth:
+    """What the embedded libvirt makes of a domain, its emulator stood in for as the reference does it."""
     try:
-        data = truth.file.read_bytes()
-        driver.warm(data, source)
-        done = driver.define(data, source)
+        xml = stand_in(data, emulator).decode()
+    except (etree.XMLSyntaxError, UnicodeError) as error:
+        return Truth(name, data, accepted=False, error=str(error), lookups=0, xml=b"")
+    done = subject.define(xml)
+    return Truth(name, data, done.accepted, done.error or "", done.lookups or 0, (done.xml or "").encode())
+
+
+def stand_in(data: bytes, emulator: str | None) -> bytes:
+    """The domain with another emulator; an i686 guest becomes an x86_64 one with it (see Driver)."""
+    root = etree.fromstring(data)
+    if emulator is not None:
+        for node in root.iterfind("devices/emulator"):
+            node.text = emulator
+        kind = root.find("os/type")
+        if kind is not None and kind.get("arch") == "i686":
+            kind.set("arch", "x86_64")
+    return etree.tostring(root)
+
+
+def compare(driver: Driver, truth: Truth) -> Outcome:
+    """Defines the domain and holds the result against the truth."""
+    data = truth.data
+    try:
+        driver.warm(data, truth.name)
+        done = driver.define(data, truth.name)
     except QcapsError as error:
         return Outcome(truth, str(error), answer=not truth.accepted)
     driver.undefine(done.domain.name)

@@ -86,12 +86,13 @@ class Draft:
     def visited(self) -> Iterator[AnyDevice]:
         """Every device in the order of libvirt's device callbacks, which differs from that of the file.
 
-        An interface of type hostdev is a hostdev too and is visited twice; a redirfilter is never visited.
+        An interface of type hostdev is a hostdev too, before all others, so it is visited twice; a redirfilter
+        is never visited.
         """
         for kind in VISITED:
-            yield from self._kinds.get(kind, ())
             if kind is Hostdev:
                 yield from (nic for nic in self.of(Interface) if nic.type == "hostdev")
+            yield from self._kinds.get(kind, ())
 
     def freeze(self) -> Domain:
         """The domain with its devices as they are now."""

@@ -183,16 +183,16 @@ def _complete_devices(state: State, lookup: Lookup) -> None:
     """The devices' callbacks, in libvirt's order; each may look up for itself."""
     draft = state.draft
     for kind in VISITED:
+        if kind is Hostdev:
+            for nic in draft.of(Interface):
+                if nic.type == "hostdev":
+                    lookup.at(Site.POST_PARSE_DEVICE, nic)
         devices = draft.of(kind)
         complete = _COMPLETE.get(kind)
         for position, device in enumerate(devices):
             state.caps = lookup.at(Site.POST_PARSE_DEVICE, device)
             if complete is not None:
                 devices[position] = complete(state, device)
-        if kind is Hostdev:
-            for nic in draft.of(Interface):
-                if nic.type == "hostdev":
-                    lookup.at(Site.POST_PARSE_DEVICE, nic)
 
 
 def _complete_rest(state: State) -> None:

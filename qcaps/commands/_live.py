@@ -109,7 +109,6 @@ def probe(args: argparse.Namespace) -> int:
     from qcaps.capabilities import cachefile  # noqa: PLC0415  # lxml
     from qcaps.capabilities.probe import probe  # noqa: PLC0415
     from qcaps.live.comparison import differences  # noqa: PLC0415
-    from qcaps.live.errors import LiveError  # noqa: PLC0415
 
     binary = os.path.abspath(shutil.which(args.binary) or args.binary)  # noqa: PTH100 - symbolic links are kept
     start = clock.perf_counter()
@@ -118,8 +117,6 @@ def probe(args: argparse.Namespace) -> int:
     with _embedded(args, "interposer") as subject:
         cost, text = subject.probe(binary)
         facts = _facts(subject)
-    if text is None:
-        raise LiveError(f"{binary}: libvirt wrote no cache file about it")
     found = differences(
         ours, cachefile.parse(text.encode(), f"libvirt's cache file of {binary}").capabilities
     )

@@ -16,9 +16,9 @@ STORM = (
     "every lookup probes QEMU again: /dev/kvm is usable by root but not by the QEMU user; "
     "give the user libvirt-qemu read and write permission on /dev/kvm"
 )
-"""What forks in a define mean, when the same define has just been done."""
+"""What forks mean in a task that starts nothing, when the same one has just been done."""
 
-_DEFINES = ("define", "define-validated", "redefine", "dumpxml-cpu")
+_STARTS_NOTHING = ("define", "define-validated", "redefine", "dumpxml-cpu", "domcapabilities")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Count:
     @property
     def storm(self) -> bool:
         """Whether a task that has no reason to fork forked although all was known."""
-        return self.task in _DEFINES and bool(self.forks)
+        return self.task in _STARTS_NOTHING and bool(self.forks)
 
 
 def count(subject: Embedded, scenario: str, n: int, task: str, xml: str) -> Count:

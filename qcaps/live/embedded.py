@@ -156,7 +156,7 @@ class Embedded:
             raise LiveError(f"libvirt refuses to {task}: {answer['error']}")
         return tuple(map(Cost.from_plain, answer["costs"]))
 
-    def probe(self, binary: str) -> tuple[Cost, str | None]:
+    def probe(self, binary: str) -> tuple[Cost, str]:
         """Have libvirt find out about a QEMU binary: what that cost, and its cache file about the binary.
 
         The cost is that of a probe the first time. Raises LiveError.
@@ -164,6 +164,8 @@ class Embedded:
         answer = self._exchange({"ask": "probe", "binary": binary})
         if "error" in answer:
             raise LiveError(f"{binary}: libvirt cannot probe it: {answer['error']}")
+        if answer["text"] is None:
+            raise LiveError(f"{binary}: libvirt probed it, but wrote no cache file about it")
         return Cost.from_plain(answer["cost"]), answer["text"]
 
     def facts(self) -> Mapping[str, Any]:

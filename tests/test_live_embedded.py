@@ -1,0 +1,364 @@
+"""The embedded driver of a real libvirt: counts, what-if, isolation, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qcaps.capabilities import cachefile
+from qcaps.capabilities.probe import probe
+from qcaps.live import law, shim
+from qcaps.live.comparison import differences
+from qcaps.live.count import count
+from qcaps.live.embedded import Embedded
+from qcaps.live.errors import LibvirtDied, LiveError, NoLibvirt
+from qcaps.live.installation import find
+from qcaps.live.meter import lookups_logged
+from qcaps.live.namespace import place
+from qcaps.live.tasks import TASKS
+from qcaps.scenario import scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.libvirt, pytest.mark.root]
+
+QEMU = "/usr/bin/qemu-system-x86_64"
+KINDS = (
+    "disks", "disks@pc", "nics", "nics@pc", "channels", "channels@pc", "serials", "serials@pc", "usb",
+    "usb@pc", "scsi", "scsi@pc", "mixed", "mixed@pc", "simple", "simple@q35", "kitchen-sink",
+    "kitchen-sink@pc", "fuzz",
+)  # fmt: skip
+SIZES = (0, 1, 7, 8, 31, 32, 64)
+QUICK_TASKS = sorted(TASKS.keys() - {"start", "createXML", "capabilities"})
+MORE_KINDS = {
+    "rng": "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>",
+    "virtio input": "<input type='keyboard' bus='virtio'/>",
+    "e1000e": "<interface type='user'><model type='e1000e'/></interface>",
+    "sound": "<sound model='ich6'/>",
+    "pci-serial": "<serial type='pty'><target type='pci-serial'/></serial>",
+    "shmem": "<shmem name='s{index}'><model type='ivshmem-plain'/><size unit='M'>4</size></shmem>",
+    "usb serial": "<serial type='pty'><target type='usb-serial'/></serial>",
+    "redirdev": (
+        "<redirdev bus='usb' type='tcp'><source mode='connect' host='localhost' service='4000'/></redirdev>"
+    ),
+    "sata disk": (
+        "<disk type='file'><source file='/x{index}'/><target dev='sd{letters}' bus='sata'/></disk>"
+    ),
+    "usb hub": "<hub type='usb'/>",
+    "host interface": (
+        "<interface type='hostdev'><source>"
+        "<address type='pci' domain='0' bus='{bus}' slot='1' function='0'/></source></interface>"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def libvirt() -> Iterator[Embedded]:
+    with Embedded("interposer") as subject:
+        subject.define(scenario("disks").xml(0))
+        yield subject
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_define_keeps_the_law(libvirt: Embedded, kind: str) -> None:
+    family = scenario(kind)
+    counts = [count(libvirt, kind, n, "define", family.xml(n)) for n in SIZES if n <= family.largest]
+    assert [(one.n, one.verdict, one.error) for one in counts] == [(one.n, "equal", None) for one in counts]
+    assert [one.forks for one in counts] == [0] * len(counts)
+
+
+@pytest.mark.parametrize("kind", MORE_KINDS)
+def test_kinds_without_a_scenario_keep_the_law(libvirt: Embedded, kind: str) -> None:
+    empty = scenario("disks").xml(0)
+    for n in (1, 5):
+        inner = "".join(MORE_KINDS[kind].format(index=i, letters="abcdef"[i], bus=i + 1) for i in range(n))
+        done = libvirt.define(empty.replace("</devices>", f"{inner}</devices>"))
+        assert done.error is None
+        assert done.lookups == law.lookups("define", done.xml)
+
+
+@pytest.mark.parametrize("task", QUICK_TASKS)
+def test_every_task_keeps_the_law(libvirt: Embedded, task: str) -> None:
+    assert count(libvirt, "disks", 3, task, scenario("disks").xml(3)).verdict == "equal"
+
+
+@pytest.mark.parametrize("task", ["start", "createXML"])
+def test_a_start_keeps_the_law_and_forks_once(libvirt: Embedded, task: str) -> None:
+    done = libvirt.run(task, scenario("disks").xml(1))
+    assert done.error is None
+    assert done.lookups == law.lookups(task, done.xml)
+    assert done.forks == 1
+
+
+def test_sites_are_functions_of_libvirt(libvirt: Embedded) -> None:
+    done = libvirt.define(scenario("disks").xml(2))
+    assert done.xml is not None
+    assert done.sites["qemuValidateDomainDeviceDef"] == law.devices(done.xml)
+    assert done.sites["qemuValidateDomainDef"] == 1
+    assert sum(done.sites.values()) == done.lookups
+    assert [name for name in done.sites if name.startswith("post-parse ")]
+
+
+def test_phases_lie_within_the_call(libvirt: Embedded) -> None:
+    done = libvirt.define(scenario("disks").xml(16))
+    calls = {name: calls for name, (calls, _) in done.phases.items()}
+    assert calls == {"parse": 1, "post-parse": 1, "validate": 1, "save": 1}
+    ns = {name: ns for name, (_, ns) in done.phases.items()}
+    assert ns["post-parse"] + ns["validate"] < ns["parse"]
+    assert ns["parse"] + ns["save"] < done.ns
+    assert done.lookup_ns is not None
+    assert 0 < done.lookup_ns < ns["parse"]
+
+
+def test_looking_up_once_changes_the_count_and_nothing_else(libvirt: Embedded) -> None:
+    xml = scenario("kitchen-sink").xml(2)
+    as_is, once, after = (libvirt.run("define", xml, once=each) for each in (False, True, False))
+    assert once.xml == as_is.xml
+    assert once.lookups == 1
+    assert after.lookups == as_is.lookups == law.lookups("define", as_is.xml)
+
+
+def test_costs_interleave(libvirt: Embedded) -> None:
+    costs = libvirt.costs("define", scenario("disks").xml(4), [False, True, True, False])
+    assert [cost.lookups for cost in costs] == [20, 1, 1, 20]
+    assert [cost.answered for cost in costs] == [0, 19, 19, 0]
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_a_refusal_has_libvirts_words_and_leaves_nothing(libvirt: Embedded, *, once: bool) -> None:
+    xml = scenario("disks").xml(1)
+    bad = xml.replace("</devices>", "<sound model='made-up'/></devices>")
+    late = xml.replace("</devices>", "<watchdog model='diag288'/></devices>")  # validation refuses it
+    for document, word in ((bad, "made-up"), (late, "diag288")):
+        refused = libvirt.run("define", document, once=once)
+        assert not refused.accepted
+        assert word in str(refused.error)
+    assert libvirt.define(xml).lookups == 14
+    with pytest.raises(LiveError, match="refuses to define"):
+        libvirt.costs("define", bad)
+
+
+def test_the_debug_log_agrees(libvirt: Embedded) -> None:
+    cells = [(name, n, task) for name, n in (("simple", 1), ("mixed", 9)) for task in ("define", "attach")]
+    with Embedded("log") as other:
+        assert other.counted_by == "log"
+        for name, n, task in cells:
+            xml = scenario(name).xml(n)
+            assert other.run(task, xml).lookups == libvirt.run(task, xml).lookups
+        assert other.run(task, xml).forks is None
+        with pytest.raises(LiveError, match="takes the interposer"):
+            other.run("define", xml, once=True)
+
+
+def test_our_probe_finds_what_libvirt_finds(libvirt: Embedded) -> None:
+    _, text = libvirt.probe(QEMU)
+    theirs = cachefile.parse(text.encode(), "libvirt's").capabilities
+    assert differences(probe(QEMU), theirs) == ()
+
+
+def test_differences_are_listed(libvirt: Embedded) -> None:
+    _, text = libvirt.probe(QEMU)
+    theirs = cachefile.parse(text.encode(), "libvirt's").capabilities
+    changed = text.replace("<flag name='kvm'/>", "<flag name='made-up'/>").replace("pc-i440fx-2.5", "pc-0.1")
+    ours = cachefile.parse(changed.encode(), "ours").capabilities
+    found = differences(ours, theirs)
+    assert "flag made-up: only ours" in found
+    assert "flag kvm: only libvirt's" in found
+    assert "tcg machine pc-0.1: only ours" in found
+
+
+def test_calls_beside_it_do_not_show(tmp_path: Path) -> None:
+    """One thread counts while another one defines as fast as it can, both ways of counting."""
+    code = """
+import json, sys, threading
+from qcaps.live.worker import Setup, Worker, _settle
+from qcaps.scenario import scenario
+setup = Setup(**json.loads(sys.argv[1]))
+_settle(setup)
+worker = Worker(setup)
+other, xml, done = scenario("mixed").xml(16), scenario("disks").xml(4), threading.Event()
+rounds = 0
+def disturb():
+    global rounds
+    while not done.is_set():
+        worker.connection.defineXML(other).undefine()
+        rounds += 1
+thread = threading.Thread(target=disturb)
+thread.start()
+answer = worker.run("define", xml, None, [False] * 30)
+done.set()
+thread.join()
+print(json.dumps({"rounds": rounds, "lookups": [cost["lookups"] for cost in answer["costs"]]}))
+sys.stdout.flush()
+worker.close()
+import os; os._exit(0)
+"""
+    installation = find()
+    for counting in ("interposer", "log"):
+        where = place()
+        setup = {
+            "folder": str(where.folder),
+            "counting": counting,
+            "shim": str(shim.compiled(installation.version, tmp_path)),
+            "library": str(installation.library),
+            "cpu": max(os.sched_getaffinity(0)),
+        }
+        said = subprocess.run(
+            [*where.prefix, sys.executable, "-P", "-c", code, json.dumps(setup)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        answer = json.loads(said.stdout)
+        assert answer["rounds"] > 0
+        assert answer["lookups"] == [20] * 30
+
+
+def test_a_log_is_read_from_a_place_on_and_by_thread(tmp_path: Path) -> None:
+    line = (
+        "2026-01-01 00:00:00.000+0000: {}: debug : virQEMUCapsCacheLookup:6057 : Returning caps 0x1 for x\n"
+    )
+    log = tmp_path / "log"
+    log.write_text(line.format(7))
+    start = log.stat().st_size
+    log.write_text(line.format(7) + line.format(7) + "no such line\n" + line.format(8) + line.format(7))
+    assert lookups_logged(log, start, 7) == 2
+
+
+def test_nothing_on_the_host_changes() -> None:
+    def seen() -> tuple[object, ...]:
+        places = ("/etc/passwd", "/etc/group", "/dev/kvm", "/run", "/run/libvirt", "/var/lib/libvirt", "/mnt")
+        return (
+            {name: os.stat(name).st_ctime_ns for name in places if os.path.exists(name)},  # noqa: PTH110, PTH116  # plain words
+            Path("/proc/self/mounts").read_text(),
+            sorted(path.name for path in Path(tempfile.gettempdir()).glob("qcaps-live-*")),
+            children_of(os.getpid()),
+        )
+
+    before = seen()
+    with Embedded("interposer") as subject:
+        assert subject.run("start", scenario("disks").xml(1)).accepted
+    assert seen() == before
+
+
+def children_of(parent: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (path / "stat").read_text()
+            if int(text.rpartition(")")[2].split()[1]) == parent:
+                found.append(int(path.name))
+        except OSError:
+            continue  # it has just ended
+    return found
+
+
+def test_it_dies_with_its_parent() -> None:
+    code = """
+import sys
+from qcaps.live.embedded import Embedded
+with Embedded("none") as subject:
+    print(subject._process.pid, flush=True)
+    sys.stdin.read()
+"""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    outer = int(parent.stdout.readline())
+    inner = children_of(outer)
+    assert inner
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    deadline = time.monotonic() + 5
+    while any(Path(f"/proc/{pid}").exists() for pid in (outer, *inner)):
+        assert time.monotonic() < deadline, "the worker outlived its parent"
+        time.sleep(0.02)
+    parent.stdin.close()
+    parent.stdout.close()
+
+
+def test_a_death_in_the_middle_is_said() -> None:
+    with Embedded("none") as subject:
+        subject._process.kill()
+        with pytest.raises(LibvirtDied, match="in the middle of define"):
+            subject.define(scenario("disks").xml(0))
+
+
+def test_a_kvm_that_only_root_may_use_is_a_storm_and_named() -> None:
+    with Embedded("interposer", kvm_mode=0o600) as subject:
+        one = count(subject, "disks", 0, "domcapabilities", scenario("disks").xml(0))
+    assert one.verdict == "equal"
+    assert one.lookups == 1
+    assert one.forks == 3  # one tries /dev/kvm as the QEMU user, two run QEMU, with KVM and without
+    assert one.storm
+
+
+def test_another_prefix_is_the_one_that_runs(tmp_path: Path) -> None:
+    system = find()
+    folder = tmp_path / "lib" / "some-machine"
+    (folder / "libvirt" / "connection-driver").mkdir(parents=True)
+    shutil.copy(system.driver, folder / "libvirt" / "connection-driver")
+    shutil.copy(system.library.resolve(), folder)
+    (folder / "libvirt.so.0").symlink_to(system.library.resolve().name)
+    with Embedded("interposer", tmp_path) as subject:
+        loaded = subject.facts()["loaded"]
+        assert subject.define(scenario("disks").xml(0)).lookups == 12
+    assert str(folder / system.library.resolve().name) in loaded
+    assert str(folder / "libvirt" / "connection-driver" / system.driver.name) in loaded
+    assert str(system.driver) not in loaded
+
+
+def test_a_prefix_without_libvirt_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NoLibvirt, match=re.escape(str(tmp_path))):
+        Embedded(libvirt=tmp_path)
+
+
+def test_a_libvirt_too_old_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "src"
+    folder.mkdir()
+    (folder / "libvirt_driver_qemu.so").write_text("")
+    (folder / "libvirt.so.0.5000.0").write_text("")
+    (folder / "libvirt.so.0").symlink_to("libvirt.so.0.5000.0")
+    with pytest.raises(NoLibvirt, match=r"5000000 is too old"):
+        find(tmp_path)
+
+
+def test_the_qemu_driver_works_without_root() -> None:
+    """As the user nobody: no namespaces, folders of its own, and nothing left in them."""
+    folder = Path(tempfile.mkdtemp(prefix="qcaps-test-"))  # pytest's own is root's alone
+    folder.chmod(0o777)
+    # the interpreter and the checkout may lie where only root may look
+    reading = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+    code = """
+from qcaps.live.embedded import Embedded
+from qcaps.scenario import scenario
+with Embedded("interposer") as subject:
+    done = subject.define(scenario("disks").xml(1))
+    print(done.lookups, done.error)
+"""
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *reading, sys.executable, "-c", code],
+        env={**os.environ, "TMPDIR": str(folder), "XDG_CACHE_HOME": str(folder / "cache"), "HOME": "/"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("14 None\n", "")
+    assert [path.name for path in folder.iterdir()] == ["cache"]
+    shutil.rmtree(folder)

@@ -1,0 +1,66 @@
+"""The closed form, on documents small enough to count by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from qcaps.live import law
+from qcaps.live.count import Count
+
+DOMAIN = """\
+<domain><devices>
+  <emulator>/usr/bin/qemu-system-x86_64</emulator>
+  <!-- no device -->
+  <disk type='file'/>
+  <controller type='pci'/>
+  {more}
+</devices></domain>
+"""
+
+
+def test_devices_are_all_children_but_the_emulator() -> None:
+    assert law.devices(DOMAIN.format(more="")) == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "lookups"),
+    [("", 4), ("<interface type='user'/>", 5), ("<interface type='hostdev'/>", 6), ("<redirfilter/>", 4)],
+)
+def test_a_define_looks_up_once_a_device_and_twice_more(more: str, lookups: int) -> None:
+    assert law.lookups("define", DOMAIN.format(more=more)) == lookups
+    assert law.lookups("createXML", DOMAIN.format(more=more)) == lookups + 1
+
+
+def test_capabilities_look_up_once_for_each_guest_architecture() -> None:
+    answer = "<capabilities><host/><guest/><guest/></capabilities>"
+    assert law.lookups("capabilities", answer) == 2
+
+
+def test_some_tasks_always_look_up_as_often() -> None:
+    assert [law.lookups(task, None) for task in ("undefine", "start", "attach", "detach")] == [0, 1, 4, 3]
+
+
+def test_without_an_answer_or_a_law_there_is_no_number() -> None:
+    assert law.lookups("define", None) is None
+    assert law.lookups("migrate", DOMAIN.format(more="")) is None
+
+
+@pytest.mark.parametrize(
+    ("lookups", "error", "verdict"),
+    [
+        (4, None, "equal"),
+        (5, None, "more"),
+        (3, None, "fewer"),
+        (None, None, "no law"),
+        (None, "no", "refused"),
+    ],
+)
+def test_a_count_says_whether_the_law_is_kept(lookups: int | None, error: str | None, verdict: str) -> None:
+    assert Count("disks", 1, "define", lookups=lookups, law=4, error=error).verdict == verdict
+
+
+def test_forks_in_a_warm_define_are_a_storm_and_in_a_start_are_not() -> None:
+    assert Count("disks", 0, "define", forks=9).storm
+    assert not Count("disks", 0, "define", forks=0).storm
+    assert not Count("disks", 0, "define", forks=None).storm
+    assert not Count("disks", 0, "start", forks=1).storm

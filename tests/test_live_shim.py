@@ -1,0 +1,103 @@
+"""The interposer: compiled once, all or nothing, and its counters' layout the same in C and Python."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qcaps.live import shim
+from qcaps.live.errors import LiveError, NoCompiler
+from qcaps.live.shim import Counters, Reading
+
+VERSION = 9_000_000
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shim.compiled(VERSION, tmp_path_factory.mktemp("cache"))
+
+
+@pytest.mark.libvirt
+def test_it_is_compiled_once_and_again_for_another_libvirt(library: Path) -> None:
+    before = library.stat()
+    assert shim.compiled(VERSION, library.parent) == library
+    assert library.stat().st_mtime_ns == before.st_mtime_ns
+    other = shim.compiled(VERSION + 1, library.parent)
+    assert other != library
+    assert {path.name for path in library.parent.iterdir()} == {library.name, other.name}
+
+
+@pytest.mark.libvirt
+def test_both_languages_know_the_same_layout(library: Path, tmp_path: Path) -> None:
+    counters = shim.create_counters(tmp_path / "counters")
+    code = "import ctypes, sys; ctypes.CDLL(sys.argv[1], ctypes.RTLD_GLOBAL)"
+    subprocess.run(
+        [sys.executable, "-c", code, str(library)],
+        env={**os.environ, shim.ENVIRONMENT: str(tmp_path / "counters")},
+        check=True,
+    )
+    counters.check()
+    assert counters.total() == Reading(phases=dict.fromkeys(shim.PHASES, (0, 0)))
+
+
+@pytest.mark.libvirt
+def test_a_file_too_short_is_left_alone(library: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short"
+    short.write_bytes(b"\0" * 16)
+    subprocess.run(
+        [sys.executable, "-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1])", str(library)],
+        env={**os.environ, shim.ENVIRONMENT: str(short)},
+        check=True,
+    )
+    assert short.read_bytes() == b"\0" * 16
+
+
+def test_counters_that_nothing_fills_are_noticed(tmp_path: Path) -> None:
+    shim.create_counters(tmp_path / "counters")
+    with pytest.raises(LiveError, match="does not count"):
+        Counters(tmp_path / "counters").check()
+
+
+def test_no_compiler_is_said_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NoCompiler, match=r"install gcc, or count with --counting log"):
+        shim.compiled(VERSION, tmp_path / "cache")
+
+
+def test_a_compiler_that_fails_is_quoted_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "cc"
+    compiler.write_text("#!/bin/sh\necho 'no room for this' >&2\nexit 1\n")
+    compiler.chmod(compiler.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(NoCompiler, match="no room for this"):
+        shim.compiled(VERSION, tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NoCompiler, match="XDG_CACHE_HOME"):
+        shim.compiled(VERSION, tmp_path / "file" / "cache")
+
+
+def test_a_window_is_the_difference_of_two_readings() -> None:
+    earlier = Reading(lookups=3, forks=1, phases={"save": (1, 10)}, sites={"a": 2})
+    later = Reading(lookups=8, forks=1, phases={"save": (3, 40)}, sites={"a": 2, "b": 5})
+    assert later - earlier == Reading(lookups=5, phases={"save": (2, 30)}, sites={"b": 5})
+
+
+def test_the_package_carries_its_scripts() -> None:
+    folder = Path(shim.__file__).parent
+    assert {path.name for path in folder.iterdir()} >= {"shim.c", "namespace.sh"}
+
+
+def test_the_layout_is_whole_words() -> None:
+    assert shim.SIZE % ctypes.sizeof(ctypes.c_uint64) == 0

@@ -86,8 +86,8 @@ class Draft:
     def visited(self) -> Iterator[AnyDevice]:
         """Every device in the order of libvirt's device callbacks, which differs from that of the file.
 
-        An interface of type hostdev is a hostdev too, before all others, so it is visited twice; a redirfilter
-        is never visited.
+        An interface of type hostdev is a hostdev too, before all others: it is visited twice. A redirfilter is
+        never visited.
         """
         for kind in VISITED:
             if kind is Hostdev:

@@ -10,7 +10,6 @@ from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.boot import Loader
     from qcaps.domain.domain import Domain
     from qcaps.pipeline.draft import Draft
 
@@ -29,10 +28,7 @@ def parsed(domain: Domain, arch: str) -> dict[str, Any]:
     if os.firmware_features is not None:
         changes["firmware_features"] = _sorted(os.firmware_features)
     if os.loader is not None and not os.loader.value:
-        loader = evolve(os.loader, value=None)
-        changes["loader"] = loader if _said(loader) else None
-    if os.nvram is not None and not (os.nvram.value or os.nvram.source or os.nvram.template):
-        changes["nvram"] = None
+        changes["loader"] = evolve(os.loader, value=None)
     if os.smbios is not None and os.smbios.mode in (None, "none"):
         changes["smbios"] = None
     if len(os.boot) > _MOST_BOOT_DEVICES:
@@ -45,10 +41,6 @@ def parsed(domain: Domain, arch: str) -> dict[str, Any]:
     if bios is not None and bios.useserial is None and bios.reboot_timeout is None:
         changes["bios"] = None
     return {"os": evolve(os, **changes)} if changes else {}
-
-
-def _said(loader: Loader) -> bool:
-    return any(value is not None for name, value in loader.__dict__.items() if name != "line")
 
 
 def _sorted(firmware: Firmware) -> Firmware:

@@ -86,7 +86,7 @@ class Draft:
     def visited(self) -> Iterator[AnyDevice]:
         """Every device in the order of libvirt's device callbacks, which differs from that of the file.
 
-        An interface of type hostdev is a hostdev too, before all others: it is visited twice. A redirfilter is
+        An interface of type hostdev is a hostdev too, before all others: visited twice. A redirfilter is
         never visited.
         """
         for kind in VISITED:

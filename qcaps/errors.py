@@ -12,8 +12,18 @@ class QcapsError(Exception):
 
     exit_status = 1
 
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
 
 class UsageError(QcapsError):
     """The command line cannot be carried out as given."""
 
     exit_status = 2
+
+
+def one_line(text: str, most: int = 1000) -> str:
+    """`text` as one printable line of at most `most` characters: whatever a file says, it says it in one."""
+    printable = text.encode("utf-8", "backslashreplace").decode()
+    line = "".join(char if char.isprintable() else " " for char in printable)
+    return line if len(line) <= most else f"{line[: most // 2]} … {line[3 - most // 2 :]}"

@@ -41,11 +41,13 @@ def cache(cache_host: Host) -> Iterator[CapabilityCache]:
         yield made
 
 
-def reason_within(cache: CapabilityCache, capabilities: Capabilities, seconds: float) -> str | None:
+def reason_within(
+    cache: CapabilityCache, binary: Path, capabilities: Capabilities, seconds: float
+) -> str | None:
     """Why they became invalid, asked until they do; the watcher's thread needs a moment."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
-        reason = cache.why_invalid(capabilities)
+        reason = cache.why_invalid(str(binary), capabilities)
         if reason is not None:
             return reason
         time.sleep(0.002)
@@ -76,7 +78,7 @@ def test_each_change_of_the_binary_is_seen(
 ) -> None:
     first = cache.lookup(str(binary))
     change(binary)
-    reason = reason_within(cache, first, DEADLINE)
+    reason = reason_within(cache, binary, first, DEADLINE)
     assert reason is not None
     assert reason.startswith(("binary changed: ", "binary gone: "))
     assert cache.lookup(str(binary)) is not first
@@ -87,7 +89,7 @@ def test_what_a_link_leads_to_is_watched(cache: CapabilityCache, binary: Path, t
     link.symlink_to(binary)
     first = cache.lookup(str(link))
     _rename_over(binary)
-    assert reason_within(cache, first, DEADLINE) is not None
+    assert reason_within(cache, binary, first, DEADLINE) is not None
 
 
 def test_a_link_turned_elsewhere_is_seen(cache: CapabilityCache, binary: Path, tmp_path: Path) -> None:
@@ -97,32 +99,32 @@ def test_a_link_turned_elsewhere_is_seen(cache: CapabilityCache, binary: Path, t
     first = cache.lookup(str(link))
     (tmp_path / "turned").symlink_to(other)
     (tmp_path / "turned").rename(link)
-    assert reason_within(cache, first, DEADLINE) is not None
+    assert reason_within(cache, binary, first, DEADLINE) is not None
 
 
 def test_a_second_replacement_is_seen_too(cache: CapabilityCache, binary: Path) -> None:
     for _ in range(3):
         found = cache.lookup(str(binary))
         _rename_over(binary)
-        assert reason_within(cache, found, DEADLINE) is not None
+        assert reason_within(cache, binary, found, DEADLINE) is not None
 
 
 def test_a_binary_that_appears_is_seen(cache: CapabilityCache, tmp_path: Path) -> None:
     path = tmp_path / "later" / "qemu"
     first = cache.lookup(str(path))
     path.parent.mkdir()
-    assert reason_within(cache, first, 0.1) is None  # the watch moved on into the new folder
+    assert reason_within(cache, path, first, 0.1) is None  # the watch moved on into the new folder
     path.write_text("here")
-    assert reason_within(cache, first, DEADLINE) is not None
+    assert reason_within(cache, path, first, DEADLINE) is not None
 
 
 def test_modules_and_the_device_are_watched(cache: CapabilityCache, cache_host: Host, binary: Path) -> None:
     first = cache.lookup(str(binary))
     (Path(cache_host.module_dir) / "ui-gtk.so").write_text("")
-    assert (reason_within(cache, first, DEADLINE) or "").startswith("module directory changed: ")
+    assert (reason_within(cache, binary, first, DEADLINE) or "").startswith("module directory changed: ")
     second = cache.lookup(str(binary))
     Path(cache_host.kvm_device).unlink()
-    assert (reason_within(cache, second, DEADLINE) or "").startswith("KVM not usable: ")
+    assert (reason_within(cache, binary, second, DEADLINE) or "").startswith("KVM not usable: ")
 
 
 def test_a_change_that_changes_nothing_keeps_the_entry(
@@ -131,7 +133,7 @@ def test_a_change_that_changes_nothing_keeps_the_entry(
     first = cache.lookup(str(binary))
     Path(cache_host.kvm_device).chmod(0o640)
     (binary.parent / "unrelated").write_text("")
-    assert reason_within(cache, first, 0.1) is None
+    assert reason_within(cache, binary, first, 0.1) is None
     assert cache.lookup(str(binary)) is first
     assert cache.counters.probes == 1
 
@@ -149,7 +151,7 @@ def test_the_device_closed_to_qemus_user(cache_host: Host, binary: Path) -> None
             while time.time() < int(device.stat().st_ctime) + 1.01:
                 time.sleep(0.01)
             device.chmod(0o600)
-            assert (reason_within(cache, first, DEADLINE) or "").startswith("KVM not usable: ")
+            assert (reason_within(cache, binary, first, DEADLINE) or "").startswith("KVM not usable: ")
             assert cache.counters.forks == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from threading import Lock
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Self
@@ -41,7 +42,8 @@ class CapabilityCache:
     out a snapshot; its errors pass through and leave nothing behind. With a snapshot the path may name
     any stand-in file, or none: a file that is missing counts as unchanged while it is missing.
     With a `directory` entries are kept in it too, in libvirt's format. One lock is held from the look
-    in memory to the end of a probe, as libvirt holds it: lookups of other binaries wait as well.
+    in memory to the end of a probe, as libvirt holds it: lookups of other binaries wait as well. Processes
+    that share a `directory` load, probe and save in it one after another, so a change costs one probe.
     Close a cache whose validity watches, or use it as a context manager.
     """
 
@@ -60,6 +62,7 @@ class CapabilityCache:
         self._store = None if directory is None else Store(directory)
         self._lock = Lock()
         self._table: dict[str, _Stored] = {}
+        self._ended: dict[str, tuple[Capabilities, str]] = {}
         self._now = Now(host, self.counters)
         self._now.microcode_version = microcode_version(host.cpuinfo)
         self._reads_microcode = validity.reads_microcode and host.arch in ("x86_64", "i686")
@@ -79,6 +82,7 @@ class CapabilityCache:
         """Forget all entries in memory and stop watching."""
         with self._lock:
             self._table.clear()
+            self._ended.clear()
             if self._watcher is not None:
                 self._watcher.close()
 
@@ -95,30 +99,35 @@ class CapabilityCache:
             counters.lookups += 1
             stored = self._table.get(binary)
             if stored is not None:
-                if self._still_holds(binary, stored) is None:
+                reason = self._still_holds(binary, stored)
+                if reason is None:
                     counters.hits += 1
                     return stored.capabilities
-                del self._table[binary]
+                self._end(binary, reason)
             counters.misses += 1
             return self._renew(binary)
 
-    def why_invalid(self, capabilities: Capabilities) -> str | None:
-        """Why `capabilities`, from an earlier lookup, no longer hold; None if they do.
+    def why_invalid(self, binary: str, capabilities: Capabilities) -> str | None:
+        """Why the `capabilities` of `binary`, from an earlier lookup, no longer hold; None if they do.
 
-        One validation and no lookup: what a task does at its end. An entry that fails is forgotten.
+        One validation and no lookup: what a task does at its end. An entry that fails is forgotten. The
+        reason says what changed, from what to what, also where another task met the change first.
         """
         if self._reads_microcode:
             self._now.microcode_version = microcode_version(self.host.cpuinfo)
         with self._lock:
-            binary = next(
-                (path for path, one in self._table.items() if one.capabilities is capabilities), None
-            )
-            if binary is None:
-                return _REPLACED
-            reason = self._still_holds(binary, self._table[binary])
-            if reason is not None:
-                del self._table[binary]
-            return reason
+            stored = self._table.get(binary)
+            if stored is None or stored.capabilities is not capabilities:
+                ended, reason = self._ended.get(binary, (None, _REPLACED))
+                return reason if ended is capabilities else _REPLACED
+            why = self._still_holds(binary, stored)
+            if why is not None:
+                self._end(binary, why)
+            return why
+
+    def _end(self, binary: str, reason: str) -> None:
+        """Forget an entry; of each binary the last that ended is remembered, for `why_invalid`."""
+        self._ended[binary] = (self._table.pop(binary).capabilities, reason)
 
     def _still_holds(self, binary: str, stored: _Stored) -> str | None:
         """Validate an entry once: None, or why it no longer holds."""
@@ -152,7 +161,8 @@ class CapabilityCache:
         changed = None
         if self._watcher is not None:
             changed = self._watcher.watch((binary, self.host.kvm_device, self.host.module_dir))
-        recorded = self._load(binary) or self._probe(binary)
+        with self._store.alone() if self._store is not None else nullcontext():
+            recorded = self._load(binary) or self._probe(binary)
         checks = make_checks(self.validity, recorded, self._now)
         self._table[binary] = _Stored(recorded, checks, changed)
         return recorded.capabilities

@@ -132,11 +132,15 @@ def _binary(validity: Validity, recorded: Recorded, now: Now) -> Check:
             return None if seconds == 0 else f"binary gone: {path}: {error.strerror}"
         if status[ST_CTIME] != seconds:
             return f"binary changed: {path}: ctime {seconds} -> {status[ST_CTIME]}"
-        if compares_fine and (status.st_ctime_ns, status.st_ino, status.st_size) != fine:
-            return f"binary changed: {path}: within the second of its ctime, {seconds}"
+        if compares_fine and (is_now := (status.st_ctime_ns, status.st_ino, status.st_size)) != fine:
+            return f"binary changed: {path}: within the second: {_identity(fine)} -> {_identity(is_now)}"
         return None
 
     return check
+
+
+def _identity(of: tuple[object, ...]) -> str:
+    return "ctime {} ns, inode {}, {} bytes".format(*of)
 
 
 def _self(validity: Validity, recorded: Recorded, now: Now) -> Check | None:
@@ -192,8 +196,8 @@ def _kvm_by(ask_of: Callable[[Now], Callable[[], bool]]) -> Callable[[Validity, 
             if ask() is expected:
                 return None
             if expected:
-                return f"KVM not usable: {device}: it was when the entry was made"
-            return f"KVM usable: {device}: it was not when the entry was made"
+                return f"KVM not usable: {device}: usable -> not usable"
+            return f"KVM usable: {device}: not usable -> usable"
 
         return check
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from qcaps.errors import QcapsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from qcaps.capabilities.stamps import Entry
 
 
@@ -21,6 +24,40 @@ class Store:
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = os.fspath(directory)
+        self._clean = False
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other process loads or saves here until the block ends.
+
+        The lock is on the directory itself, so it leaves no file and ends with the process that holds it.
+        Where there can be none (no such directory, no permission, a file system without locks) we go on
+        without: then two processes may probe for one change, and the last to save wins.
+        """
+        try:
+            os.makedirs(self.directory, exist_ok=True)  # noqa: PTH103  a str
+            folder = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            yield
+            return
+        try:
+            with suppress(OSError):
+                fcntl.flock(folder, fcntl.LOCK_EX)
+                self._remove_leftovers()
+            yield
+        finally:
+            with suppress(OSError):
+                fcntl.flock(folder, fcntl.LOCK_UN)  # closing is not enough if a child has inherited it
+            os.close(folder)
+
+    def _remove_leftovers(self) -> None:
+        """Once, alone in the directory: what processes left that were killed in the middle of a save."""
+        if self._clean:
+            return
+        self._clean = True
+        for name in os.listdir(self.directory):  # noqa: PTH208  names, no paths
+            if name.startswith(".") and ".xml." in name:
+                os.unlink(os.path.join(self.directory, name))  # noqa: PTH108, PTH118  strings
 
     def path(self, binary: str) -> str:
         """The file of `binary`: the SHA-256 of its path, as libvirt names it."""

@@ -6,7 +6,7 @@ A task is a list of phases; which of them look up is the policy's business (`loo
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qcaps.domain import document
@@ -15,15 +15,16 @@ from qcaps.errors import QcapsError
 from qcaps.pipeline.addresses import assign_addresses
 from qcaps.pipeline.attachment import add_device, remove_device
 from qcaps.pipeline.command_line import command_line
+from qcaps.pipeline.domains import Domains
 from qcaps.pipeline.draft import Draft
 from qcaps.pipeline.lookup import Lookup
 from qcaps.pipeline.postparse import post_parse, post_parse_device
-from qcaps.pipeline.refusal import CapabilitiesChanged, Refused
+from qcaps.pipeline.refusal import CapabilitiesChanged
 from qcaps.pipeline.site import Site
 from qcaps.pipeline.validate import check_parsed, validate, validate_device
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from qcaps.cache.cache import CapabilityCache
@@ -45,12 +46,16 @@ def untimed(_name: str) -> AbstractContextManager[object]:
 
 @dataclass(frozen=True)
 class Done:
-    """What a task did: the domain it left, its XML, its lookups by site, the QEMU command line of a start."""
+    """What a task did: the domain it left, its XML, its lookups by site, the QEMU command line of a start.
+
+    `retried` counts the attempts that were undone before because capabilities changed.
+    """
 
     domain: Domain
     xml: str
     sites: dict[Site, int]
     command: tuple[str, ...] = ()
+    retried: int = 0
 
     @property
     def lookups(self) -> int:
@@ -65,9 +70,10 @@ class Done:
 class Driver:
     """A QEMU driver: its domains, its capability cache, the policy its tasks follow.
 
-    `emulator` stands in for every file's own (and makes
-    an i686 guest an x86_64 one). `watch` is told of each lookup; `phase(name)` is entered around
-    each phase. Domains found in the store are there at once.
+    Threads may share one, and processes one store: tasks on one domain follow each other. `emulator` stands
+    in for every file's own (and makes an i686 guest an x86_64 one). A task that is undone because
+    capabilities changed is run again up to `retries` times. `watch` is told of each lookup; `phase(name)` is
+    entered around each phase. Domains found in the store are there at once.
     """
 
     def __init__(
@@ -77,15 +83,17 @@ class Driver:
         policy: Policy,
         *,
         emulator: str | None = None,
+        retries: int = 0,
         watch: Watch | None = None,
         phase: Phase = untimed,
     ) -> None:
         self.store = store
         self.cache = cache
         self.policy = policy
-        self.domains: dict[str, Domain] = {name: document.load(path) for name, path in store.saved().items()}
+        self.retries = retries
+        self._domains = Domains(store)
+        self.domains: Mapping[str, Domain] = self._domains.by_name
         self.running: dict[str, Domain] = {}
-        self._names_by_uuid = {domain.uuid: name for name, domain in self.domains.items()}
         self._emulator = emulator
         self._handed: Capabilities | None = None
         self._watch = watch
@@ -106,46 +114,24 @@ class Driver:
     # ── tasks ──────────────────────────────────────────────────────────────────────────────────────
 
     def define(self, xml: bytes, source: str = "<string>") -> Done:
-        """Defines or redefines the domain in `xml`. Raises Refused, DomainError, StoreError."""
-        lookup = self._lookup()
-        draft = self._checked(xml, source, lookup)
-        domain, text = self._formatted(draft)
-        self._admit(domain)
-        self._commit(lookup)
-        self._save(domain, text)
-        return Done(domain, text, lookup.sites)
+        """Defines or redefines the domain in `xml`. Raises Refused, DomainError, StoreError.
+
+        Like every task it raises CapabilitiesChanged under a policy that aborts; then nothing was done.
+        """
+        return self._retried(lambda: self._define(xml, source))
 
     def undefine(self, name: str) -> None:
         """Forgets the domain called `name`. Needs no capabilities."""
-        domain = self._persistent(name)
         with self._phase("save"):
-            self.store.remove(name)
-        del self.domains[name]
-        self._names_by_uuid.pop(domain.uuid, None)
+            self._domains.forget(name)
 
     def start(self, name: str) -> Done:
         """Starts a persistent domain, up to and including QEMU's command line."""
-        domain = self._persistent(name)
-        if name in self.running:
-            raise QcapsError(f"domain '{name}' is already running; destroy it first")
-        lookup = self._lookup(domain.emulator)
-        command = self._started(Draft(domain), lookup, persistent=domain)
-        self._commit(lookup)
-        self.running[name] = domain
-        return Done(domain, "", lookup.sites, command)
+        return self._retried(lambda: self._start(name))
 
     def create_xml(self, xml: bytes, source: str = "<string>") -> Done:
         """Defines a transient domain and starts it."""
-        lookup = self._lookup()
-        draft = self._checked(xml, source, lookup)
-        domain, text = self._formatted(draft)
-        self._admit(domain)
-        if domain.name in self.running:
-            raise QcapsError(f"domain '{domain.name}' is already running; destroy it first")
-        command = self._started(draft, lookup, persistent=None)
-        self._commit(lookup)
-        self.running[domain.name] = domain
-        return Done(domain, text, lookup.sites, command)
+        return self._retried(lambda: self._create_xml(xml, source))
 
     def destroy(self, name: str) -> None:
         """Ends a running domain. Needs no capabilities."""
@@ -154,26 +140,77 @@ class Driver:
 
     def attach(self, name: str, xml: bytes, source: str = "<string>") -> Done:
         """Adds a device to the persistent definition."""
-        lookup = self._lookup(self._persistent(name).emulator)
-        with lookup.one_pass():
-            before = Draft(self._persistent(name))
-            device = document.parse_device(xml, source)
-            device = post_parse_device(before, device, lookup.at(Site.DEVICE_PARSE, device))
-            validate_device(before, device, lookup.at(Site.DEVICE_PARSE_VALIDATE, device))
-        draft = self._copied(name, lookup.at(Site.DOMAIN_COPY))
-        add_device(draft, device)
-        return self._altered(draft, lookup)
+        return self._retried(lambda: self._attach(name, xml, source))
 
     def detach(self, name: str, xml: bytes, source: str = "<string>") -> Done:
         """Removes a device from the persistent definition."""
-        lookup = self._lookup(self._persistent(name).emulator)
-        device = document.parse_device(xml, source)
-        device = post_parse_device(
-            Draft(self._persistent(name)), device, lookup.at(Site.DEVICE_PARSE, device)
-        )
-        draft = self._copied(name, lookup.at(Site.DOMAIN_COPY))
-        remove_device(draft, device)
-        return self._altered(draft, lookup)
+        return self._retried(lambda: self._detach(name, xml, source))
+
+    def _define(self, xml: bytes, source: str) -> Done:
+        lookup = self._lookup()
+        draft = self._checked(xml, source, lookup)
+        domain, text = self._formatted(draft)
+        with self._domains.holding(domain.name):
+            self._save(domain, text, lookup)
+        return Done(domain, text, lookup.sites)
+
+    def _start(self, name: str) -> Done:
+        with self._domains.holding(name):
+            domain = self._domains.get(name)
+            if name in self.running:
+                raise QcapsError(f"domain '{name}' is already running; destroy it first")
+            lookup = self._lookup(self._binary(domain))
+            command = self._started(Draft(domain), lookup, persistent=domain)
+            with self._phase("commit"):
+                self._check_capabilities(lookup)
+                self.running[name] = domain
+        return Done(domain, "", lookup.sites, command)
+
+    def _create_xml(self, xml: bytes, source: str) -> Done:
+        lookup = self._lookup()
+        draft = self._checked(xml, source, lookup)
+        domain, text = self._formatted(draft)
+        with self._domains.holding(domain.name):
+            self._domains.admit(domain)
+            if domain.name in self.running:
+                raise QcapsError(f"domain '{domain.name}' is already running; destroy it first")
+            command = self._started(draft, lookup, persistent=None)
+            with self._phase("commit"), self._domains.admitting(domain):
+                self._check_capabilities(lookup)
+                self.running[domain.name] = domain
+        return Done(domain, text, lookup.sites, command)
+
+    def _attach(self, name: str, xml: bytes, source: str) -> Done:
+        with self._domains.holding(name):
+            before = self._domains.get(name)
+            lookup = self._lookup(self._binary(before))
+            with lookup.one_pass():
+                device = document.parse_device(xml, source)
+                device = post_parse_device(Draft(before), device, lookup.at(Site.DEVICE_PARSE, device))
+                validate_device(Draft(before), device, lookup.at(Site.DEVICE_PARSE_VALIDATE, device))
+            draft = self._copied(before, lookup.at(Site.DOMAIN_COPY))
+            add_device(draft, device)
+            return self._altered(draft, lookup)
+
+    def _detach(self, name: str, xml: bytes, source: str) -> Done:
+        with self._domains.holding(name):
+            before = self._domains.get(name)
+            lookup = self._lookup(self._binary(before))
+            device = document.parse_device(xml, source)
+            device = post_parse_device(Draft(before), device, lookup.at(Site.DEVICE_PARSE, device))
+            draft = self._copied(before, lookup.at(Site.DOMAIN_COPY))
+            remove_device(draft, device)
+            return self._altered(draft, lookup)
+
+    def _retried(self, task: Callable[[], Done]) -> Done:
+        for retried in range(self.retries):
+            try:
+                done = task()
+            except CapabilitiesChanged:
+                continue
+            return replace(done, retried=retried) if retried else done
+        done = task()
+        return replace(done, retried=self.retries) if self.retries else done
 
     # ── phases ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -223,9 +260,9 @@ class Driver:
         with self._phase("command line"):
             return command_line(draft, capabilities)
 
-    def _copied(self, name: str, capabilities: Capabilities) -> Draft:
+    def _copied(self, domain: Domain, capabilities: Capabilities) -> Draft:
         with self._phase("copy"):
-            return _copy(self._persistent(name), capabilities)
+            return _copy(domain, capabilities)
 
     def _altered(self, draft: Draft, lookup: Lookup) -> Done:
         """The end of attach and detach: post-parse again, and save."""
@@ -235,38 +272,23 @@ class Driver:
         with self._phase("assign addresses"):
             assign_addresses(draft, capabilities)
         domain, text = self._formatted(draft)
-        self._commit(lookup)
-        self._save(domain, text)
+        self._save(domain, text, lookup)
         return Done(domain, text, lookup.sites)
 
-    def _admit(self, domain: Domain) -> None:
-        """Refuses a name or UUID that belongs to another domain."""
-        other = self._names_by_uuid.get(domain.uuid)
-        if other is not None and other != domain.name:
-            raise Refused(f"UUID {domain.uuid} belongs to the domain '{other}'", domain)
-        known = self.domains.get(domain.name)
-        if known is not None and known.uuid != domain.uuid:
-            raise Refused(f"a domain '{domain.name}' exists already with UUID {known.uuid}", domain)
+    def _save(self, domain: Domain, text: str, lookup: Lookup) -> None:
+        """The end of a task that changes a definition; until the rename it can still be undone."""
+        with self._phase("save"):
+            new = self.store.prepare(domain.name, text)
+        with self._phase("commit"):
+            self._domains.replace(domain, new, lambda: self._check_capabilities(lookup))
 
-    def _commit(self, lookup: Lookup) -> None:
+    def _check_capabilities(self, lookup: Lookup) -> None:
         """Under a policy that aborts: the last moment at which a change of capabilities still counts."""
         if not self.policy.abort or lookup.task is None:
             return
-        reason = self.cache.why_invalid(lookup.task)
+        reason = self.cache.why_invalid(lookup.binary, lookup.task)
         if reason is not None:
-            raise CapabilitiesChanged(f"{lookup.binary}: capabilities changed during the task: {reason}")
-
-    def _save(self, domain: Domain, text: str) -> None:
-        with self._phase("save"):
-            self.store.save(domain.name, text)
-        self.domains[domain.name] = domain
-        self._names_by_uuid[domain.uuid] = domain.name
-
-    def _persistent(self, name: str) -> Domain:
-        try:
-            return self.domains[name]
-        except KeyError:
-            raise QcapsError(f"no domain '{name}' is defined") from None
+            raise CapabilitiesChanged(lookup.binary, reason)
 
 
 def default_emulator(domain: Domain) -> str:

@@ -25,4 +25,14 @@ class Refused(QcapsError):
 
 
 class CapabilitiesChanged(QcapsError):
-    """The capabilities that a task worked on were invalidated before it committed; nothing was committed."""
+    """The capabilities that a task worked on were invalidated before it committed; nothing was committed.
+
+    `reason` says what changed, from what to what: "binary changed: PATH: ctime 1700000000 -> 1700000007".
+    """
+
+    def __init__(self, binary: str, reason: str) -> None:
+        super().__init__(
+            f"{binary}: capabilities changed during the task, which was undone ({reason}); run it again"
+        )
+        self.binary = binary
+        self.reason = reason

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from qcaps.errors import QcapsError
+from qcaps.pipeline.locks import SharedLocks
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _BANNER = """<!--
 WARNING: THIS IS AN AUTO-GENERATED FILE. CHANGES TO IT ARE LIKELY TO BE
@@ -16,6 +21,7 @@ OVERWRITTEN AND LOST. Changes to this xml configuration should be made using:
 
 """
 _UNFIT = re.compile(r"[/\n\0]|^\.{1,2}$|^$")
+_SUFFIX, _NEW = ".xml", ".xml.new"
 
 
 class StoreError(QcapsError):
@@ -23,24 +29,33 @@ class StoreError(QcapsError):
 
 
 class Store:
-    """Domain files in one directory, named <domain>.xml; a write is atomic and durable."""
+    """Domain files in one directory, named <domain>.xml; a write is atomic and durable.
+
+    Other processes may use the directory at the same time: whoever writes a domain's file holds
+    `locks.holding(name)`, and renames and removes within `locks.changing()`.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
-        for leftover in directory.glob("*.xml.new"):  # of a process that was killed before its rename
-            leftover.unlink(missing_ok=True)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            self.locks = SharedLocks(f"{directory}/.lock")
+            self._clean()
+        except OSError as error:
+            raise StoreError(f"{directory}: cannot keep domains here: {error.strerror or error}") from error
 
     def path(self, name: str) -> str:
         """The file of the domain called `name`; raises StoreError for a name no file can have."""
         if _UNFIT.search(name) or len(os.fsencode(name)) > 240:  # noqa: PLR2004  # NAME_MAX less our suffix
             raise StoreError(f"domain name {name!r:.80} cannot be a file name; use neither '/' nor newlines")
-        return f"{self.directory}/{name}.xml"
+        return f"{self.directory}/{name}{_SUFFIX}"
 
-    def save(self, name: str, xml: str) -> None:
-        """Writes a new file, forces it to the disk, and renames it over the old one."""
-        path = self.path(name)
-        new = path + ".new"
+    def prepare(self, name: str, xml: str) -> str:
+        """Writes a new file beside the domain's own, forces it to the disk, and returns its path.
+
+        `publish` makes it the domain's file, `abandon` removes it.
+        """
+        new = f"{self.path(name).removesuffix(_SUFFIX)}{_NEW}"
         try:
             descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             try:
@@ -50,10 +65,25 @@ class Store:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+        except BaseException as error:
+            self.abandon(new)
+            if isinstance(error, OSError):
+                raise StoreError(f"{new}: cannot save the domain: {error.strerror}") from error
+            raise
+        return new
+
+    def publish(self, name: str, new: str) -> None:
+        """Renames what `prepare` wrote over the domain's file: from then on it is what there is."""
+        path = self.path(name)
+        try:
             os.rename(new, path)  # noqa: PTH104  # on the timed path; Path costs as much as the call
         except OSError as error:
-            Path(new).unlink(missing_ok=True)
             raise StoreError(f"{path}: cannot save the domain: {error.strerror}") from error
+
+    def abandon(self, new: str) -> None:
+        """Removes what `prepare` wrote; nothing is an error, for there is a better one on its way."""
+        with suppress(OSError):
+            os.unlink(new)  # noqa: PTH108  # likewise
 
     def remove(self, name: str) -> None:
         """Removes the domain's file; one that is gone already is no error."""
@@ -66,4 +96,10 @@ class Store:
 
     def saved(self) -> dict[str, Path]:
         """The domains on the disk, by name."""
-        return {path.stem: path for path in sorted(self.directory.glob("*.xml"))}
+        return {path.name.removesuffix(_SUFFIX): path for path in sorted(self.directory.glob(f"*{_SUFFIX}"))}
+
+    def _clean(self) -> None:
+        """Removes what processes left that were killed before their rename, and only that."""
+        for leftover in self.directory.glob(f"*{_NEW}"):
+            if self.locks.try_holding(leftover.name.removesuffix(_NEW)):
+                leftover.unlink(missing_ok=True)

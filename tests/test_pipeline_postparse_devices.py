@@ -382,6 +382,19 @@ def test_devices_that_cannot_be(devices: str, why: str) -> None:
         completed(devices)
 
 
+@pytest.mark.parametrize(
+    "devices",
+    [
+        "<shmem name='s'><size unit='E'>99</size></shmem>",
+        "<filesystem type='ram'><source usage='99' units='EiB'/><target dir='t'/></filesystem>",
+        "<disk><driver><metadata_cache><max_size unit='EiB'>99</max_size></metadata_cache></driver><target dev='vda'/></disk>",
+    ],
+)
+def test_sizes_that_no_machine_has(devices: str) -> None:
+    with pytest.raises(Refused, match="is too large"):
+        completed(devices)
+
+
 def test_a_device_in_hand_is_completed_alone() -> None:
     draft = completed("<serial/>")
     capabilities = snapshot("x86_64").capabilities

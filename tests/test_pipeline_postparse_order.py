@@ -119,6 +119,19 @@ def test_two_controllers_share_an_index_only_on_usb() -> None:
         completed("<controller type='sata' index='0'/>" * 2)
 
 
+ROOT = "<controller type='pci' index='0' model='pci-root'><pcihole64 unit='{}'>{}</pcihole64></controller>"
+CONTROLLERS = {
+    ROOT.format("MiB", 1): ROOT.format("KiB", 1024),
+    "<controller type='fdc'><driver queues='0'/></controller>": "<controller type='fdc' index='0'/>",
+    "<controller/>": "<controller type='ide' index='0'/>",
+}
+
+
+@pytest.mark.parametrize("written", CONTROLLERS)
+def test_controllers_say_what_counts(written: str) -> None:
+    assert shown(completed(written), Controller)[0] == CONTROLLERS[written]
+
+
 @pytest.mark.parametrize(
     ("machine", "model"), [("pc", "lsilogic"), ("pseries", "ibmvscsi"), ("s390-ccw-virtio", "virtio-scsi")]
 )

@@ -18,6 +18,7 @@ from qcaps.pipeline.machine import (
     is_s390,
 )
 from qcaps.pipeline.postparse import numa
+from qcaps.pipeline.postparse.sizes import in_kib
 from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _START_PORTS: Final = {"ich9-uhci1": 0, "ich9-uhci2": 2, "ich9-uhci3": 4}
 _USB2: Final = frozenset({"ich9-ehci1", *_START_PORTS})
+_ROOTS: Final = frozenset({"pci-root", "pcie-root"})
+_ZERO_MEANS_NONE: Final = ("queues", "cmd_per_lun", "max_sectors", "iothread")
 _XHCI: Final = frozenset({"nec-xhci", "qemu-xhci"})
 _MOST_XHCI_PORTS: Final = 15
 _WITH_IOTHREAD: Final = frozenset({"virtio-scsi", "virtio-transitional", "virtio-non-transitional"})
@@ -35,12 +38,19 @@ _DISK_CONTROLLERS: Final = ("scsi", "fdc", "ide", "sata")
 
 
 def parsed(_domain: Domain, controller: Controller) -> Controller:
-    """A companion of the ICH9 EHCI controller starts at the port it is wired to."""
+    """A companion of the ICH9 EHCI controller starts at the port it is wired to; zeros say nothing."""
     changes: dict[str, Any] = {"type": controller.type}
     if controller.model in _START_PORTS and controller.type == "usb" and controller.master is None:
         changes["master"] = DeviceMaster(startport=_START_PORTS[controller.model])
     if controller.type == "usb" and controller.model == "none":
         changes["address"] = None
+    given = controller.__dict__
+    if (hole := given.get("pcihole64")) is not None:
+        changes["pcihole64"] = in_kib(hole) if controller.model in _ROOTS else None
+    if (driver := given.get("driver")) is not None:
+        driver = evolve(driver, **{name: getattr(driver, name) or None for name in _ZERO_MEANS_NONE})
+        said = any(value is not None for name, value in driver.__dict__.items() if name != "line")
+        changes["driver"] = driver if said else None
     return evolve(controller, **changes)
 
 
@@ -141,7 +151,7 @@ def _xhci(caps: Capabilities) -> str | None:
 
 def _pci(state: State, controller: Controller) -> Controller:
     domain = state.domain
-    if controller.model in ("pci-root", "pcie-root") and controller.index and not is_pseries(domain):
+    if controller.model in _ROOTS and controller.index and not is_pseries(domain):
         raise Refused(f"XML error: the {controller.model} controller must have index 0", controller)
     if controller.model == "pci-expander-bus" and not is_i440fx(domain):
         raise Refused("unsupported configuration: pci-expander-bus needs a 440fx machine", controller)

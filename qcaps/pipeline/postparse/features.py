@@ -9,9 +9,8 @@ from lxml import etree
 from qcaps.domain.codec import evolve
 from qcaps.domain.features import Features, Gic, Hyperv
 from qcaps.domain.memory import kib
-from qcaps.domain.syntax import scaled
 from qcaps.pipeline.machine import is_arm_virt, is_q35
-from qcaps.pipeline.postparse.sizes import in_kib, pretty
+from qcaps.pipeline.postparse.sizes import in_bytes, in_kib, pretty
 from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def _kvm(kvm: Kvm) -> Kvm:
 def _smm(smm: Smm) -> Smm:
     if not smm.state or smm.tseg is None or smm.tseg.value is None:
         return evolve(smm, tseg=None)
-    value, unit = pretty(scaled(smm.tseg.value, smm.tseg.unit, "MiB"))
+    value, unit = pretty(in_bytes(smm.tseg, "MiB"))
     return evolve(smm, tseg=evolve(smm.tseg, value=value, unit=unit))
 
 
@@ -111,7 +110,7 @@ def complete(draft: Draft, caps: Capabilities) -> None:
         raise Refused("unsupported configuration: SMM's TSEG needs a q35 machine", smm)
     if "mch.extended-tseg-mbytes" not in caps:
         raise Refused("unsupported configuration: this QEMU cannot set the size of SMM's TSEG", smm)
-    if scaled(smm.tseg.value or 0, smm.tseg.unit, "MiB") % _MIB:
+    if in_bytes(smm.tseg, "MiB") % _MIB:
         raise Refused("unsupported configuration: the size of SMM's TSEG must be whole MiB", smm)
 
 

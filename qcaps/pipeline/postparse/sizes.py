@@ -36,6 +36,14 @@ def attribute_in_kib(element: _E, field: str) -> _E:
     return evolve(element, **{field: -(-size // 1024), "unit": "KiB"})
 
 
+def in_bytes(size: Size, default_unit: str) -> int:
+    """`size` in bytes, 0 where it has no number."""
+    try:
+        return scaled(size.value or 0, size.unit, default_unit)
+    except ValueError as error:
+        raise Refused(f"XML error: {error}", size) from None
+
+
 def pretty(size: int) -> tuple[int, str]:
     """`size` bytes as a whole number of the largest unit that has one."""
     if size == 0 or size % 1024:

@@ -8,9 +8,9 @@ from qcaps.domain.address import DriveAddress
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Disk
 from qcaps.domain.devices.disk import DiskBackingStore, DiskDriver, DiskTarget
-from qcaps.domain.syntax import scaled
 from qcaps.pipeline.postparse.devices.common import filled_pci, says_something, source_labels
 from qcaps.pipeline.postparse.names import disk_number
+from qcaps.pipeline.postparse.sizes import in_bytes
 from qcaps.pipeline.postparse.state import NARROW_SCSI_UNITS
 from qcaps.pipeline.refusal import Refused
 
@@ -129,7 +129,7 @@ def _bytes(cache: DiskFormatMetadataCache) -> DiskFormatMetadataCache | None:
     size = cache.max_size
     if size is None or not size.value:
         return None
-    return evolve(cache, max_size=evolve(size, value=scaled(size.value, size.unit, "bytes"), unit="bytes"))
+    return evolve(cache, max_size=evolve(size, value=in_bytes(size, "bytes"), unit="bytes"))
 
 
 def _source(kind: str, source: DiskSource) -> DiskSource | None:

@@ -12,7 +12,7 @@ from qcaps.domain.devices.shmem import ShmemModel, ShmemMsi
 from qcaps.domain.memory import Size, kib
 from qcaps.pipeline.postparse.devices.common import says_something
 from qcaps.pipeline.postparse.sets import canonical
-from qcaps.pipeline.postparse.sizes import in_kib
+from qcaps.pipeline.postparse.sizes import in_bytes, in_kib
 from qcaps.pipeline.refusal import Refused
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def parsed_filesystem(_domain: Domain, filesystem: Filesystem) -> Filesystem:
         changes["binary"] = None
     source = filesystem.source
     if filesystem.type == "ram" and source is not None and source.usage is not None:
-        usage = syntax.scaled(source.usage, source.units, "KiB") // 1024
+        usage = in_bytes(Size(value=source.usage, unit=source.units), "KiB") // 1024
         changes["source"] = evolve(source, usage=usage, units="KiB")
     return evolve(filesystem, **changes)
 
@@ -54,7 +54,7 @@ def parsed_filesystem(_domain: Domain, filesystem: Filesystem) -> Filesystem:
 def _bytes(size: Size) -> Size | None:
     if not size.value:
         return None
-    return evolve(size, value=syntax.scaled(size.value, size.unit, "bytes"), unit="bytes")
+    return evolve(size, value=in_bytes(size, "bytes"), unit="bytes")
 
 
 def complete_filesystem(_state: State, filesystem: Filesystem) -> Filesystem:
@@ -80,10 +80,17 @@ def parsed_memory(_domain: Domain, module: Memory) -> Memory:
         sizes["label"] = shown if kib(size) else None
     changes: dict[str, Any] = {"target": evolve(target, **sizes)}
     if module.uuid is not None:
-        changes["uuid"] = syntax.uuid(module.uuid) if module.model == "nvdimm" else None
+        changes["uuid"] = _uuid(module, module.uuid) if module.model == "nvdimm" else None
     if module.source is not None:
         changes["source"] = _memory_source(module.source)
     return evolve(module, **changes)
+
+
+def _uuid(module: Memory, text: str) -> str:
+    try:
+        return syntax.uuid(text)
+    except ValueError as error:
+        raise Refused(f"internal error: {error}", module) from None
 
 
 def _memory_source(source: MemorySource) -> MemorySource | None:
@@ -132,9 +139,7 @@ def parsed_shmem(_domain: Domain, shmem: Shmem) -> Shmem:
 def complete_shmem(_state: State, shmem: Shmem) -> Shmem:
     """4 MiB, unless a server says how much."""
     model = shmem.model.type if shmem.model is not None else None
-    size = 0
-    if shmem.size is not None and shmem.size.value:
-        size = syntax.scaled(shmem.size.value, shmem.size.unit, "bytes")
+    size = in_bytes(shmem.size, "bytes") if shmem.size is not None else 0
     if model != "ivshmem-doorbell" and not size:
         size = _DEFAULT_SHMEM
     shown = evolve(shmem.size or Size(), value=size // _MIB, unit="M") if size else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.domain.address import DriveAddress
 from qcaps.domain.devices import (
@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qcaps.domain.device import Device
+    from qcaps.domain.domain import Domain
     from qcaps.pipeline.draft import Draft
 
-    Name = Callable[[Draft, Device, Counter[str], int], str]
+    Name = Callable[["Surroundings", Device, Counter[str], int], str]
 
 _USERS_OWN = "ua-"
 _DISK_NAME = re.compile(r"(?:fd|hd|vd|sd|xvd|ubd)([a-z]+)\d*")
@@ -57,15 +58,26 @@ _BY_COUNT: dict[type[Device], str] = {Filesystem: "fs", Hostdev: "hostdev", Rng:
 """Kinds that count only the devices they give a name to."""
 
 
+class Surroundings(NamedTuple):
+    """What a name may depend on besides the device; `lsi` are the indexes of controllers of that model."""
+
+    domain: Domain
+    lsi: frozenset[int]
+
+
 def aliases(draft: Draft) -> dict[int, str]:
     """Names by `id` of the device."""
     names: dict[int, str] = {}
     counted: Counter[str] = Counter()
+    lsi = frozenset(
+        one.index or 0 for one in draft.of(Controller) if one.type == "scsi" and one.model == "lsilogic"
+    )
+    surroundings = Surroundings(draft.domain, lsi)
     for kind, name in _NAMED.items():
         for place, device in enumerate(draft.of(kind)):
             own = device.alias.name if device.alias else None
             names[id(device)] = (
-                own if own and own.startswith(_USERS_OWN) else name(draft, device, counted, place)
+                own if own and own.startswith(_USERS_OWN) else name(surroundings, device, counted, place)
             )
     return names
 
@@ -79,39 +91,32 @@ def disk_index(target: str) -> int:
     return number - 1
 
 
-def _disk(draft: Draft, device: Device, _counted: Counter[str], _place: int) -> str:
+def _disk(given: Surroundings, device: Device, _counted: Counter[str], _place: int) -> str:
     assert isinstance(device, Disk)
     bus = device.target.bus if device.target else None
     at = device.address
     if not isinstance(at, DriveAddress):
         return f"{bus}-disk{disk_index(device.target.dev or '') if device.target else 0}"
     head = f"{bus}{at.controller or 0}-{at.bus or 0}"
-    if bus != "scsi" or _is_lsi(draft, at.controller or 0):
+    if bus != "scsi" or (at.controller or 0) in given.lsi:
         return f"{head}-{at.unit or 0}"
     return f"{head}-{at.target or 0}-{at.unit or 0}"
 
 
-def _is_lsi(draft: Draft, index: int) -> bool:
-    return any(
-        one.type == "scsi" and (one.index or 0) == index and one.model == "lsilogic"
-        for one in draft.of(Controller)
-    )
-
-
-def _interface(_draft: Draft, device: Device, counted: Counter[str], _place: int) -> str:
+def _interface(_given: Surroundings, device: Device, counted: Counter[str], _place: int) -> str:
     assert isinstance(device, Interface)
     return _numbered("hostdev" if device.type == "hostdev" else "net", counted)
 
 
-def _controller(draft: Draft, device: Device, _counted: Counter[str], _place: int) -> str:
+def _controller(given: Surroundings, device: Device, _counted: Counter[str], _place: int) -> str:
     assert isinstance(device, Controller)
     index = device.index or 0
     if device.type == "pci":
         return f"pcie.{index}" if device.model == "pcie-root" else f"pci.{index}"
     if index == 0:
-        if device.type == "ide" and has_builtin_ide(draft.domain):
+        if device.type == "ide" and has_builtin_ide(given.domain):
             return "ide"
-        if device.type == "sata" and is_q35(draft.domain):
+        if device.type == "sata" and is_q35(given.domain):
             return "ide"
         if device.type == "usb":
             return "usb"
@@ -123,7 +128,7 @@ def _controller(draft: Draft, device: Device, _counted: Counter[str], _place: in
 _MODULES = {"virtio-pmem": "virtiopmem", "virtio-mem": "virtiomem", "sgx-epc": "epc"}
 
 
-def _memory(_draft: Draft, device: Device, counted: Counter[str], _place: int) -> str:
+def _memory(_given: Surroundings, device: Device, counted: Counter[str], _place: int) -> str:
     assert isinstance(device, Memory)
     if device.model in _MODULES:
         return _numbered(_MODULES[device.model], counted)
@@ -137,11 +142,11 @@ def _numbered(prefix: str, counted: Counter[str]) -> str:
 
 
 def _by_place(prefix: str) -> Name:
-    return lambda _draft, _device, _counted, place: f"{prefix}{place}"
+    return lambda _given, _device, _counted, place: f"{prefix}{place}"
 
 
 def _by_count(prefix: str) -> Name:
-    return lambda _draft, _device, counted, _place: _numbered(prefix, counted)
+    return lambda _given, _device, counted, _place: _numbered(prefix, counted)
 
 
 _NAMED: dict[type[Device], Name] = {

@@ -67,9 +67,8 @@ def smartcard_readers(guest: Guest) -> Iterator[str]:
 
 
 def _of_type(guest: Guest, kind: str) -> Iterator[str]:
-    for controller in guest.of(Controller):
-        if controller.type != kind:
-            continue
+    found = [one for one in guest.of(Controller) if one.type == kind]
+    for controller in sorted(found, key=lambda one: one.index or 0):  # libvirt keeps them so
         yield from _root_hotplug(controller)
         if _is_on_board(guest, controller):
             continue

@@ -33,8 +33,10 @@ def hostdevs(guest: Guest) -> Iterator[str]:
     for nic in guest.of(Interface):
         if nic.type == "hostdev":
             yield from _nic(guest, nic)
-    number = sum(len(chain) for chain in numbered(guest.of(Disk)).values())
-    for hostdev in guest.of(Hostdev):
+    found = guest.of(Hostdev)
+    has_scsi = any(hostdev.type == "scsi" for hostdev in found)
+    number = sum(map(len, numbered(guest.of(Disk)).values())) if has_scsi else 0  # images are counted first
+    for hostdev in found:
         if hostdev.mode != "subsystem":
             continue
         if hostdev.type == "scsi":

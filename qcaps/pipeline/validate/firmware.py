@@ -44,8 +44,8 @@ def check_os(guest: Guest) -> None:
     else:
         if os.firmware_features is not None and os.firmware_features.feature:
             raise Refused("firmware features are given, but no firmware is to be chosen", os)
-        if (os.loader is not None or os.nvram is not None) and not (os.loader and os.loader.value):
-            raise Refused("no path of a loader is given, and no firmware is to be chosen", os)
+        if os.nvram is not None and not (os.loader is not None and os.loader.value):
+            raise Refused("no path of a loader is given, and no firmware is to be chosen", os.nvram)
     if os.loader is not None:
         _check_stateless(os, os.loader)
 

@@ -30,11 +30,14 @@ _SMALLEST_LABEL_KIB = 128
 _HIGHEST_MODE = 0o777
 
 
+_SPICEVMC = frozenset({("channel", "virtio"), ("serial", "usb-serial"), ("console", "xen")})
+"""Ends of a spice channel. libvirt means the first, and compares numbers that the others share."""
+
+
 def _check_chardev(device: d.Serial | d.Parallel | d.Console | d.Channel) -> None:
-    if device.type == "spicevmc":
-        virtio = device.target is not None and device.target.type == "virtio"
-        if not virtio:
-            raise unsupported("a source of type 'spicevmc' is for channels of target type 'virtio'", device)
+    end = device.target.type if device.target is not None else None
+    if device.type == "spicevmc" and (device.TAG, end) not in _SPICEVMC:
+        raise unsupported("a source of type 'spicevmc' is for channels of target type 'virtio'", device)
     _check_reconnect(device)
 
 

@@ -28,6 +28,10 @@ def check_parsed_domain(domain: Domain) -> None:
     """Refuses what the parser would refuse of everything but the devices."""
     if (domain.os.type is None or domain.os.type.value is None) and domain.bootloader is None:
         raise malformed("<os><type> is missing", domain)
+    loader = domain.os.loader
+    # libvirt says so in validation; post-parse drops an empty <loader> before that
+    if loader is not None and not loader.value and domain.os.firmware is None:
+        raise Refused("no path of a loader is given, and no firmware is to be chosen", loader)
     if domain.title is not None and "\n" in domain.title:
         raise malformed("the title has more than one line", domain)
     _check_labels(domain)

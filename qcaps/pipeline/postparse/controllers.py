@@ -247,7 +247,7 @@ def _need_for_smartcards(draft: Draft, present: Present) -> None:
         address = card.address
         if address is None:
             slot += 1
-            address = CcidAddress(controller=0, slot=slot)
+            address = CcidAddress(type="ccid", controller=0, slot=slot)
             cards[position] = evolve(card, address=address)
         present.need("ccid", (address.controller or 0) if isinstance(address, CcidAddress) else 0)
 

@@ -26,7 +26,7 @@ _BUSES: Final = {"hd": "ide", "sd": "scsi", "vd": "virtio", "xv": "xen", "ub": "
 
 _RAW: Final = DiskDriver(name="qemu", type="raw")
 _OF_A_POOL: Final = DiskDriver(name="qemu")
-_PLACE: Final = DriveAddress(controller=0, bus=0, target=0, unit=0)
+_PLACE: Final = DriveAddress(type="drive", controller=0, bus=0, target=0, unit=0)
 _ZERO_MEANS_NONE: Final = ("queues", "queue_size")
 
 _EVERYWHERE: Final = {

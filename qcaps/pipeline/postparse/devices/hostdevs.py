@@ -56,7 +56,7 @@ def _scsi(state: State, hostdev: Hostdev) -> Hostdev:
         hostdev = evolve(hostdev, source=evolve(source, name=f"{source.name}/0"))
     if hostdev.address is None:
         controller, bus, target, unit = state.free_scsi_place()
-        address = DriveAddress(controller=controller, bus=bus, target=target, unit=unit)
+        address = DriveAddress(type="drive", controller=controller, bus=bus, target=target, unit=unit)
         hostdev = evolve(hostdev, address=address)
     elif isinstance(hostdev.address, DriveAddress) and place(hostdev.address) in state.scsi_disks:
         raise Refused("XML error: a SCSI disk is where this host device shall be", hostdev)

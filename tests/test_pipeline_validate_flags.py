@@ -166,6 +166,14 @@ def test_an_empty_domain_of_another_architecture_is_accepted(arch: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arch", "runs_on", "machine"), [("i686", "x86_64", "pc"), ("armv7l", "aarch64", "virt")]
+)
+def test_a_32_bit_guest_runs_on_the_64_bit_emulator(arch: str, runs_on: str, machine: str) -> None:
+    draft = define(domain(head=f"<os><type arch='{arch}' machine='{machine}'>hvm</type></os>"), arch=runs_on)
+    assert draft.domain.machine != machine
+
+
+@pytest.mark.parametrize(
     ("flag", "head"),
     [
         ("sev-guest", "<launchSecurity type='sev'><policy>0x1</policy></launchSecurity>"),

@@ -69,10 +69,12 @@ def canonical_machine(draft: Draft, caps: Capabilities) -> None:
     """
     domain = draft.domain
     accelerator = caps.accelerator(domain.type)
-    if accelerator is None or domain.arch != caps.arch:
+    if accelerator is None:
         return  # validation says so
     known = accelerator.machines_by_name.get(domain.machine or "")
     if known is None:
+        if domain.arch != caps.arch:
+            return  # a 32-bit guest may run all the same; if not, validation says so
         raise Refused(f"unsupported configuration: no machine type '{domain.machine}' here", domain.os.type)
     if known.name != domain.machine:
         _set(draft, machine=known.name)

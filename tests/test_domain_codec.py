@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import pytest
@@ -34,7 +33,6 @@ from qcaps.domain.devices import Devices, Disk
 from qcaps.domain.element import Node, line_of
 
 
-@dataclass(frozen=True, kw_only=True)
 class Leaf(Element):
     TAG: ClassVar[str] = "leaf"
     TYPE: ClassVar[str] = "plain"
@@ -43,7 +41,6 @@ class Leaf(Element):
     child: Leaf | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Bud(Element):
     TAG: ClassVar[str] = "leaf"
     TYPE: ClassVar[str] = "bud"
@@ -61,12 +58,10 @@ def _even(text: str) -> int:
     return value
 
 
-@dataclass(frozen=True, kw_only=True)
 class Base(Element):
     shared: Annotated[str, CHILD] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Plant(Base):
     TAG: ClassVar[str] = "plant"
     name: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import ON_OFF, Element, Hex
@@ -10,7 +9,6 @@ from qcaps.domain.numbers import ANY_U32, BASE_16_U32, BASE_16_U64
 from qcaps.domain.syntax import U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class Zpci(Element):
     """The s390 extension of a PCI address."""
 
@@ -19,7 +17,6 @@ class Zpci(Element):
     fid: Annotated[ANY_U32, Hex(8)] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class PciAddress(Element):
     """A PCI function; all four numbers 0 where the file leaves them out."""
 
@@ -34,7 +31,6 @@ class PciAddress(Element):
     zpci: Zpci | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DriveAddress(Element):
     """A place on a disk controller."""
 
@@ -47,7 +43,6 @@ class DriveAddress(Element):
     unit: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class VirtioSerialAddress(Element):
     """A port of a virtio-serial controller; port 0 of bus 0 belongs to consoles."""
 
@@ -59,7 +54,6 @@ class VirtioSerialAddress(Element):
     port: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class CcidAddress(Element):
     """A slot of a smartcard controller."""
 
@@ -70,7 +64,6 @@ class CcidAddress(Element):
     slot: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class UsbAddress(Element):
     """A USB port, as 1.2.3 through hubs."""
 
@@ -81,7 +74,6 @@ class UsbAddress(Element):
     port: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SpaprVioAddress(Element):
     """A register of pseries' virtual I/O bus."""
 
@@ -91,7 +83,6 @@ class SpaprVioAddress(Element):
     reg: Annotated[BASE_16_U64, Hex(8)] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class CcwAddress(Element):
     """A channel subsystem address of s390."""
 
@@ -103,7 +94,6 @@ class CcwAddress(Element):
     devno: Annotated[ANY_U32, Hex(4)] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class VirtioS390Address(Element):
     """The old s390 virtio bus; QEMU places the device itself."""
 
@@ -112,7 +102,6 @@ class VirtioS390Address(Element):
     type: Literal["virtio-s390"] = "virtio-s390"
 
 
-@dataclass(frozen=True, kw_only=True)
 class VirtioMmioAddress(Element):
     """A memory-mapped virtio device; QEMU places it itself."""
 
@@ -121,7 +110,6 @@ class VirtioMmioAddress(Element):
     type: Literal["virtio-mmio"] = "virtio-mmio"
 
 
-@dataclass(frozen=True, kw_only=True)
 class IsaAddress(Element):
     """Port and interrupt on the ISA bus."""
 
@@ -132,7 +120,6 @@ class IsaAddress(Element):
     irq: BASE_16_U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DimmAddress(Element):
     """A memory slot."""
 
@@ -143,7 +130,6 @@ class DimmAddress(Element):
     base: BASE_16_U64 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnassignedAddress(Element):
     """A host device the guest is not to see."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, TEXT, Element, Name
@@ -16,7 +15,6 @@ Arch = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
 class OsType(Element):
     """The kind of guest, its architecture and machine type."""
 
@@ -26,7 +24,6 @@ class OsType(Element):
     value: Annotated[Literal["hvm", "xen", "linux", "exe", "uml", "xenpvh"], TEXT] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class FirmwareFeature(Element):
     """What the chosen firmware must, or must not, be able to do."""
 
@@ -35,7 +32,6 @@ class FirmwareFeature(Element):
     name: Literal["enrolled-keys", "secure-boot"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Firmware(Element):
     """Conditions on the firmware that is chosen for the domain."""
 
@@ -43,7 +39,6 @@ class Firmware(Element):
     feature: tuple[FirmwareFeature, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class Loader(Element):
     """The firmware image."""
 
@@ -55,7 +50,6 @@ class Loader(Element):
     value: Annotated[str, TEXT] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class NvramHost(Element):
     """A server that holds the variables."""
 
@@ -66,7 +60,6 @@ class NvramHost(Element):
     socket: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class NvramSource(Element):
     """Where the variables lie, written as a disk's source."""
 
@@ -78,7 +71,6 @@ class NvramSource(Element):
     host: tuple[NvramHost, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class Nvram(Element):
     """The firmware's variables: a path as text, or a type and a source."""
 
@@ -89,7 +81,6 @@ class Nvram(Element):
     source: NvramSource | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class AcpiTable(Element):
     """A file with an ACPI table for the guest."""
 
@@ -98,7 +89,6 @@ class AcpiTable(Element):
     value: Annotated[str, TEXT] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class OsAcpi(Element):
     """Tables beside those QEMU makes."""
 
@@ -106,7 +96,6 @@ class OsAcpi(Element):
     table: tuple[AcpiTable, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class OsBoot(Element):
     """One kind of device to boot from; their order counts."""
 
@@ -114,7 +103,6 @@ class OsBoot(Element):
     dev: Literal["fd", "cdrom", "hd", "network"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Bootmenu(Element):
     """The firmware's menu; timeout in milliseconds."""
 
@@ -123,7 +111,6 @@ class Bootmenu(Element):
     timeout: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Bios(Element):
     """Options of SeaBIOS; reboot timeout in milliseconds, -1 for never."""
 
@@ -132,7 +119,6 @@ class Bios(Element):
     reboot_timeout: Annotated[I32, Name("rebootTimeout")] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Smbios(Element):
     """Where the SMBIOS tables come from."""
 
@@ -140,7 +126,6 @@ class Smbios(Element):
     mode: Literal["none", "emulate", "host", "sysinfo"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Os(Element):
     """What the domain runs on and boots from; the children of containers (`init` …) are kept verbatim."""
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from qcaps.domain.codec import Element, number
 from qcaps.domain.syntax import U64
 
 
-@dataclass(frozen=True, kw_only=True)
 class TimerCatchup(Element):
     """How a timer makes up for lost ticks."""
 
@@ -19,7 +17,6 @@ class TimerCatchup(Element):
     limit: U64 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Timer(Element):
     """One timer of the machine; frequency in hertz."""
 
@@ -33,7 +30,6 @@ class Timer(Element):
     catchup: TimerCatchup | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Clock(Element):
     """Where the guest's time comes from; UTC where no offset is given.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, ON_OFF, TEXT, Element
@@ -12,7 +11,6 @@ from qcaps.domain.syntax import CPUSET, I31, POSITIVE, U32
 _VENDOR_LENGTH = 12
 
 
-@dataclass(frozen=True, kw_only=True)
 class Vcpu(Element):
     """How many virtual CPUs there may be, how many are there at first, and where they may run."""
 
@@ -23,7 +21,6 @@ class Vcpu(Element):
     value: Annotated[U32, TEXT] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class VcpusVcpu(Element):
     """The state of one virtual CPU."""
 
@@ -34,7 +31,6 @@ class VcpusVcpu(Element):
     order: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Vcpus(Element):
     """The states of single virtual CPUs."""
 
@@ -42,7 +38,6 @@ class Vcpus(Element):
     vcpu: tuple[VcpusVcpu, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class CpuModel(Element):
     """The named model, and what to do when the host lacks it."""
 
@@ -52,7 +47,6 @@ class CpuModel(Element):
     value: Annotated[str, TEXT] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class CpuTopology(Element):
     """Sockets of dies of cores of threads."""
 
@@ -63,7 +57,6 @@ class CpuTopology(Element):
     threads: POSITIVE
 
 
-@dataclass(frozen=True, kw_only=True)
 class CpuCache(Element):
     """What the guest sees of the caches."""
 
@@ -76,7 +69,6 @@ class CpuCache(Element):
         return "" if self.level in (None, 1, 2, 3) else "attribute level must be 1, 2 or 3"
 
 
-@dataclass(frozen=True, kw_only=True)
 class CpuMaxphysaddr(Element):
     """How many bits a physical address has."""
 
@@ -85,7 +77,6 @@ class CpuMaxphysaddr(Element):
     bits: I31 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class CpuFeature(Element):
     """One feature added to the model or taken away; required where no policy is given."""
 
@@ -94,7 +85,6 @@ class CpuFeature(Element):
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Cpu(Element):
     """The model the guest sees, its topology and its NUMA nodes."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from qcaps.domain.address import Address
@@ -10,7 +9,6 @@ from qcaps.domain.codec import ON_OFF, Element
 from qcaps.domain.syntax import POSITIVE, U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class Alias(Element):
     """The name a device has inside QEMU; a user's own begins with ua-."""
 
@@ -18,7 +16,6 @@ class Alias(Element):
     name: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DeviceBoot(Element):
     """`<boot order=…>` of one device."""
 
@@ -27,7 +24,6 @@ class DeviceBoot(Element):
     loadparm: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DeviceMaster(Element):
     """The first port that a companion of a USB 2 controller serves."""
 
@@ -35,7 +31,6 @@ class DeviceMaster(Element):
     startport: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Acpi(Element):
     """`<acpi index=…>`: the name the guest gives a NIC."""
 
@@ -43,7 +38,6 @@ class Acpi(Element):
     index: POSITIVE | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Rom(Element):
     """The option ROM of a PCI device."""
 
@@ -53,7 +47,6 @@ class Rom(Element):
     file: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Device(Element):
     """Base of every device kind: written after the fields of the kind itself, as libvirt does."""
 

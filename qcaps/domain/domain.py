@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.boot import Os
@@ -35,7 +34,6 @@ _NO_OS = Os()
 _NO_DEVICES = Devices()
 
 
-@dataclass(frozen=True, kw_only=True)
 class Fibrechannel(Element):
     """The application a fabric sees."""
 
@@ -43,7 +41,6 @@ class Fibrechannel(Element):
     appid: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Resource(Element):
     """The cgroup partition the domain lives in."""
 
@@ -52,7 +49,6 @@ class Resource(Element):
     fibrechannel: Fibrechannel | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class IdmapUid(Element):
     """A range of users inside a container, and where they are outside."""
 
@@ -62,7 +58,6 @@ class IdmapUid(Element):
     count: U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class IdmapGid(Element):
     """A range of groups inside a container, and where they are outside."""
 
@@ -72,7 +67,6 @@ class IdmapGid(Element):
     count: U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class Idmap(Element):
     """Users and groups of a container."""
 
@@ -81,14 +75,12 @@ class Idmap(Element):
     gid: tuple[IdmapGid, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class PmState(Element):
     """Whether the guest may enter a sleep state."""
 
     enabled: bool | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Pm(Element):
     """The ACPI sleep states."""
 
@@ -97,7 +89,6 @@ class Pm(Element):
     suspend_to_disk: Annotated[PmState, Name("suspend-to-disk")] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class PerfEvent(Element):
     """One performance event to count."""
 
@@ -106,7 +97,6 @@ class PerfEvent(Element):
     enabled: bool
 
 
-@dataclass(frozen=True, kw_only=True)
 class Perf(Element):
     """The performance events to count."""
 
@@ -114,7 +104,6 @@ class Perf(Element):
     event: tuple[PerfEvent, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class Domain(Element):
     """One domain. Metadata, and what belongs to other hypervisors or QEMU's namespace, is kept verbatim."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, TypeVar, cast
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast, dataclass_transform
 
 from lxml import etree
 
@@ -124,16 +124,61 @@ def _held_line(node: Node) -> int:
     return cast("int | None", node.sourceline) or 0
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 class Element:
-    """Base of everything the codec reads: where it stood, and what its class does not model."""
+    """Base of everything the codec reads: where it stood, and what its class does not model.
+
+    A class that derives from it is a frozen dataclass of keywords without being decorated. Its methods are
+    the ones below, not generated ones: making six functions for each of 300 classes took most of the time
+    of importing them.
+    """
 
     TAG: ClassVar[str] = ""
     TYPE: ClassVar[str] = ""
 
-    line: int = dataclasses.field(default=0, compare=False, repr=False)
+    line: int = 0
     unknown_attributes: tuple[tuple[str, str], ...] = ()
     unknown_children: tuple[bytes, ...] = ()
+
+    def __init_subclass__(cls) -> None:
+        _as_dataclass(cls)
+
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401  # the fields of any element
+        own = self.__dict__
+        for field in fields_of(type(self)):
+            if field.name in values:
+                own[field.name] = values.pop(field.name)
+            elif field.default is dataclasses.MISSING:
+                raise TypeError(f"{type(self).__name__} needs {field.name}")
+            elif field.default is not None:  # what is made is written with its defaults, what is read without
+                own[field.name] = field.default
+        for name in values:
+            raise TypeError(f"{type(self).__name__} has no field {name}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._said() == other._said()
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(self._said().items())))
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in self._said().items())
+        return f"{type(self).__name__}({said})"
+
+    def _said(self) -> dict[str, Any]:
+        """The fields that differ from their defaults, in the order of the class; not where it stood."""
+        cls, values = type(self), self.__dict__
+        return {
+            name: values[name]
+            for name in (field.name for field in fields_of(cls))
+            if name in values and name != "line" and values[name] != getattr(cls, name, dataclasses.MISSING)
+        }
 
     def refusal(self) -> str:
         """Why attributes that are each right cannot stand together; "" where they can.
@@ -141,6 +186,18 @@ class Element:
         Asked once, after reading: for what libvirt's parser itself refuses.
         """
         return ""
+
+
+def _as_dataclass(cls: type[Element]) -> None:
+    dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
+
+
+_as_dataclass(Element)
+
+
+def fields_of(cls: type[Element]) -> tuple[dataclasses.Field[Any], ...]:
+    """The fields of a class, those of `Element` first."""
+    return dataclasses.fields(cls)  # type: ignore[arg-type]  # each class is one, undecorated
 
 
 def evolve(element: E, **changes: Any) -> E:  # noqa: ANN401  # the fields of any element

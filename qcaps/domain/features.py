@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import FLAG, ON_OFF, Element, Name
@@ -14,21 +13,18 @@ _LONGEST_VENDOR = 12
 _RING_SIZES = tuple(2**power for power in range(10, 17))
 
 
-@dataclass(frozen=True, kw_only=True)
 class FeatureState(Element):
     """A feature that may be switched; there without a state means on."""
 
     state: Annotated[bool, ON_OFF] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class RequiredState(Element):
     """A feature whose state must be given."""
 
     state: Annotated[bool, ON_OFF]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Apic(Element):
     """The APIC, and whether interrupts may end without an exit."""
 
@@ -36,7 +32,6 @@ class Apic(Element):
     eoi: Annotated[bool, ON_OFF] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class HypervSpinlocks(RequiredState):
     """Retries before a spinning CPU tells the hypervisor; at least 4095."""
 
@@ -50,7 +45,6 @@ class HypervSpinlocks(RequiredState):
         return "attribute retries must be at least 4095" if (self.retries or 0) < _FEWEST_RETRIES else ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class HypervStimer(RequiredState):
     """Synthetic timers, and whether they may interrupt directly."""
 
@@ -58,7 +52,6 @@ class HypervStimer(RequiredState):
     direct: RequiredState | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class HypervVendorId(RequiredState):
     """The vendor that CPUID shows; up to 12 characters."""
 
@@ -76,7 +69,6 @@ class HypervVendorId(RequiredState):
         return "attribute value may have no comma" if "," in self.value else ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Hyperv(Element):
     """Hyper-V enlightenments."""
 
@@ -99,7 +91,6 @@ class Hyperv(Element):
     avic: RequiredState | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class KvmDirtyRing(RequiredState):
     """The ring of dirtied pages; a power of two from 1024 to 65536 entries."""
 
@@ -113,7 +104,6 @@ class KvmDirtyRing(RequiredState):
         return "attribute size must be a power of two from 1024 to 65536"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Kvm(Element):
     """What KVM shows the guest."""
 
@@ -125,7 +115,6 @@ class Kvm(Element):
     dirty_ring: Annotated[KvmDirtyRing, Name("dirty-ring")] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class XenPassthrough(RequiredState):
     """Host devices under Xen."""
 
@@ -133,7 +122,6 @@ class XenPassthrough(RequiredState):
     mode: Literal["sync_pt", "share_pt"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Xen(Element):
     """Features of Xen alone."""
 
@@ -142,7 +130,6 @@ class Xen(Element):
     passthrough: XenPassthrough | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Capabilities(Element):
     """The process capabilities of a container; its children are kept verbatim."""
 
@@ -150,7 +137,6 @@ class Capabilities(Element):
     policy: Literal["default", "allow", "deny"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Gic(Element):
     """ARM's interrupt controller."""
 
@@ -158,7 +144,6 @@ class Gic(Element):
     version: Literal["host", "2", "3"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Smm(FeatureState):
     """System management mode, and the memory it keeps (MiB where no unit is given)."""
 
@@ -166,7 +151,6 @@ class Smm(FeatureState):
     tseg: Size | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Ioapic(Element):
     """Who emulates the I/O APIC."""
 
@@ -174,7 +158,6 @@ class Ioapic(Element):
     driver: Literal["qemu", "kvm"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Hpt(Element):
     """The hash page table of a pSeries guest."""
 
@@ -183,7 +166,6 @@ class Hpt(Element):
     maxpagesize: Size | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Msrs(Element):
     """What an unknown model-specific register does."""
 
@@ -191,7 +173,6 @@ class Msrs(Element):
     unknown: Literal["ignore", "fault"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Cfpc(Element):
     """Whether the cache flush on a privilege change is sound (pSeries)."""
 
@@ -199,7 +180,6 @@ class Cfpc(Element):
     value: Literal["broken", "workaround", "fixed"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Sbbc(Element):
     """Whether the bounds check against speculation is sound (pSeries)."""
 
@@ -207,7 +187,6 @@ class Sbbc(Element):
     value: Literal["broken", "workaround", "fixed"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Ibs(Element):
     """Whether indirect branches are safe from speculation (pSeries)."""
 
@@ -215,7 +194,6 @@ class Ibs(Element):
     value: Literal["broken", "workaround", "fixed-ibs", "fixed-ccd", "fixed-na"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Tcg(Element):
     """QEMU's own translator."""
 
@@ -223,7 +201,6 @@ class Tcg(Element):
     tb_cache: Annotated[Size, Name("tb-cache")] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Features(Element):
     """What the machine offers."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import FLAG, ON_OFF, TEXT, Element, Name
@@ -10,7 +9,6 @@ from qcaps.domain.syntax import CPUSET, U32, U64, UNIT, scaled
 from qcaps.errors import QcapsError
 
 
-@dataclass(frozen=True, kw_only=True)
 class Size(Element):
     """A number of bytes with its unit, KiB where none is given."""
 
@@ -18,7 +16,6 @@ class Size(Element):
     unit: UNIT | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Memory(Size):
     """What the guest sees, hot-plugged modules included."""
 
@@ -26,14 +23,12 @@ class Memory(Size):
     dump_core: Annotated[bool, ON_OFF, Name("dumpCore")] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class CurrentMemory(Size):
     """What the balloon leaves to the guest."""
 
     TAG: ClassVar[str] = "currentMemory"
 
 
-@dataclass(frozen=True, kw_only=True)
 class MaxMemory(Size):
     """Up to where modules may be plugged, into how many slots."""
 
@@ -59,7 +54,6 @@ def kib(size: Size | None, default_unit: str = "KiB") -> int:
         raise SizeError(size, str(error)) from None
 
 
-@dataclass(frozen=True, kw_only=True)
 class HugepagesPage(Element):
     """One size of huge page, and the guest nodes that use it."""
 
@@ -69,7 +63,6 @@ class HugepagesPage(Element):
     nodeset: CPUSET | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Hugepages(Element):
     """Memory in huge pages; the host's default size when no page is listed."""
 
@@ -77,7 +70,6 @@ class Hugepages(Element):
     page: tuple[HugepagesPage, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class MemorySource(Element):
     """Where the memory comes from."""
 
@@ -85,7 +77,6 @@ class MemorySource(Element):
     type: Literal["file", "anonymous", "memfd"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class MemoryAccess(Element):
     """Whether other processes may map the memory."""
 
@@ -93,7 +84,6 @@ class MemoryAccess(Element):
     mode: Literal["shared", "private"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class MemoryAllocation(Element):
     """When the memory is allocated, and by how many threads."""
 
@@ -102,7 +92,6 @@ class MemoryAllocation(Element):
     threads: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class MemoryBacking(Element):
     """How the host backs the guest's memory."""
 
@@ -116,7 +105,6 @@ class MemoryBacking(Element):
     discard: Annotated[bool, FLAG] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class Memtune(Element):
     """Limits that cgroups set."""
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import Element, Name
 from qcaps.domain.syntax import MAYBE_EMPTY_CPUSET, POSITIVE, U32, U64, UNIT, cpuset
 
 
-@dataclass(frozen=True, kw_only=True)
 class NumaSibling(Element):
     """The distance to another node; 10 is local, 255 out of reach."""
 
@@ -18,7 +16,6 @@ class NumaSibling(Element):
     value: U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class NumaDistances(Element):
     """The distances from one node."""
 
@@ -26,7 +23,6 @@ class NumaDistances(Element):
     sibling: tuple[NumaSibling, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class NumaCacheSize(Element):
     """A number with a unit, KiB for a size and bytes for a line where none is given."""
 
@@ -34,7 +30,6 @@ class NumaCacheSize(Element):
     unit: UNIT | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class NumaCache(Element):
     """One level of memory-side cache."""
 
@@ -46,7 +41,6 @@ class NumaCache(Element):
     line_size: Annotated[NumaCacheSize, Name("line")]  # Element.line is the line in the file
 
 
-@dataclass(frozen=True, kw_only=True)
 class NumaCell(Element):
     """One node: its CPUs and its memory (KiB where no unit is given)."""
 
@@ -61,7 +55,6 @@ class NumaCell(Element):
     cache: tuple[NumaCache, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class NumaLatency(Element):
     """How long an access takes, in nanoseconds."""
 
@@ -73,7 +66,6 @@ class NumaLatency(Element):
     value: U64
 
 
-@dataclass(frozen=True, kw_only=True)
 class NumaBandwidth(Element):
     """How much passes in a second (KiB where no unit is given)."""
 
@@ -86,7 +78,6 @@ class NumaBandwidth(Element):
     unit: UNIT | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class NumaInterconnects(Element):
     """What the nodes cost each other, in document order."""
 
@@ -94,7 +85,6 @@ class NumaInterconnects(Element):
     all: tuple[NumaLatency | NumaBandwidth, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class Numa(Element):
     """The guest's NUMA nodes."""
 

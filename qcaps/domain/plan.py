@@ -9,13 +9,13 @@ import types
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple, Union, cast, get_args, get_origin, get_type_hints
 
-from qcaps.domain.element import Choose, Element, Hex, Name, Node, Order, Place, Read, Show, Words
+from qcaps.domain.element import Choose, Element, Hex, Name, Node, Order, Place, Read, Show, Words, fields_of
 
 _NUMBER = re.compile(r"\s*(-?\d{1,20}|0[xX][0-9a-fA-F]{1,16})\s*", re.ASCII)
 _TEXT_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\r": "&#13;"}
 _IN_TEXT = str.maketrans(_TEXT_ESCAPES)
 _IN_ATTRIBUTE = str.maketrans(_TEXT_ESCAPES | {"\n": "&#10;", "\t": "&#9;"})  # else read back as spaces
-_BASE = frozenset(field.name for field in dataclasses.fields(Element))
+_BASE = frozenset(field.name for field in fields_of(Element))
 
 Kind = Literal["attribute", "text", "child text", "flag", "element", "elements"]
 
@@ -59,7 +59,7 @@ def xml_names(cls: type[Element]) -> frozenset[str]:
 
 def _fields(cls: type[Element]) -> list[Field]:
     hints = get_type_hints(cls, include_extras=True)
-    fields = {field.name: field for field in dataclasses.fields(cls) if field.name not in _BASE}
+    fields = {field.name: field for field in fields_of(cls) if field.name not in _BASE}
     # a kind's own fields first, then what it shares: libvirt ends a device with <alias> and <address>
     own_first = dict.fromkeys(name for base in cls.__mro__ for name in inspect.get_annotations(base))
     return [

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, ON_OFF, Element, Name
 from qcaps.domain.syntax import HEX32, U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class Seclabel(Element):
     """The label of the QEMU process under one security model; dynamic where no type is given."""
 
@@ -32,7 +30,6 @@ class Seclabel(Element):
         return ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class KeywrapCipher(Element):
     """Whether keys of one cipher are wrapped (s390)."""
 
@@ -41,7 +38,6 @@ class KeywrapCipher(Element):
     state: Annotated[bool, ON_OFF]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Keywrap(Element):
     """Which keys are wrapped (s390)."""
 
@@ -54,7 +50,6 @@ class Keywrap(Element):
         return "a <cipher> is named twice" if len(set(names)) < len(names) else ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class LaunchSecurity(Element):
     """An encrypted guest: AMD SEV with its policy, or s390 protected virtualisation."""
 

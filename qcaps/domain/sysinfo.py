@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import TEXT, Element, Name
 
 
-@dataclass(frozen=True, kw_only=True)
 class SysinfoEntry(Element):
     """One string, or the file that holds it."""
 
@@ -18,21 +16,18 @@ class SysinfoEntry(Element):
     value: Annotated[str, TEXT] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SysinfoTable(Element):
     """The strings of one table."""
 
     entry: tuple[SysinfoEntry, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class SysinfoBaseBoard(SysinfoTable):
     """The strings of one base board."""
 
     TAG: ClassVar[str] = "baseBoard"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Sysinfo(Element):
     """Tables (smbios) or named strings (fwcfg)."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, TEXT, Element
@@ -11,7 +10,6 @@ from qcaps.domain.syntax import CPUSET, I31, I32, I64, POSITIVE, U32, U64, UNIT
 Scheduler = Literal["batch", "idle", "fifo", "rr"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Scheduled(Element):
     """A scheduler; the real-time ones need a priority."""
 
@@ -27,7 +25,6 @@ class Scheduled(Element):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
 class Iothreads(Element):
     """How many threads beside the main loop do I/O."""
 
@@ -35,7 +32,6 @@ class Iothreads(Element):
     value: Annotated[U32, TEXT] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Iothread(Element):
     """One I/O thread, and how many helpers it may have."""
 
@@ -45,7 +41,6 @@ class Iothread(Element):
     thread_pool_max: I31 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Iothreadids(Element):
     """The I/O threads by number."""
 
@@ -53,7 +48,6 @@ class Iothreadids(Element):
     iothread: tuple[Iothread, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class Defaultiothread(Element):
     """How many helpers the main loop may have."""
 
@@ -62,7 +56,6 @@ class Defaultiothread(Element):
     thread_pool_max: I31 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Vcpupin(Element):
     """The host CPUs of one virtual CPU."""
 
@@ -71,7 +64,6 @@ class Vcpupin(Element):
     cpuset: CPUSET
 
 
-@dataclass(frozen=True, kw_only=True)
 class Emulatorpin(Element):
     """The host CPUs of QEMU's own threads."""
 
@@ -79,7 +71,6 @@ class Emulatorpin(Element):
     cpuset: CPUSET
 
 
-@dataclass(frozen=True, kw_only=True)
 class Iothreadpin(Element):
     """The host CPUs of one I/O thread."""
 
@@ -88,14 +79,12 @@ class Iothreadpin(Element):
     cpuset: CPUSET
 
 
-@dataclass(frozen=True, kw_only=True)
 class Emulatorsched(Scheduled):
     """The scheduler of QEMU's own threads."""
 
     TAG: ClassVar[str] = "emulatorsched"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Vcpusched(Scheduled):
     """The scheduler of some virtual CPUs."""
 
@@ -103,7 +92,6 @@ class Vcpusched(Scheduled):
     vcpus: CPUSET
 
 
-@dataclass(frozen=True, kw_only=True)
 class Iothreadsched(Scheduled):
     """The scheduler of some I/O threads."""
 
@@ -111,7 +99,6 @@ class Iothreadsched(Scheduled):
     iothreads: CPUSET
 
 
-@dataclass(frozen=True, kw_only=True)
 class CachetuneCache(Element):
     """A share of one host cache (KiB where no unit is given)."""
 
@@ -123,7 +110,6 @@ class CachetuneCache(Element):
     unit: UNIT | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class CachetuneMonitor(Element):
     """A cache monitor for some virtual CPUs."""
 
@@ -132,7 +118,6 @@ class CachetuneMonitor(Element):
     vcpus: CPUSET
 
 
-@dataclass(frozen=True, kw_only=True)
 class Cachetune(Element):
     """Shares of the host's caches for some virtual CPUs."""
 
@@ -142,7 +127,6 @@ class Cachetune(Element):
     monitor: tuple[CachetuneMonitor, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class MemorytuneNode(Element):
     """A share of one host node's bandwidth, in per cent."""
 
@@ -151,7 +135,6 @@ class MemorytuneNode(Element):
     bandwidth: U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class MemorytuneMonitor(Element):
     """A bandwidth monitor for some virtual CPUs."""
 
@@ -159,7 +142,6 @@ class MemorytuneMonitor(Element):
     vcpus: CPUSET
 
 
-@dataclass(frozen=True, kw_only=True)
 class Memorytune(Element):
     """Shares of the host's memory bandwidth for some virtual CPUs."""
 
@@ -169,7 +151,6 @@ class Memorytune(Element):
     monitor: tuple[MemorytuneMonitor, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class Cputune(Element):
     """Shares, quotas (microseconds), pinning and schedulers."""
 
@@ -193,7 +174,6 @@ class Cputune(Element):
     memorytune: tuple[Memorytune, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class NumatuneMemory(Element):
     """The host nodes all memory comes from."""
 
@@ -203,7 +183,6 @@ class NumatuneMemory(Element):
     nodeset: CPUSET | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class NumatuneMemnode(Element):
     """The host nodes that one guest node's memory comes from."""
 
@@ -213,7 +192,6 @@ class NumatuneMemnode(Element):
     nodeset: CPUSET
 
 
-@dataclass(frozen=True, kw_only=True)
 class Numatune(Element):
     """Host nodes for the guest's memory."""
 
@@ -222,7 +200,6 @@ class Numatune(Element):
     memnode: tuple[NumatuneMemnode, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class BlkiotuneDevice(Element):
     """Limits on one host block device."""
 
@@ -235,7 +212,6 @@ class BlkiotuneDevice(Element):
     write_bytes_sec: Annotated[U64, CHILD] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Blkiotune(Element):
     """Weights and limits for block I/O."""
 

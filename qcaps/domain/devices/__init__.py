@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from qcaps.domain.codec import CHILD, Element
@@ -73,7 +72,6 @@ AnyDevice = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class Devices(Element):
     """`<devices>`: the emulator and the devices in the order of the file."""
 

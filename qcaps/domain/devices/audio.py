@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import Element, Name
@@ -12,7 +11,6 @@ from qcaps.domain.syntax import I32, POSITIVE, U32
 AudioType = Literal["none", "alsa", "coreaudio", "jack", "oss", "pulseaudio", "sdl", "spice", "file", "dbus"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class AudioSettings(Element):
     """Frequency in Hz, number of channels and format of a sample."""
 
@@ -22,7 +20,6 @@ class AudioSettings(Element):
     format: Literal["u8", "s8", "u16", "s16", "u32", "s32", "f32"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class AudioDirection(Element):
     """One direction; which attributes count depends on the backend. Lengths and latency in microseconds."""
 
@@ -43,7 +40,6 @@ class AudioDirection(Element):
     settings: AudioSettings | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Audio(Device):
     """A backend for sound."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import ON_OFF, Element, Name
@@ -16,7 +15,6 @@ ChardevType = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChardevSourceClipboard(Element):
     """Whether the clipboard is shared with the client."""
 
@@ -24,7 +22,6 @@ class ChardevSourceClipboard(Element):
     copypaste: bool
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChardevSourceMouse(Element):
     """Whether the client draws the pointer."""
 
@@ -32,7 +29,6 @@ class ChardevSourceMouse(Element):
     mode: Literal["server", "client"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChardevSource(Element):
     """The host's end; which attributes count depends on the type of the device."""
 
@@ -52,7 +48,6 @@ class ChardevSource(Element):
     reconnect: SourceReconnect | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChardevProtocol(Element):
     """What is spoken over TCP."""
 
@@ -60,7 +55,6 @@ class ChardevProtocol(Element):
     type: Literal["raw", "telnet", "telnets", "tls"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChardevLog(Element):
     """A file that takes a copy of the output."""
 
@@ -69,7 +63,6 @@ class ChardevLog(Element):
     append: Annotated[bool, ON_OFF] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SerialTargetModel(Element):
     """The device QEMU emulates."""
 
@@ -83,7 +76,6 @@ class SerialTargetModel(Element):
     ) = None  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
 class SerialTarget(Element):
     """The guest's end of a serial port."""
 
@@ -99,7 +91,6 @@ class SerialTarget(Element):
     model: SerialTargetModel | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ParallelTarget(Element):
     """The guest's end of a parallel port."""
 
@@ -108,7 +99,6 @@ class ParallelTarget(Element):
     port: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConsoleTarget(Element):
     """The guest's end of a console."""
 
@@ -117,7 +107,6 @@ class ConsoleTarget(Element):
     port: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChannelTarget(Element):
     """The guest's end of a channel."""
 
@@ -129,7 +118,6 @@ class ChannelTarget(Element):
     state: Literal["connected", "disconnected"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Serial(Device):
     """A serial port."""
 
@@ -142,7 +130,6 @@ class Serial(Device):
     target: SerialTarget | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Parallel(Device):
     """A parallel port."""
 
@@ -155,7 +142,6 @@ class Parallel(Device):
     target: ParallelTarget | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Console(Device):
     """A console; the first one often is the first serial port seen again."""
 
@@ -169,7 +155,6 @@ class Console(Device):
     target: ConsoleTarget | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Channel(Device):
     """A private way between host and guest, as for an agent."""
 

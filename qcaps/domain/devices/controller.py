@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, LAST, ON_OFF, Element, Name
@@ -38,7 +37,6 @@ MODELS: dict[str, tuple[str, ...]] = {
 """The models that libvirt 9.0.0 knows for each type of controller."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ControllerDriver(VirtioDriver):
     """How QEMU serves a SCSI controller's queues."""
 
@@ -49,7 +47,6 @@ class ControllerDriver(VirtioDriver):
     iothread: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ControllerModel(Element):
     """The QEMU device of a PCI controller."""
 
@@ -63,7 +60,6 @@ class ControllerModel(Element):
     ) = None  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
 class ControllerTarget(Element):
     """Numbers of a PCI controller that the guest sees."""
 
@@ -77,7 +73,6 @@ class ControllerTarget(Element):
     node: Annotated[I31, CHILD] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Controller(Device):
     """A bus, or what opens one."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, FLAG, ON_OFF, Element, Name
@@ -22,7 +21,6 @@ from qcaps.domain.syntax import POSITIVE, U32, U64
 ErrorPolicy = Literal["stop", "report", "ignore", "enospace"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskDriver(VirtioDriver):
     """How QEMU opens the image and serves the guest."""
 
@@ -43,7 +41,6 @@ class DiskDriver(VirtioDriver):
     metadata_cache: DiskFormatMetadataCache | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskBackingStore(Element):
     """The image under an image; an empty one ends the chain."""
 
@@ -55,7 +52,6 @@ class DiskBackingStore(Element):
     backing_store: Annotated[DiskBackingStore, Name("backingStore")] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskMirror(Element):
     """Where a running block job copies to."""
 
@@ -70,7 +66,6 @@ class DiskMirror(Element):
     backing_store: Annotated[DiskBackingStore, Name("backingStore")] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskGeometry(Element):
     """Cylinders, heads and sectors that the guest is told."""
 
@@ -81,7 +76,6 @@ class DiskGeometry(Element):
     trans: Literal["none", "auto", "lba"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskBlockio(Element):
     """Block sizes that the guest is told."""
 
@@ -90,7 +84,6 @@ class DiskBlockio(Element):
     physical_block_size: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskTarget(Element):
     """The name that decides the place on a bus, and the bus."""
 
@@ -102,7 +95,6 @@ class DiskTarget(Element):
     rotation_rate: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskIotune(Element):
     """Limits on the traffic of a disk, in bytes and operations a second; lengths in seconds."""
 
@@ -129,7 +121,6 @@ class DiskIotune(Element):
     write_iops_sec_max_length: Annotated[U64, CHILD] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskTransient(Element):
     """What the guest writes is thrown away."""
 
@@ -137,7 +128,6 @@ class DiskTransient(Element):
     share_backing: Annotated[bool, Name("shareBacking")] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Disk(Device):
     """A disk, a CD-ROM drive, a floppy, or a logical unit passed through."""
 

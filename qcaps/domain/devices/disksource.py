@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import TEXT, Element, Name
@@ -19,7 +18,6 @@ FileFormat = Literal[
 StartupPolicy = Literal["mandatory", "requisite", "optional"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskFormatMetadataCache(Element):
     """How much of the image's own tables QEMU keeps in memory."""
 
@@ -27,7 +25,6 @@ class DiskFormatMetadataCache(Element):
     max_size: Size | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskFormat(Element):
     """The format of an image under another, or of a copy."""
 
@@ -36,7 +33,6 @@ class DiskFormat(Element):
     metadata_cache: DiskFormatMetadataCache | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskSourceIdentity(Element):
     """User and group on an NFS server."""
 
@@ -45,7 +41,6 @@ class DiskSourceIdentity(Element):
     group: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskSourceSnapshot(Element):
     """A snapshot inside an RBD volume."""
 
@@ -53,7 +48,6 @@ class DiskSourceSnapshot(Element):
     name: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskSourceConfig(Element):
     """A configuration file of the storage client."""
 
@@ -61,7 +55,6 @@ class DiskSourceConfig(Element):
     file: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskSourceSsl(Element):
     """Whether the server's certificate is checked."""
 
@@ -69,7 +62,6 @@ class DiskSourceSsl(Element):
     verify: bool | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskSourceCookie(Element):
     """A cookie of an HTTP source."""
 
@@ -78,7 +70,6 @@ class DiskSourceCookie(Element):
     text: Annotated[str, TEXT] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskSourceCookies(Element):
     """The cookies of an HTTP source."""
 
@@ -86,7 +77,6 @@ class DiskSourceCookies(Element):
     cookie: tuple[DiskSourceCookie, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskSourceReadahead(Element):
     """How many bytes an HTTP source reads ahead."""
 
@@ -94,7 +84,6 @@ class DiskSourceReadahead(Element):
     size: U64 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskSourceTimeout(Element):
     """How long an HTTP source waits."""
 
@@ -102,7 +91,6 @@ class DiskSourceTimeout(Element):
     seconds: U64 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskSourceSlice(Element):
     """A part of a file or device, in bytes."""
 
@@ -112,7 +100,6 @@ class DiskSourceSlice(Element):
     size: U64
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskSourceSlices(Element):
     """Parts of a file or device; the one of type storage is used."""
 
@@ -120,7 +107,6 @@ class DiskSourceSlices(Element):
     slice: tuple[DiskSourceSlice, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskSourceReservationsSource(Element):
     """The socket of the helper for persistent reservations."""
 
@@ -130,7 +116,6 @@ class DiskSourceReservationsSource(Element):
     mode: Literal["client"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskSourceReservations(Element):
     """Persistent reservations, by a helper that libvirt starts (managed) or not."""
 
@@ -139,7 +124,6 @@ class DiskSourceReservations(Element):
     source: DiskSourceReservationsSource | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiskSource(Element):
     """Where the data lies; which attributes count depends on the type of the disk."""
 

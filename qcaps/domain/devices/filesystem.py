@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import FLAG, LAST, ON_OFF, Element
@@ -14,7 +13,6 @@ from qcaps.domain.numbers import MODE
 from qcaps.domain.syntax import I31, U64
 
 
-@dataclass(frozen=True, kw_only=True)
 class FilesystemDriver(VirtioDriver):
     """What serves the directory."""
 
@@ -24,7 +22,6 @@ class FilesystemDriver(VirtioDriver):
     queue: U64 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class FilesystemBinaryCache(Element):
     """How much virtiofsd caches."""
 
@@ -32,7 +29,6 @@ class FilesystemBinaryCache(Element):
     mode: Literal["none", "always"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class FilesystemBinarySandbox(Element):
     """How virtiofsd shuts itself in."""
 
@@ -40,7 +36,6 @@ class FilesystemBinarySandbox(Element):
     mode: Literal["namespace", "chroot"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class FilesystemBinaryLock(Element):
     """Which locks virtiofsd passes on."""
 
@@ -49,7 +44,6 @@ class FilesystemBinaryLock(Element):
     flock: Annotated[bool, ON_OFF] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class FilesystemBinaryThreadPool(Element):
     """How many threads virtiofsd has."""
 
@@ -57,7 +51,6 @@ class FilesystemBinaryThreadPool(Element):
     size: I31 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class FilesystemBinary(Element):
     """The virtiofsd to be run, and how."""
 
@@ -70,7 +63,6 @@ class FilesystemBinary(Element):
     thread_pool: FilesystemBinaryThreadPool | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class FilesystemSource(Element):
     """What the host offers; which attributes count depends on the type."""
 
@@ -86,7 +78,6 @@ class FilesystemSource(Element):
     socket: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class FilesystemTarget(Element):
     """The tag (QEMU) or the directory (containers) under which the guest finds it."""
 
@@ -94,7 +85,6 @@ class FilesystemTarget(Element):
     dir: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Filesystem(Device):
     """A directory of the host that the guest mounts."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import ON_OFF, Element, Name
@@ -13,7 +12,6 @@ from qcaps.domain.syntax import I32
 SpiceMode = Literal["any", "secure", "insecure"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class GraphicsListen(Element):
     """Where the server listens."""
 
@@ -24,7 +22,6 @@ class GraphicsListen(Element):
     socket: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class GraphicsChannel(Element):
     """Whether one channel of SPICE is encrypted."""
 
@@ -33,7 +30,6 @@ class GraphicsChannel(Element):
     mode: SpiceMode
 
 
-@dataclass(frozen=True, kw_only=True)
 class GraphicsImage(Element):
     """Compression of pictures."""
 
@@ -41,7 +37,6 @@ class GraphicsImage(Element):
     compression: Literal["auto_glz", "auto_lz", "quic", "glz", "lz", "off"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class GraphicsJpeg(Element):
     """Lossy compression on slow links."""
 
@@ -49,7 +44,6 @@ class GraphicsJpeg(Element):
     compression: Literal["auto", "never", "always"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class GraphicsZlib(Element):
     """Compression on slow links."""
 
@@ -57,7 +51,6 @@ class GraphicsZlib(Element):
     compression: Literal["auto", "never", "always"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class GraphicsPlayback(Element):
     """Compression of sound."""
 
@@ -65,7 +58,6 @@ class GraphicsPlayback(Element):
     compression: Annotated[bool, ON_OFF]
 
 
-@dataclass(frozen=True, kw_only=True)
 class GraphicsStreaming(Element):
     """Which moving pictures are sent as a stream."""
 
@@ -73,7 +65,6 @@ class GraphicsStreaming(Element):
     mode: Literal["filter", "all", "off"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class GraphicsMouse(Element):
     """Whether the client draws the pointer."""
 
@@ -81,7 +72,6 @@ class GraphicsMouse(Element):
     mode: Literal["server", "client"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class GraphicsClipboard(Element):
     """Whether the clipboard is shared."""
 
@@ -89,7 +79,6 @@ class GraphicsClipboard(Element):
     copypaste: bool
 
 
-@dataclass(frozen=True, kw_only=True)
 class GraphicsFiletransfer(Element):
     """Whether files can be dropped into the guest."""
 
@@ -97,7 +86,6 @@ class GraphicsFiletransfer(Element):
     enable: bool
 
 
-@dataclass(frozen=True, kw_only=True)
 class GraphicsGl(Element):
     """OpenGL, and the host's device that renders."""
 
@@ -106,7 +94,6 @@ class GraphicsGl(Element):
     rendernode: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Graphics(Device):
     """A display; which attributes count depends on its type. Ports are -1 where libvirt picks one."""
 

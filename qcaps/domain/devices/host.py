@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, Element, Hex
@@ -10,7 +9,6 @@ from qcaps.domain.numbers import ANY_U32, ANY_U64
 from qcaps.domain.syntax import POSITIVE, U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class HostPciAddress(Element):
     """A PCI function of the host."""
 
@@ -22,7 +20,6 @@ class HostPciAddress(Element):
     function: Annotated[ANY_U32, Hex(1)] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class HostUsbAddress(Element):
     """A device of the host's USB by where it is plugged in."""
 
@@ -32,7 +29,6 @@ class HostUsbAddress(Element):
     device: U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class HostScsiAddress(Element):
     """A logical unit behind a SCSI adapter of the host."""
 
@@ -43,7 +39,6 @@ class HostScsiAddress(Element):
     unit: ANY_U64
 
 
-@dataclass(frozen=True, kw_only=True)
 class HostMdevAddress(Element):
     """A mediated device of the host."""
 
@@ -51,7 +46,6 @@ class HostMdevAddress(Element):
     uuid: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class InitiatorIqn(Element):
     """The iSCSI name."""
 
@@ -59,7 +53,6 @@ class InitiatorIqn(Element):
     name: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Initiator(Element):
     """The iSCSI name under which QEMU logs in."""
 
@@ -67,7 +60,6 @@ class Initiator(Element):
     iqn: InitiatorIqn | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SourceHost(Element):
     """A server that offers a volume, by name and port or by socket."""
 
@@ -78,7 +70,6 @@ class SourceHost(Element):
     socket: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SourceReconnect(Element):
     """Whether and after how many seconds QEMU connects again."""
 
@@ -87,7 +78,6 @@ class SourceReconnect(Element):
     timeout: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class SourceSeclabel(Element):
     """The label of one file under one security model."""
 
@@ -98,7 +88,6 @@ class SourceSeclabel(Element):
     label: Annotated[str, CHILD] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Ip(Element):
     """An IP address to be set, in the guest or on the host."""
 
@@ -109,7 +98,6 @@ class Ip(Element):
     peer: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Route(Element):
     """A route to be set, in the guest or on the host."""
 
@@ -122,7 +110,6 @@ class Route(Element):
     metric: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Teaming(Element):
     """One of two NICs that fail over to each other; the transient one names the persistent one."""
 
@@ -131,7 +118,6 @@ class Teaming(Element):
     persistent: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class AudioId(Element):
     """The `<audio>` device that sounds go to."""
 
@@ -139,7 +125,6 @@ class AudioId(Element):
     id: POSITIVE
 
 
-@dataclass(frozen=True, kw_only=True)
 class BackendDomain(Element):
     """The Xen domain that serves the device."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, FLAG, ON_OFF, Choose, Element, Name
@@ -24,7 +23,6 @@ from qcaps.domain.element import Node, XmlError
 from qcaps.domain.numbers import HEX_ID
 
 
-@dataclass(frozen=True, kw_only=True)
 class HostdevDriver(Element):
     """Who drives the device on the host meanwhile."""
 
@@ -32,7 +30,6 @@ class HostdevDriver(Element):
     name: Literal["kvm", "vfio", "xen"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class HostdevSourceVendor(Element):
     """The maker of a USB device."""
 
@@ -40,7 +37,6 @@ class HostdevSourceVendor(Element):
     id: HEX_ID
 
 
-@dataclass(frozen=True, kw_only=True)
 class HostdevSourceProduct(Element):
     """The product of a USB device."""
 
@@ -48,7 +44,6 @@ class HostdevSourceProduct(Element):
     id: HEX_ID
 
 
-@dataclass(frozen=True, kw_only=True)
 class HostdevSourceAdapter(Element):
     """A SCSI adapter of the host, as scsi_host0."""
 
@@ -74,7 +69,6 @@ def _host_address(node: Node) -> type[Element]:
     return _ADDRESSES[kind]
 
 
-@dataclass(frozen=True, kw_only=True)
 class HostdevSource(Element):
     """Which device of the host."""
 
@@ -102,7 +96,6 @@ class HostdevSource(Element):
     interface: Annotated[str, CHILD] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Hostdev(Device):
     """A device of the host that the guest gets; `managed`: libvirt detaches it from the host itself."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import ON_OFF, Element, Name
@@ -13,7 +12,6 @@ InputType = Literal["mouse", "tablet", "keyboard", "passthrough", "evdev"]
 InputBus = Literal["ps2", "usb", "xen", "parallels", "virtio", "none"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class InputSource(Element):
     """A device file of the host; `dev` for evdev, `evdev` for passthrough."""
 
@@ -31,7 +29,6 @@ class InputSource(Element):
     repeat: Annotated[bool, ON_OFF] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Input(Device):
     """A mouse, tablet or keyboard."""
 

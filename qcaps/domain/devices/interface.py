@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, ON_OFF, Element, Name
@@ -18,7 +17,6 @@ from qcaps.domain.devices.virtio import VirtioDriver
 from qcaps.domain.syntax import POSITIVE, U32, U64
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceMac(Element):
     """The hardware address; libvirt makes one up where it is missing."""
 
@@ -28,7 +26,6 @@ class InterfaceMac(Element):
     check: bool | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfacePort(Element):
     """Whether the port of the bridge talks to other isolated ones."""
 
@@ -36,7 +33,6 @@ class InterfacePort(Element):
     isolated: bool | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfacePortForwardRange(Element):
     """Ports that are forwarded, or left out."""
 
@@ -47,7 +43,6 @@ class InterfacePortForwardRange(Element):
     exclude: bool | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfacePortForward(Element):
     """Ports of the host that passt hands to the guest."""
 
@@ -58,7 +53,6 @@ class InterfacePortForward(Element):
     range: tuple[InterfacePortForwardRange, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceScript(Element):
     """A script that sets the host's side up."""
 
@@ -66,7 +60,6 @@ class InterfaceScript(Element):
     path: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceDownscript(Element):
     """A script that takes the host's side down."""
 
@@ -74,7 +67,6 @@ class InterfaceDownscript(Element):
     path: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceTarget(Element):
     """The name of the host's side; libvirt drops the names it makes itself."""
 
@@ -83,7 +75,6 @@ class InterfaceTarget(Element):
     managed: bool | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceGuest(Element):
     """The name of the guest's side (containers)."""
 
@@ -92,7 +83,6 @@ class InterfaceGuest(Element):
     actual: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceModel(Element):
     """The device QEMU emulates; libvirt takes any word."""
 
@@ -100,7 +90,6 @@ class InterfaceModel(Element):
     type: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceDriverHost(Element):
     """Offloads that the host's side offers."""
 
@@ -114,7 +103,6 @@ class InterfaceDriverHost(Element):
     mrg_rxbuf: Annotated[bool, ON_OFF] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceDriverGuest(Element):
     """Offloads that the guest's side offers."""
 
@@ -126,7 +114,6 @@ class InterfaceDriverGuest(Element):
     ufo: Annotated[bool, ON_OFF] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceDriver(VirtioDriver):
     """How QEMU or vhost serves the queues."""
 
@@ -143,7 +130,6 @@ class InterfaceDriver(VirtioDriver):
     guest: InterfaceDriverGuest | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceBackend(Element):
     """What serves the NIC on the host: passt, or other device files for tap and vhost."""
 
@@ -154,7 +140,6 @@ class InterfaceBackend(Element):
     log_file: Annotated[str, Name("logFile")] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceFilterrefParameter(Element):
     """A variable of a network filter."""
 
@@ -163,7 +148,6 @@ class InterfaceFilterrefParameter(Element):
     value: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceFilterref(Element):
     """The network filter that the traffic passes."""
 
@@ -172,7 +156,6 @@ class InterfaceFilterref(Element):
     parameter: tuple[InterfaceFilterrefParameter, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceTune(Element):
     """The size of the send buffer, in bytes."""
 
@@ -180,7 +163,6 @@ class InterfaceTune(Element):
     sndbuf: Annotated[U64, CHILD] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceLink(Element):
     """Whether the virtual cable is plugged in."""
 
@@ -188,7 +170,6 @@ class InterfaceLink(Element):
     state: Literal["up", "down"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceMtu(Element):
     """The largest packet, in bytes."""
 
@@ -196,7 +177,6 @@ class InterfaceMtu(Element):
     size: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceCoalesceRxFrames(Element):
     """How many received frames share one interrupt."""
 
@@ -204,7 +184,6 @@ class InterfaceCoalesceRxFrames(Element):
     max: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceCoalesceRx(Element):
     """Coalescing of received frames."""
 
@@ -212,7 +191,6 @@ class InterfaceCoalesceRx(Element):
     frames: InterfaceCoalesceRxFrames | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceCoalesce(Element):
     """Coalescing of interrupts."""
 
@@ -220,7 +198,6 @@ class InterfaceCoalesce(Element):
     rx: InterfaceCoalesceRx | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Interface(Device):
     """A network interface."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import Choose, Element, Name
@@ -11,7 +10,6 @@ from qcaps.domain.element import Node
 from qcaps.domain.syntax import I32, U32, U64
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceSourceLocal(Element):
     """The near end of a UDP tunnel."""
 
@@ -24,7 +22,6 @@ def _host_address(node: Node) -> type[Element]:
     return HostUsbAddress if node.get("type") == "usb" else HostPciAddress
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceSource(Element):
     """What the interface is connected to; which attributes count depends on its type."""
 
@@ -57,7 +54,6 @@ class InterfaceSource(Element):
     route: tuple[Route, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceVlanTag(Element):
     """The number of a VLAN."""
 
@@ -66,7 +62,6 @@ class InterfaceVlanTag(Element):
     native_mode: Annotated[Literal["tagged", "untagged"], Name("nativeMode")] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceVlan(Element):
     """The VLANs of the guest's traffic."""
 
@@ -75,7 +70,6 @@ class InterfaceVlan(Element):
     tag: tuple[InterfaceVlanTag, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceVirtualportParameters(Element):
     """Who the switch shall take the interface for."""
 
@@ -88,7 +82,6 @@ class InterfaceVirtualportParameters(Element):
     profileid: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceVirtualport(Element):
     """The port of a switch that knows of virtual machines."""
 
@@ -97,7 +90,6 @@ class InterfaceVirtualport(Element):
     parameters: InterfaceVirtualportParameters | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceBandwidthLimit(Element):
     """Rates in kilobytes a second; burst in kilobytes."""
 
@@ -107,7 +99,6 @@ class InterfaceBandwidthLimit(Element):
     burst: U64 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class InterfaceBandwidth(Element):
     """How much traffic may flow each way."""
 

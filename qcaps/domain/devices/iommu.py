@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import ON_OFF, Element
@@ -10,7 +9,6 @@ from qcaps.domain.device import Device
 from qcaps.domain.syntax import U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class IommuDriver(Element):
     """What the IOMMU can do."""
 
@@ -22,7 +20,6 @@ class IommuDriver(Element):
     aw_bits: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Iommu(Device):
     """The IOMMU that the guest sees."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from qcaps.domain.codec import CHILD, Element
@@ -10,7 +9,6 @@ from qcaps.domain.device import Device
 from qcaps.domain.syntax import U64
 
 
-@dataclass(frozen=True, kw_only=True)
 class LeaseTarget(Element):
     """Where the lease lies in its file."""
 
@@ -19,7 +17,6 @@ class LeaseTarget(Element):
     offset: U64 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Lease(Device):
     """A lease that the guest must hold to run."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import LAST, ON_OFF, Element, Name
@@ -11,7 +10,6 @@ from qcaps.domain.devices.virtio import VirtioDriver
 from qcaps.domain.numbers import ANY_I32
 
 
-@dataclass(frozen=True, kw_only=True)
 class MemballoonStats(Element):
     """How often the guest reports, in seconds."""
 
@@ -19,7 +17,6 @@ class MemballoonStats(Element):
     period: ANY_I32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Memballoon(Device):
     """The balloon; model none keeps libvirt from adding one."""
 

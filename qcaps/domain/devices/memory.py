@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, FLAG, Element
@@ -11,7 +10,6 @@ from qcaps.domain.memory import Size
 from qcaps.domain.syntax import CPUSET, I31
 
 
-@dataclass(frozen=True, kw_only=True)
 class MemorySource(Element):
     """Where the host takes the memory from."""
 
@@ -23,7 +21,6 @@ class MemorySource(Element):
     pmem: Annotated[bool, FLAG] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class MemoryTargetLabel(Element):
     """The part of an NVDIMM that holds its label."""
 
@@ -31,7 +28,6 @@ class MemoryTargetLabel(Element):
     size: Size | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class MemoryTarget(Element):
     """What the guest sees."""
 
@@ -45,7 +41,6 @@ class MemoryTarget(Element):
     current: Size | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Memory(Device):
     """A memory module."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import Element, Name, Read, Show
@@ -27,7 +26,6 @@ def _show_class(value: int) -> str:
     return f"0x{value:02X}" if value >= 0 else "-1"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Redirdev(Device):
     """A port for one device of a client."""
 
@@ -40,7 +38,6 @@ class Redirdev(Device):
     log: ChardevLog | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class RedirfilterUsbdev(Element):
     """A rule about the devices that match; -1 or nothing matches any."""
 
@@ -52,7 +49,6 @@ class RedirfilterUsbdev(Element):
     allow: bool
 
 
-@dataclass(frozen=True, kw_only=True)
 class Redirfilter(Device):
     """Which devices a client may hand over; the first rule that matches counts."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import TEXT, Element, Name
@@ -12,7 +11,6 @@ from qcaps.domain.devices.virtio import VirtioDriver, VirtioModel
 from qcaps.domain.syntax import U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class RngRate(Element):
     """At most so many bytes in a period, which is in milliseconds."""
 
@@ -21,7 +19,6 @@ class RngRate(Element):
     period: U32 | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class RngBackend(Element):
     """Where the numbers come from: a file (its path is the text), a daemon (EGD), or QEMU itself."""
 
@@ -35,7 +32,6 @@ class RngBackend(Element):
     log: ChardevLog | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Rng(Device):
     """A source of random numbers."""
 

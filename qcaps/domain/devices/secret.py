@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from qcaps.domain.codec import Element
 from qcaps.domain.syntax import U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class AuthSecret(Element):
     """The secret that holds the password, by UUID or by usage."""
 
@@ -19,7 +17,6 @@ class AuthSecret(Element):
     usage: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Auth(Element):
     """A user of a storage server."""
 
@@ -29,7 +26,6 @@ class Auth(Element):
     secret: AuthSecret
 
 
-@dataclass(frozen=True, kw_only=True)
 class EncryptionSecret(Element):
     """The passphrase of a volume."""
 
@@ -39,7 +35,6 @@ class EncryptionSecret(Element):
     usage: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class EncryptionCipher(Element):
     """The cipher of a LUKS volume."""
 
@@ -50,7 +45,6 @@ class EncryptionCipher(Element):
     hash: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class EncryptionIvgen(Element):
     """How a LUKS volume makes initialisation vectors."""
 
@@ -59,7 +53,6 @@ class EncryptionIvgen(Element):
     hash: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Encryption(Element):
     """How a volume is encrypted, and by whom it is decrypted."""
 

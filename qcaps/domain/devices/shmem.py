@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import ON_OFF, Element
@@ -11,7 +10,6 @@ from qcaps.domain.memory import Size
 from qcaps.domain.numbers import ANY_U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class ShmemModel(Element):
     """The device QEMU emulates."""
 
@@ -19,7 +17,6 @@ class ShmemModel(Element):
     type: Literal["ivshmem", "ivshmem-plain", "ivshmem-doorbell"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ShmemServer(Element):
     """The socket of the server that hands the memory out."""
 
@@ -27,7 +24,6 @@ class ShmemServer(Element):
     path: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ShmemMsi(Element):
     """Message-signalled interrupts."""
 
@@ -36,7 +32,6 @@ class ShmemMsi(Element):
     ioeventfd: Annotated[bool, ON_OFF] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Shmem(Device):
     """Memory that several guests share."""
 

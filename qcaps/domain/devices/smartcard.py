@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, TEXT, Element, Name
@@ -10,7 +9,6 @@ from qcaps.domain.device import Device
 from qcaps.domain.devices.chardev import ChardevLog, ChardevProtocol, ChardevSource, ChardevType
 
 
-@dataclass(frozen=True, kw_only=True)
 class SmartcardCertificate(Element):
     """The name of a certificate; a card of the host's certificates has three."""
 
@@ -18,7 +16,6 @@ class SmartcardCertificate(Element):
     text: Annotated[str, TEXT] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Smartcard(Device):
     """A smartcard of the host, of a client, or made from certificates."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from qcaps.domain.codec import Element
@@ -10,7 +9,6 @@ from qcaps.domain.device import Device
 from qcaps.domain.devices.host import AudioId
 
 
-@dataclass(frozen=True, kw_only=True)
 class SoundCodec(Element):
     """A codec of an HDA card."""
 
@@ -18,7 +16,6 @@ class SoundCodec(Element):
     type: Literal["duplex", "micro", "output"]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Sound(Device):
     """A sound card."""
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import FLAG, Element
 from qcaps.domain.device import Device
 
 
-@dataclass(frozen=True, kw_only=True)
 class TpmBackendDevice(Element):
     """A device file of the host."""
 
@@ -17,7 +15,6 @@ class TpmBackendDevice(Element):
     path: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class TpmBackendEncryption(Element):
     """The secret that encrypts the state of the emulator."""
 
@@ -25,7 +22,6 @@ class TpmBackendEncryption(Element):
     secret: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class TpmBackendActivePcrBanks(Element):
     """The banks of registers that the emulator has."""
 
@@ -36,7 +32,6 @@ class TpmBackendActivePcrBanks(Element):
     sha512: Annotated[bool, FLAG] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class TpmBackendSource(Element):
     """The socket of an emulator that somebody else runs."""
 
@@ -46,7 +41,6 @@ class TpmBackendSource(Element):
     path: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class TpmBackend(Element):
     """What answers the guest."""
 
@@ -60,7 +54,6 @@ class TpmBackend(Element):
     source: TpmBackendSource | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Tpm(Device):
     """A trusted platform module."""
 

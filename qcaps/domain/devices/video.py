@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import Element, Read
@@ -11,7 +10,6 @@ from qcaps.domain.devices.virtio import VirtioDriver
 from qcaps.domain.syntax import U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class VideoDriver(VirtioDriver):
     """What serves the card: QEMU itself or a vhost-user process."""
 
@@ -19,7 +17,6 @@ class VideoDriver(VirtioDriver):
     name: Literal["qemu", "vhostuser"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class VideoModelAcceleration(Element):
     """Whether the host's graphics card helps."""
 
@@ -29,7 +26,6 @@ class VideoModelAcceleration(Element):
     rendernode: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class VideoModelResolution(Element):
     """Size of the screen at start, in pixels."""
 
@@ -38,7 +34,6 @@ class VideoModelResolution(Element):
     y: U32
 
 
-@dataclass(frozen=True, kw_only=True)
 class VideoModel(Element):
     """The card that QEMU emulates; memories in KiB."""
 
@@ -60,7 +55,6 @@ class VideoModel(Element):
     resolution: VideoModelResolution | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Video(Device):
     """A graphics card."""
 

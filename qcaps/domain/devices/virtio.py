@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import ON_OFF, Element
@@ -11,7 +10,6 @@ VirtioModel = Literal["virtio", "virtio-transitional", "virtio-non-transitional"
 """The models of a virtio device that has no other."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class VirtioDriver(Element):
     """`<driver>` of a virtio device: what it tells the guest about its rings and the IOMMU."""
 

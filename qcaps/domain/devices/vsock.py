@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import LAST, Element
@@ -11,7 +10,6 @@ from qcaps.domain.devices.virtio import VirtioDriver, VirtioModel
 from qcaps.domain.syntax import POSITIVE
 
 
-@dataclass(frozen=True, kw_only=True)
 class VsockCid(Element):
     """The guest's number, chosen by libvirt (auto) or given."""
 
@@ -20,7 +18,6 @@ class VsockCid(Element):
     address: POSITIVE | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class Vsock(Device):
     """Sockets between host and guest."""
 

@@ -7,13 +7,12 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING, Any
 
 from qcaps.domain import devices as d
-from qcaps.domain.devices.host import HostPciAddress
 from qcaps.domain.memory import kib
 from qcaps.domain.syntax import uuid
 from qcaps.pipeline.refusal import Refused
 from qcaps.pipeline.validate.guest import address_type
-from qcaps.pipeline.validate.parse_address import check_pci_numbers
-from qcaps.pipeline.validate.parse_disk import check_hosts, check_parsed_disk
+from qcaps.pipeline.validate.parse_disk import check_parsed_disk
+from qcaps.pipeline.validate.parse_hostdev import check_parsed_hostdev
 from qcaps.pipeline.validate.parse_interface import check_parsed_interface
 from qcaps.pipeline.validate.refuse import internal, malformed, unsupported
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from qcaps.domain.device import Device
     from qcaps.domain.devices.graphics import GraphicsListen
 
-_WWPN = re.compile(r"naa\.(?:0x)?[0-9a-fA-F]{16}")
 _VALID_TO = re.compile(r"(?:\s*[+-]?\d+-){2}\s*[+-]?\d+T(?:\s*[+-]?\d+:){2}\s*[+-]?\d+")
 _CERTIFICATES = 3
 _SMALLEST_LABEL_KIB = 128
@@ -95,76 +93,6 @@ def _check_listen(graphics: d.Graphics, listen: GraphicsListen, *, first: bool) 
         one, other = getattr(graphics, old), getattr(listen, new)
         if listen.type == new and None not in (one, other) and one != other:
             raise unsupported(f"{old} '{one}' is not that of the first listen element, '{other}'", graphics)
-
-
-def _check_hostdev(hostdev: d.Hostdev) -> None:
-    kind, source = hostdev.type, hostdev.source
-    if hostdev.mode == "capabilities":
-        wanted = {"storage": source.block, "misc": source.char, "net": source.interface}[kind]
-        if wanted is None:
-            raise malformed(f"the source of a host device of type '{kind}' is missing", hostdev)
-        return
-    if kind != "usb" and source.startup_policy is not None:
-        raise unsupported("startupPolicy is for USB devices", hostdev)
-    for name in ("sgio", "rawio"):
-        if kind != "scsi" and getattr(hostdev, name) is not None:
-            raise malformed(f"{name} is for SCSI devices", hostdev)
-    if hostdev.model is not None and kind not in ("mdev", "scsi_host"):
-        raise malformed(f"a host device of type '{kind}' has no model", hostdev)
-    if isinstance(source.address, HostPciAddress):
-        check_pci_numbers(source.address, hostdev)
-    if (check := _HOSTDEVS.get(kind)) is not None:
-        check(hostdev)
-
-
-def _check_usb_hostdev(hostdev: d.Hostdev) -> None:
-    source = hostdev.source
-    if (source.vendor is None) != (source.product is None):
-        raise internal("a USB device is named by vendor and product", hostdev)
-    if source.vendor is not None and source.vendor.id == 0:
-        raise malformed("the vendor of a USB device is not 0", hostdev)
-
-
-def _check_scsi_hostdev(hostdev: d.Hostdev) -> None:
-    source = hostdev.source
-    if source.protocol == "iscsi":
-        if source.name is None:
-            raise malformed("an iSCSI device needs <source name=…>", hostdev)
-        if len(source.host) != 1:
-            raise malformed(f"an iSCSI device has one host, not {len(source.host)}", hostdev)
-        check_hosts(source.host)
-        if source.auth is not None and source.auth.secret.type != "iscsi":
-            raise internal(f"iSCSI takes a secret of type 'iscsi', not '{source.auth.secret.type}'", hostdev)
-        return
-    if source.address is None:
-        raise malformed("a SCSI device needs <source><address>", hostdev)
-    if source.adapter is None or source.adapter.name is None:
-        raise malformed("a SCSI device needs <source><adapter name=…>", hostdev)
-
-
-def _check_scsi_host(hostdev: d.Hostdev) -> None:
-    if hostdev.source.protocol != "vhost":
-        raise malformed(f"a vhost SCSI device has protocol 'vhost', not '{hostdev.source.protocol}'", hostdev)
-    if hostdev.source.wwpn is None or not _WWPN.fullmatch(hostdev.source.wwpn):
-        raise malformed("a vhost SCSI device needs a wwpn, as in naa.5123456789abcde0", hostdev)
-
-
-def _check_mdev(hostdev: d.Hostdev) -> None:
-    address = hostdev.source.address
-    if address is None:
-        raise unsupported("a mediated device needs <source><address uuid=…>", hostdev)
-    try:
-        uuid(getattr(address, "uuid", ""))
-    except ValueError as error:
-        raise internal(str(error), hostdev) from None
-
-
-_HOSTDEVS: dict[str, Callable[[d.Hostdev], None]] = {
-    "usb": _check_usb_hostdev,
-    "scsi": _check_scsi_hostdev,
-    "scsi_host": _check_scsi_host,
-    "mdev": _check_mdev,
-}
 
 
 def _check_filesystem(filesystem: d.Filesystem) -> None:
@@ -285,7 +213,7 @@ PARSED: dict[type[Device], Callable[[Any], None]] = {
     d.Console: _check_chardev,
     d.Channel: _check_channel,
     d.Graphics: _check_graphics,
-    d.Hostdev: _check_hostdev,
+    d.Hostdev: check_parsed_hostdev,
     d.Filesystem: _check_filesystem,
     d.Smartcard: _check_smartcard,
     d.Rng: _check_rng,

@@ -55,7 +55,7 @@ class NvramHost(Element):
 
     TAG: ClassVar[str] = "host"
     name: str | None = None
-    port: str | None = None
+    port: U32 | None = None
     transport: str | None = None
     socket: str | None = None
 

@@ -123,7 +123,7 @@ def _variables(given: Nvram) -> Properties:
         host=tuple(
             SourceHost(
                 name=host.name,
-                port=int(host.port) if host.port else None,
+                port=host.port,
                 transport=host.transport,  # type: ignore[arg-type]  # as above
                 socket=host.socket,
             )

@@ -8,6 +8,7 @@ from qcaps.domain.address import CcidAddress, DriveAddress, VirtioSerialAddress
 from qcaps.domain.codec import evolve
 from qcaps.domain.device import DeviceMaster
 from qcaps.domain.devices import Channel, Console, Controller, Disk, Hostdev, Smartcard
+from qcaps.pipeline import limits
 from qcaps.pipeline.machine import (
     has_builtin_esp,
     is_arm_virt,
@@ -185,7 +186,8 @@ class Present:
             self.add(Controller(type=cast("Any", kind), index=index, model=model))
 
     def need_up_to(self, kind: str, highest: int, model: str | None = None) -> None:
-        """Adds what is missing from 0 to `highest`."""
+        """Adds what is missing from 0 to `highest`. Raises Refused for an absurd number."""
+        limits.check_number(f"{kind} controllers", highest + 1, limits.CONTROLLERS)
         for index in range(highest + 1):
             self.need(kind, index, model)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qcaps.domain.codec import evolve
 from qcaps.domain.cpu import Vcpu, Vcpus, VcpusVcpu
 from qcaps.domain.tuning import Iothread, Iothreads
+from qcaps.pipeline import limits
 from qcaps.pipeline.postparse.sets import canonical
 from qcaps.pipeline.refusal import Refused
 
@@ -87,6 +88,7 @@ def iothreads(domain: Domain) -> dict[str, Any]:
     listed = domain.iothreadids.iothread if domain.iothreadids is not None else ()
     count = domain.iothreads.value if domain.iothreads is not None and domain.iothreads.value else 0
     count = max(count, len(listed))
+    limits.check_number("I/O threads", count, limits.IOTHREADS, domain.iothreads)
     if not count:
         return {"iothreads": None, "iothreadids": None}
     changes: dict[str, Any] = {"iothreads": evolve(domain.iothreads or Iothreads(), value=count)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qcaps.domain.devices import Controller
+from qcaps.pipeline import limits
 from qcaps.pipeline.addresses.pci import flags as f
 from qcaps.pipeline.addresses.pci.bus import MODELS, Bus
 from qcaps.pipeline.addresses.pci.chipset import piix3_part, reserve_chipset
@@ -32,6 +33,7 @@ def assign_pci(draft: Draft, caps: Capabilities) -> None:
     """Gives each PCI device an address and adds the controllers that takes. Raises Refused."""
     indices = _indices(draft)
     last = max(indices, default=-1)
+    limits.check_number("PCI controllers", last + 1, limits.CONTROLLERS)
     express = indices.get(0) == "pcie-root"
     way = ways(express=express, virtio_express="virtio-pci-non-transitional" in caps)
     places = Places(draft, way, mmio="virtio-mmio" in caps)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from qcaps.errors import QcapsError
 from qcaps.pipeline.policy import LADDER, POLICIES, by_name
 from qcaps.pipeline.reference import reference
+from qcaps.pipeline.refusal import Refused
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
@@ -97,6 +99,31 @@ def test_attach_and_detach_follow_the_law(tmp_path: Path, policy: str, attach: i
     detached = made.detach(name, DISK)
     assert detached.lookups == detach
     assert "/images/extra.img" not in detached.xml
+
+
+@pytest.mark.parametrize(
+    ("policy", "live", "both", "detached"),
+    [("naive", 2, 5, 1), ("series", 1, 4, 1), ("once", 1, 1, 1), ("oracle", 0, 0, 0)],
+)
+def test_attach_to_a_running_domain_follows_the_law(
+    tmp_path: Path, policy: str, live: int, both: int, detached: int
+) -> None:
+    xml = scenario("disks").xml(3).encode()
+    made = driver(tmp_path, policy, xml)
+    name = made.define(xml).domain.name
+    with pytest.raises(QcapsError, match="is running"):
+        made.attach(name, DISK, live=True)
+    made.start(name)
+    assert made.attach(name, DISK, live=True, config=False).lookups == live
+    assert "extra.img" in str(made.running[name])
+    assert "extra.img" not in str(made.domains[name])
+    assert made.detach(name, DISK, live=True, config=False).lookups == detached
+    assert "extra.img" not in str(made.running[name])
+    assert made.attach(name, DISK, live=True).lookups == both
+    assert "extra.img" in str(made.running[name])
+    assert "extra.img" in str(made.domains[name])
+    with pytest.raises(Refused, match="already"):
+        made.attach(name, DISK, live=True)
 
 
 def test_the_ladder_ends_where_the_series_does() -> None:

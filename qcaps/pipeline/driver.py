@@ -5,8 +5,10 @@ A task is a list of phases; which of them look up is the policy's business (`loo
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qcaps.domain import document
@@ -21,7 +23,7 @@ from qcaps.pipeline.lookup import Lookup
 from qcaps.pipeline.postparse import post_parse, post_parse_device
 from qcaps.pipeline.refusal import CapabilitiesChanged
 from qcaps.pipeline.site import Site
-from qcaps.pipeline.validate import check_parsed, validate, validate_device
+from qcaps.pipeline.validate import check_parsed, check_parsed_device, validate, validate_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from qcaps.cache.cache import CapabilityCache
     from qcaps.capabilities.model import Capabilities
+    from qcaps.domain.devices import AnyDevice
     from qcaps.domain.domain import Domain
     from qcaps.pipeline.lookup import Watch
     from qcaps.pipeline.policy import Policy
@@ -138,13 +141,17 @@ class Driver:
         if self.running.pop(name, None) is None:
             raise QcapsError(f"no domain '{name}' is running")
 
-    def attach(self, name: str, xml: bytes, source: str = "<string>") -> Done:
-        """Adds a device to the persistent definition."""
-        return self._retried(lambda: self._attach(name, xml, source))
+    def attach(
+        self, name: str, xml: bytes, source: str = "<string>", *, live: bool = False, config: bool = True
+    ) -> Done:
+        """Adds a device to the running domain (`live`), the persistent definition (`config`), or both."""
+        return self._retried(lambda: self._attach(name, xml, source, live=live, config=config))
 
-    def detach(self, name: str, xml: bytes, source: str = "<string>") -> Done:
-        """Removes a device from the persistent definition."""
-        return self._retried(lambda: self._detach(name, xml, source))
+    def detach(
+        self, name: str, xml: bytes, source: str = "<string>", *, live: bool = False, config: bool = True
+    ) -> Done:
+        """Removes a device from the running domain, the persistent definition, or both."""
+        return self._retried(lambda: self._detach(name, xml, source, live=live, config=config))
 
     def _define(self, xml: bytes, source: str) -> Done:
         lookup = self._lookup()
@@ -180,27 +187,33 @@ class Driver:
                 self.running[domain.name] = domain
         return Done(domain, text, lookup.sites, command)
 
-    def _attach(self, name: str, xml: bytes, source: str) -> Done:
+    def _attach(self, name: str, xml: bytes, source: str, *, live: bool, config: bool) -> Done:
         with self._domains.holding(name):
-            before = self._domains.get(name)
+            before = self._running(name) if live else self._domains.get(name)
             lookup = self._lookup(self._binary(before))
             with lookup.one_pass():
-                device = document.parse_device(xml, source)
-                device = post_parse_device(Draft(before), device, lookup.at(Site.DEVICE_PARSE, device))
+                device, capabilities = self._parsed_device(before, xml, source, lookup)
                 validate_device(Draft(before), device, lookup.at(Site.DEVICE_PARSE_VALIDATE, device))
-            draft = self._copied(before, lookup.at(Site.DOMAIN_COPY))
-            add_device(draft, device)
-            return self._altered(draft, lookup)
+            after = Draft(before)
+            add_device(after, device)
+            if live:
+                assign_addresses(after, capabilities)
+                if config:
+                    lookup.at(Site.DEVICE_COPY, device)
+            return self._altered(
+                name, after, partial(add_device, device=device), lookup, live=live, config=config
+            )
 
-    def _detach(self, name: str, xml: bytes, source: str) -> Done:
+    def _detach(self, name: str, xml: bytes, source: str, *, live: bool, config: bool) -> Done:
         with self._domains.holding(name):
-            before = self._domains.get(name)
+            before = self._running(name) if live else self._domains.get(name)
             lookup = self._lookup(self._binary(before))
-            device = document.parse_device(xml, source)
-            device = post_parse_device(Draft(before), device, lookup.at(Site.DEVICE_PARSE, device))
-            draft = self._copied(before, lookup.at(Site.DOMAIN_COPY))
-            remove_device(draft, device)
-            return self._altered(draft, lookup)
+            device, _ = self._parsed_device(before, xml, source, lookup)
+            after = Draft(before)
+            remove_device(after, device)
+            return self._altered(
+                name, after, partial(remove_device, device=device), lookup, live=live, config=config
+            )
 
     def _retried(self, task: Callable[[], Done]) -> Done:
         for retried in range(self.retries):
@@ -260,12 +273,42 @@ class Driver:
         with self._phase("command line"):
             return command_line(draft, capabilities)
 
-    def _copied(self, domain: Domain, capabilities: Capabilities) -> Draft:
-        with self._phase("copy"):
-            return _copy(domain, capabilities)
+    def _running(self, name: str) -> Domain:
+        try:
+            return self.running[name]
+        except KeyError:
+            raise QcapsError(f"no domain '{name}' is running; start it first") from None
 
-    def _altered(self, draft: Draft, lookup: Lookup) -> Done:
-        """The end of attach and detach: post-parse again, and save."""
+    def _parsed_device(
+        self, domain: Domain, xml: bytes, source: str, lookup: Lookup
+    ) -> tuple[AnyDevice, Capabilities]:
+        with self._phase("parse"):
+            device = document.parse_device(xml, source)
+            check_parsed_device(device)
+        capabilities = lookup.at(Site.DEVICE_PARSE, device)
+        with self._phase("post-parse"):
+            return post_parse_device(Draft(domain), device, capabilities), capabilities
+
+    def _altered(
+        self,
+        name: str,
+        after: Draft,
+        alter: Callable[[Draft], None],
+        lookup: Lookup,
+        *,
+        live: bool,
+        config: bool,
+    ) -> Done:
+        """The end of attach and detach: the running domain, the persistent one, or both become `after`."""
+        if not config:
+            with self._phase("commit"):
+                self._check_capabilities(lookup)
+                domain = self.running[name] = after.freeze()
+            return Done(domain, "", lookup.sites)
+        capabilities = lookup.at(Site.DOMAIN_COPY)
+        with self._phase("copy"):
+            draft = _copy(self._domains.get(name), capabilities)
+        alter(draft)
         capabilities = lookup.at(Site.RE_POST_PARSE)
         with self._phase("post-parse"):
             post_parse(draft, Lookup.given(capabilities))
@@ -273,6 +316,8 @@ class Driver:
             assign_addresses(draft, capabilities)
         domain, text = self._formatted(draft)
         self._save(domain, text, lookup)
+        if live:
+            self.running[name] = after.freeze()
         return Done(domain, text, lookup.sites)
 
     def _save(self, domain: Domain, text: str, lookup: Lookup) -> None:
@@ -293,7 +338,8 @@ class Driver:
 
 def default_emulator(domain: Domain) -> str:
     """The binary libvirt would pick for the domain's architecture."""
-    arch = {"i686": "i386", "armv7l": "arm"}.get(domain.arch or "", domain.arch)
+    arch = domain.arch or os.uname().machine
+    arch = {"i686": "i386", "armv7l": "arm"}.get(arch, arch)
     return f"/usr/bin/qemu-system-{arch}"
 
 

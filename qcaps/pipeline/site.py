@@ -30,6 +30,8 @@ class Site(enum.Enum):
     DEVICE_PARSE = "parse device"
     """Attach and detach: post-parse of the device in hand."""
     DEVICE_PARSE_VALIDATE = "validate parsed device"
+    DEVICE_COPY = "copy device"
+    """A device that goes into both the running and the persistent definition is copied."""
     DOMAIN_COPY = "copy domain"
     """Attach and detach work on a copy of the persistent definition."""
     RE_POST_PARSE = "re-post-parse"

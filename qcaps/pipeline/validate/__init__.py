@@ -18,7 +18,7 @@ from qcaps.pipeline.validate.host import PLAIN_HOST, HostFacts
 from qcaps.pipeline.validate.hostdev import check_interface_as_hostdev, check_qemu_interface_as_hostdev
 from qcaps.pipeline.validate.kinds import ANY_HYPERVISOR, QEMU
 from qcaps.pipeline.validate.memory import check_hotplug
-from qcaps.pipeline.validate.parse_checks import check_parsed
+from qcaps.pipeline.validate.parse_checks import check_parsed, check_parsed_device
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qcaps.pipeline.draft import Draft
     from qcaps.pipeline.lookup import Lookup
 
-__all__ = ["PLAIN_HOST", "HostFacts", "check_parsed", "validate", "validate_device"]
+__all__ = ["PLAIN_HOST", "HostFacts", "check_parsed", "check_parsed_device", "validate", "validate_device"]
 
 
 def validate(

@@ -14,6 +14,7 @@ from qcaps.pipeline.validate.parse_namespace import check_parsed_namespace
 from qcaps.pipeline.validate.parse_usb import check_tpms, check_usb
 
 if TYPE_CHECKING:
+    from qcaps.domain.devices import AnyDevice
     from qcaps.pipeline.draft import Draft
 
 
@@ -22,8 +23,13 @@ def check_parsed(draft: Draft) -> None:
     check_parsed_domain(draft.domain)
     check_parsed_namespace(draft.domain)
     for device in draft.devices():
-        check_parsed_info(device)
-        if (check := PARSED.get(type(device))) is not None:
-            check(device)
+        check_parsed_device(device)
     check_usb(draft)
     check_tpms(draft)
+
+
+def check_parsed_device(device: AnyDevice) -> None:
+    """Refuses a device that libvirt's parser would not let through, whatever domain it is for."""
+    check_parsed_info(device)
+    if (check := PARSED.get(type(device))) is not None:
+        check(device)

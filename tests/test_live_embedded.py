@@ -24,7 +24,6 @@ from qcaps.live.count import count
 from qcaps.live.embedded import Embedded
 from qcaps.live.errors import LibvirtDied, LiveError, NoLibvirt
 from qcaps.live.installation import find
-from qcaps.live.meter import lookups_logged
 from qcaps.live.namespace import place
 from qcaps.live.tasks import TASKS
 from qcaps.scenario import scenario
@@ -183,17 +182,18 @@ def test_calls_beside_it_do_not_show(tmp_path: Path) -> None:
     """One thread counts while another one defines as fast as it can, both ways of counting."""
     code = """
 import json, sys, threading
-from qcaps.live.worker import Setup, Worker, _settle
+from qcaps.live.setup import Setup
+from qcaps.live.worker import Worker, settle
 from qcaps.scenario import scenario
 setup = Setup(**json.loads(sys.argv[1]))
-_settle(setup)
+settle(setup)
 worker = Worker(setup)
 other, xml, done = scenario("mixed").xml(16), scenario("disks").xml(4), threading.Event()
 rounds = 0
 def disturb():
     global rounds
     while not done.is_set():
-        worker.connection.defineXML(other).undefine()
+        worker.link.connection.defineXML(other).undefine()
         rounds += 1
 thread = threading.Thread(target=disturb)
 thread.start()
@@ -225,17 +225,6 @@ import os; os._exit(0)
         answer = json.loads(said.stdout)
         assert answer["rounds"] > 0
         assert answer["lookups"] == [20] * 30
-
-
-def test_a_log_is_read_from_a_place_on_and_by_thread(tmp_path: Path) -> None:
-    line = (
-        "2026-01-01 00:00:00.000+0000: {}: debug : virQEMUCapsCacheLookup:6057 : Returning caps 0x1 for x\n"
-    )
-    log = tmp_path / "log"
-    log.write_text(line.format(7))
-    start = log.stat().st_size
-    log.write_text(line.format(7) + line.format(7) + "no such line\n" + line.format(8) + line.format(7))
-    assert lookups_logged(log, start, 7) == 2
 
 
 def test_nothing_on_the_host_changes() -> None:

@@ -6,52 +6,47 @@ import json
 import os
 import random
 import shutil
-import sys
 import time as clock
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from qcaps.commands._live_output import Cell, facts, finish, print_table, said, say, with_progress
 from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from qcaps.live.embedded import Counting, Embedded
     from qcaps.live.meter import Cost
-
-Cell = tuple[str, int, str, str]
-"""Scenario, n, task, and the domain as XML."""
+    from qcaps.live.process import Counting, LibvirtProcess
 
 PARSING = ("define", "define-validated", "redefine", "createXML", "xmlToNative", "attach", "detach", "update")
 """Tasks that can look up once a domain parse."""
-
-_LEFT = ("scenario", "task", "verdict")
 
 
 def count(args: argparse.Namespace) -> int:
     from qcaps.live.count import STORM, count  # noqa: PLC0415  # `--help` need not pay for lxml
 
-    cells = _cells(args)
-    with _embedded(args, args.counting) as subject:
-        counts = [count(subject, *cell) for cell in _with_progress(cells)]
-        facts = _facts(subject)
+    cells = cells_of(args)
+    with subject_of(args, args.counting) as subject:
+        counts = [count(subject, *cell) for cell in with_progress(cells)]
+        about = facts(subject)
     rows = [{**asdict(one), "verdict": one.verdict} for one in counts]
     if args.json:
-        print(json.dumps({**facts, "counts": rows}, indent=2))
+        print(json.dumps({**about, "counts": rows}, indent=2))
     else:
-        _print(facts, rows, ("scenario", "n", "task", "devices", "lookups", "law", "forks", "verdict"))
+        print_table(about, rows, ("scenario", "n", "task", "devices", "lookups", "law", "forks", "verdict"))
     for one in counts:
         if one.error is not None:
-            _say(f"{one.scenario} -n {one.n} {one.task}: {one.error}")
+            say(f"{one.scenario} -n {one.n} {one.task}: {one.error}")
     more = [one for one in counts if one.verdict == "more"]
     if more:
-        _say(
-            f"libvirt {facts['libvirt']} looks up more often than the law: {len(more)} of {len(counts)} cells"
+        say(
+            f"libvirt {about['libvirt']} looks up more often than the law: {len(more)} of {len(counts)} cells"
         )
     if any(one.storm for one in counts):
-        _say(f"warning: {STORM}")
+        say(f"warning: {STORM}")
     return 1 if more or any(one.error is not None for one in counts) else 0
 
 
@@ -59,9 +54,9 @@ def time(args: argparse.Namespace) -> int:
     from statistics import median  # noqa: PLC0415  # 10 ms that `--help` need not pay
 
     rows = []
-    cells, runs = _cells(args), _runs(args)
-    with _embedded(args, "interposer") as subject:
-        for scenario, n, task, xml in _with_progress(cells):
+    cells, runs = cells_of(args), runs_of(args)
+    with subject_of(args, "interposer") as subject:
+        for scenario, n, task, xml in with_progress(cells):
             subject.costs(task, xml)
             costs = subject.costs(task, xml, [False] * runs)
             ns = median(cost.ns for cost in costs)
@@ -73,8 +68,8 @@ def time(args: argparse.Namespace) -> int:
                 "seconds_a_lookup": in_lookups * ns / 1e9 / lookups if lookups else None,
                 "runs": runs,
             })  # fmt: skip
-        facts = _facts(subject)
-    return _finish(args, facts, "times", rows)
+        about = facts(subject)
+    return finish(args, about, "times", rows)
 
 
 def whatif(args: argparse.Namespace) -> int:
@@ -84,10 +79,10 @@ def whatif(args: argparse.Namespace) -> int:
 
     rows = []
     _check_parsing(args.task)
-    cells, runs = _cells(args), _runs(args)
+    cells, runs = cells_of(args), runs_of(args)
     order = _interleaved(runs, args.seed)
-    with _embedded(args, "interposer") as subject:
-        for scenario, n, task, xml in _with_progress(cells):
+    with subject_of(args, "interposer") as subject:
+        for scenario, n, task, xml in with_progress(cells):
             subject.costs(task, xml, [False, True])
             costs = list(zip(order, subject.costs(task, xml, order), strict=True))
             as_is = [cost for once, cost in costs if not once]
@@ -101,8 +96,8 @@ def whatif(args: argparse.Namespace) -> int:
                 "seconds_once": median(one.ns for one in once) / 1e9,
                 "speedup": ratio.ratio, "low": ratio.low, "high": ratio.high, "pairs": ratio.pairs,
             })  # fmt: skip
-        facts = _facts(subject)
-    return _finish(args, facts, "speedups", rows)
+        about = facts(subject)
+    return finish(args, about, "speedups", rows)
 
 
 def probe(args: argparse.Namespace) -> int:
@@ -114,14 +109,14 @@ def probe(args: argparse.Namespace) -> int:
     start = clock.perf_counter()
     ours = probe(binary)
     seconds = clock.perf_counter() - start
-    with _embedded(args, "interposer") as subject:
+    with subject_of(args, "interposer") as subject:
         cost, text = subject.probe(binary)
-        facts = _facts(subject)
+        about = facts(subject)
     found = differences(
         ours, cachefile.parse(text.encode(), f"libvirt's cache file of {binary}").capabilities
     )
     answer = {
-        **facts,
+        **about,
         "binary": binary,
         "seconds": seconds,
         "libvirt_seconds": cost.ns / 1e9,
@@ -139,11 +134,11 @@ def probe(args: argparse.Namespace) -> int:
         )
         print(f"{binary}: {len(ours.flags)} flags, {counts}")
         print(f"our probe {seconds:.3f} s, libvirt's {cost.ns / 1e9:.3f} s; {len(found) or 'no'} differences")
-        print("".join(f"{line}\n" for line in found) + _said(facts))
+        print("".join(f"{line}\n" for line in found) + said(about))
     return 1 if found else 0
 
 
-def _cells(args: argparse.Namespace) -> list[Cell]:
+def cells_of(args: argparse.Namespace) -> list[Cell]:
     """Every combination; raises UsageError before anything is started."""
     from qcaps.live.tasks import TASKS  # noqa: PLC0415  # lxml
     from qcaps.scenario import scenario  # noqa: PLC0415
@@ -159,7 +154,7 @@ def _cells(args: argparse.Namespace) -> list[Cell]:
     ]
 
 
-def _runs(args: argparse.Namespace) -> int:
+def runs_of(args: argparse.Namespace) -> int:
     if args.runs < 1:
         raise UsageError(f"--runs {args.runs}: expected at least 1")
     runs: int = args.runs
@@ -191,73 +186,24 @@ def _interleaved(pairs: int, seed: int) -> list[bool]:
 
 
 @contextmanager
-def _embedded(args: argparse.Namespace, counting: Counting | None) -> Iterator[Embedded]:
-    from qcaps.live.embedded import Embedded  # noqa: PLC0415  # lxml, subprocess
-
-    with Embedded(counting, args.libvirt) as subject:
+def subject_of(args: argparse.Namespace, counting: Counting | None) -> Iterator[LibvirtProcess]:
+    with open_subject(args, counting) as subject:
         yield subject
         if subject.fallback:
-            _say(f"counted by the debug log: {subject.fallback}")
+            say(f"counted by the debug log: {subject.fallback}")
 
 
-def _facts(subject: Embedded) -> dict[str, Any]:
-    return {
-        "libvirt": subject.installation.version_name,
-        "library": str(subject.installation.library),
-        "counted_by": subject.counted_by,
-    }
+def open_subject(args: argparse.Namespace, counting: Counting | None) -> LibvirtProcess:
+    from qcaps.live.daemon import PrivateDaemon, RunningDaemon  # noqa: PLC0415  # lxml, subprocess
+    from qcaps.live.embedded import Embedded  # noqa: PLC0415
 
-
-def _with_progress(cells: list[Cell]) -> Iterator[Cell]:
-    """The cells; a bar on standard error while that is a terminal."""
-    if not sys.stderr.isatty():
-        yield from cells
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import track  # noqa: PLC0415
-
-    yield from track(cells, description="asking libvirt", console=Console(stderr=True), transient=True)
-
-
-def _finish(args: argparse.Namespace, facts: dict[str, Any], what: str, rows: list[dict[str, Any]]) -> int:
-    if args.json:
-        print(json.dumps({**facts, what: rows}, indent=2))
-    else:
-        _print(facts, rows, tuple(rows[0]))
-    return 0
-
-
-def _print(facts: dict[str, Any], rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(
-            column.replace("_", " "), justify="left" if column in _LEFT else "right", no_wrap=True
-        )
-    for row in rows:
-        table.add_row(*(_text(column, row[column]) for column in columns))
-    # a table for a file or a pipe is as wide as it needs to be
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
-    print(_said(facts))
-
-
-def _said(facts: dict[str, Any]) -> str:
-    return f"libvirt {facts['libvirt']} ({facts['library']}), counted by the {facts['counted_by']}"
-
-
-def _text(column: str, value: Any) -> str:  # noqa: ANN401  # what JSON has
-    from qcaps.report.table import duration  # noqa: PLC0415
-
-    if value is None:
-        return "-"
-    if column.startswith("seconds"):
-        return duration(value)
-    if column.startswith("share"):
-        return f"{value:.0%}"
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
-
-
-def _say(line: str) -> None:
-    print("qcaps:", " ".join(line.split()), file=sys.stderr)
+    if args.uri is None:
+        return (PrivateDaemon if args.daemon else Embedded)(counting, args.libvirt)
+    if args.daemon:
+        raise UsageError("--daemon starts one of its own: choose it or --uri")
+    ours = "/session" in args.uri and os.geteuid() != 0  # root's session is the system's
+    if not args.yes and not ours:
+        raise UsageError(f"{args.uri} may serve others: --yes says that domains may be defined there")
+    if counting == "interposer":
+        raise UsageError("a running daemon can be counted by its log only")
+    return RunningDaemon(args.uri, args.libvirt)

@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             description=action.help[0].upper() + action.help[1:] + ".",
             epilog=f"Example: qcaps live {action.name} {action.example}",
         )
-        one.set_defaults(action=action)
+        one.set_defaults(action=action, daemon=False, uri=None, yes=False)
         one.add_argument(
             "--libvirt", type=Path, metavar="DIR", help="a prefix or a build tree (default: /usr)"
         )
@@ -83,8 +83,17 @@ def _add_cells(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--content", type=Path, metavar="DIR", help="your own scenarios/")
 
 
+def _add_daemon(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--daemon", action="store_true", help="a daemon of our own in place of the embedded driver (as root)"
+    )
+
+
 def _add_count(parser: argparse.ArgumentParser) -> None:
     _add_cells(parser)
+    _add_daemon(parser)
+    parser.add_argument("--uri", help="a daemon that runs; its log settings are changed, and put back")
+    parser.add_argument("--yes", action="store_true", help="the daemon behind --uri may be a system's")
     parser.add_argument(
         "--counting",
         choices=("interposer", "log"),
@@ -94,6 +103,7 @@ def _add_count(parser: argparse.ArgumentParser) -> None:
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:
     _add_cells(parser)
+    _add_daemon(parser)
     parser.add_argument("--runs", type=int, default=40, help="of each task (default: %(default)s)")
 
 

@@ -10,7 +10,7 @@ from qcaps.live import law
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qcaps.live.embedded import Embedded
+    from qcaps.live.process import LibvirtProcess
 
 STORM = (
     "every lookup probes QEMU again: /dev/kvm is usable by root but not by the QEMU user; "
@@ -53,7 +53,7 @@ class Count:
         return self.task in _STARTS_NOTHING and bool(self.forks)
 
 
-def count(subject: Embedded, scenario: str, n: int, task: str, xml: str) -> Count:
+def count(subject: LibvirtProcess, scenario: str, n: int, task: str, xml: str) -> Count:
     """Run `task` twice on the domain `xml`, first so that everything is known, then to count."""
     first = subject.run(task, xml)
     done = subject.run(task, xml) if first.accepted else first

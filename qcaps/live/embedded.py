@@ -10,229 +10,44 @@ when we are not. It dies with the thread that started it, whatever happens.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING
 
-import qcaps
-from qcaps.live import errors, shim
-from qcaps.live.errors import LibvirtDied, LiveError, NoCompiler, NotPermitted
 from qcaps.live.installation import find
-from qcaps.live.meter import Cost
 from qcaps.live.namespace import KVM_MODE, place
-from qcaps.live.worker import Setup
+from qcaps.live.process import Counting, LibvirtProcess, LiveDone, way_of
+from qcaps.live.setup import Setup, a_cpu
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from types import TracebackType
+    from pathlib import Path
 
-Counting = Literal["interposer", "log"]
-
-_PATIENCE_S: Final = 10.0
-_FOREIGN: Final = ("LIBVIRT_", "VIRSH_", "LD_PRELOAD")
-"""Settings of the user's that would make this libvirt another one."""
+__all__ = ["Embedded", "LiveDone"]
 
 
-@dataclass(frozen=True)
-class LiveDone:
-    """One task on one domain. Counts are None where the way of counting does not show them.
+class Embedded(LibvirtProcess):
+    """The driver in a process of ours; no daemon, no other driver, nothing on the host changes.
 
-    `xml` is what libvirt made of the domain; `ns` the call's nanoseconds, `lookup_ns` those spent in lookups.
-    `sites` maps a function of libvirt to lookups, `phases` a phase to (calls, nanoseconds); `capabilities` is
-    what the task of that name is answered with.
-    """
-
-    accepted: bool
-    error: str | None = None
-    xml: str | None = None
-    lookups: int | None = None
-    forks: int | None = None
-    sites: Mapping[str, int] = field(default_factory=dict)
-    ns: int = 0
-    phases: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    lookup_ns: int | None = None
-    capabilities: str | None = None
-
-
-class Embedded:
-    """A libvirt to put questions to, one after another. Not to be shared between threads.
-
-    `counting` None means: by the interposer, or by the log where there is no compiler; `counted_by` says
-    which it became, and `fallback` why. "none" is neither: only times. `libvirt` is a prefix or a build
-    tree; `kvm_mode` the permissions of the private `/dev/kvm`; `cpu` the one CPU it runs on.
+    `counting` None means: by the interposer, or by the log where there is no compiler; "none" only times.
+    `libvirt` is a prefix or a build tree; `kvm_mode` the permissions of the private `/dev/kvm` (as root);
+    `cpu` the one CPU it runs on.
     """
 
     def __init__(
         self,
-        counting: Counting | Literal["none"] | None = None,
+        counting: Counting | None = None,
         libvirt: Path | None = None,
         *,
         kvm_mode: int = KVM_MODE,
         cpu: int | None = None,
     ) -> None:
         """Start and connect. Raises LiveError and its kinds."""
-        self.installation = find(libvirt)
-        self.fallback = ""
-        library = ""
-        if counting in (None, "interposer"):
-            try:
-                library = str(shim.compiled(self.installation.version))
-                counting = "interposer"
-            except NoCompiler as error:
-                if counting is not None:
-                    raise
-                self.fallback = str(error)
-                counting = "log"
-        self.counted_by: str = counting or "none"
-        self._place = place(kvm_mode)
+        installation = find(libvirt)
+        way = way_of(counting, installation)
+        where = place(kvm_mode)
         setup = Setup(
-            folder=str(self._place.folder),
-            counting=self.counted_by,
-            shim=library,
-            library=str(self.installation.library),
-            cpu=max(os.sched_getaffinity(0)) if cpu is None else cpu,
+            folder=str(where.folder),
+            counting=way.name,
+            shim=way.shim,
+            library=str(installation.library),
+            cpu=a_cpu() if cpu is None else cpu,
         )
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as this object
-        try:
-            self._process = subprocess.Popen(
-                [*self._place.prefix, sys.executable, "-P", "-m", "qcaps.live.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env=_environment(self.installation.environment),
-                text=True,
-                # Ctrl-C is ours to handle: it must not strike in the middle of a call of libvirt's
-                start_new_session=True,
-            )
-        except OSError:
-            self._place.remove()
-            raise
-        try:
-            self._ready(self._exchange(asdict(setup)))
-        except BaseException:
-            self.close()
-            raise
-
-    def define(self, xml: str) -> LiveDone:
-        """Define a domain, and forget it again."""
-        return self.run("define", xml)
-
-    def run(self, task: str, xml: str, device: str | None = None, *, once: bool = False) -> LiveDone:
-        """One task of `TASKS` on the domain `xml`; `device` is for attach, detach and update.
-
-        `once` answers all but the first lookup of a domain parse with what the first one found.
-        """
-        answer = self._exchange(_request(task, xml, device, [once]))
-        if "error" in answer:
-            return LiveDone(accepted=False, error=answer["error"])
-        cost = Cost.from_plain(answer["costs"][0])
-        return LiveDone(
-            accepted=True,
-            xml=answer.get("xml"),
-            lookups=cost.lookups,
-            forks=cost.forks,
-            sites=cost.sites,
-            ns=cost.ns,
-            phases=cost.phases,
-            lookup_ns=cost.lookup_ns,
-            capabilities=answer.get("capabilities"),
-        )
-
-    def costs(
-        self, task: str, xml: str, once: Sequence[bool] = (False,), device: str | None = None
-    ) -> tuple[Cost, ...]:
-        """The task again and again, without a pause for us in between; `once` says how, run by run.
-
-        Raises LiveError where libvirt refuses.
-        """
-        answer = self._exchange(_request(task, xml, device, list(once)))
-        if "error" in answer:
-            raise LiveError(f"libvirt refuses to {task}: {answer['error']}")
-        return tuple(map(Cost.from_plain, answer["costs"]))
-
-    def probe(self, binary: str) -> tuple[Cost, str]:
-        """Have libvirt find out about a QEMU binary: what that cost, and its cache file about the binary.
-
-        The cost is that of a probe the first time. Raises LiveError.
-        """
-        answer = self._exchange({"ask": "probe", "binary": binary})
-        if "error" in answer:
-            raise LiveError(f"{binary}: libvirt cannot probe it: {answer['error']}")
-        if answer["text"] is None:
-            raise LiveError(f"{binary}: libvirt probed it, but wrote no cache file about it")
-        return Cost.from_plain(answer["cost"]), answer["text"]
-
-    def facts(self) -> Mapping[str, Any]:
-        """`libvirt`: the version that runs, as libvirt counts; `loaded`: its files."""
-        return self._exchange({"ask": "facts"})
-
-    def close(self) -> None:
-        """End it and remove what it had; a guest that still runs ends too."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
-        self._errors.close()
-        self._place.remove()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _exchange(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it has ended already; its own words say why
-        line = self._process.stdout.readline()
-        if not line.endswith("\n"):
-            raise self._death(request)
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def _ready(self, answer: Mapping[str, Any]) -> None:
-        if "failed" in answer:
-            kind = getattr(errors, answer["kind"], LiveError)
-            raise kind(answer["failed"])
-
-    def _death(self, request: Mapping[str, Any]) -> LiveError:
-        self._process.wait()
-        self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace").strip().splitlines()
-        last = said[-1] if said else f"exit status {self._process.returncode}"
-        if "ask" not in request:
-            tool = last.split(":", 1)[0]
-            kind = NotPermitted if tool in ("unshare", "mount", "mknod", "setpriv") else LibvirtDied
-            return kind(f"libvirt cannot be started: {last}")
-        return LibvirtDied(f"libvirt died in the middle of {request.get('task', request['ask'])}: {last}")
-
-
-def _request(task: str, xml: str, device: str | None, once: list[bool]) -> dict[str, Any]:
-    return {"ask": "run", "task": task, "xml": xml, "device": device, "once": once}
-
-
-def _environment(own: Mapping[str, str]) -> dict[str, str]:
-    """Ours without what would change libvirt, with what this installation needs, and with this very qcaps."""
-    home = str(Path(qcaps.__file__).resolve().parent.parent)
-    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-    return {**kept, "PYTHONPATH": path, **own}
+        super().__init__(setup, where, installation, way.fallback)

@@ -30,6 +30,7 @@ _IN_BUILD: Final = "src"
 class Installation:
     """The files of one libvirt, and the environment that makes a process load these and no others.
 
+    `daemons` are folders that may hold its daemon.
     `version` is major * 1_000_000 + minor * 1_000 + micro, as libvirt counts.
     """
 
@@ -37,6 +38,7 @@ class Installation:
     driver: Path
     version: int
     environment: Mapping[str, str] = field(default_factory=dict)
+    daemons: tuple[Path, ...] = ()
 
     @property
     def version_name(self) -> str:
@@ -50,7 +52,7 @@ def find(place: Path | None = None) -> Installation:
         driver = _driver_below(Path("/usr"))
         if driver is None:
             raise NoLibvirt(f"no QEMU driver of libvirt below /usr: {INSTALL}")
-        return _installation(driver, _library_beside(driver, "/usr"))
+        return _installation(driver, _library_beside(driver, "/usr"), Path("/usr") / "sbin")
     place = place.absolute()
     driver = _driver_below(place)
     if driver is None:
@@ -61,8 +63,10 @@ def find(place: Path | None = None) -> Installation:
                 f"nor a build tree (no {_IN_BUILD}/{_DRIVER})"
             )
         # A build tree's libvirt looks for its CPU map and schemas in the source only when it is told to.
-        return _installation(built, built.parent / _LIBRARY, {"LIBVIRT_DIR_OVERRIDE": "1"}, private=True)
-    return _installation(driver, _library_beside(driver, str(place)), private=True)
+        return _installation(
+            built, built.parent / _LIBRARY, built.parent, {"LIBVIRT_DIR_OVERRIDE": "1"}, private=True
+        )
+    return _installation(driver, _library_beside(driver, str(place)), place / "sbin", private=True)
 
 
 def _driver_below(prefix: Path) -> Path | None:
@@ -78,7 +82,12 @@ def _library_beside(driver: Path, place: str) -> Path:
 
 
 def _installation(
-    driver: Path, library: Path, environment: Mapping[str, str] | None = None, *, private: bool = False
+    driver: Path,
+    library: Path,
+    daemons: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    private: bool = False,
 ) -> Installation:
     version = _version(library)
     if version < OLDEST:
@@ -86,7 +95,9 @@ def _installation(
     own = (
         {"LD_LIBRARY_PATH": str(library.parent), "LIBVIRT_DRIVER_DIR": str(driver.parent)} if private else {}
     )
-    return Installation(library, driver, version, {**own, **(environment or {})})
+    return Installation(
+        library, driver, version, {**own, **(environment or {})}, (daemons, daemons.parent / "bin")
+    )
 
 
 def _version(library: Path) -> int:

@@ -15,15 +15,19 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from qcaps.live.errors import LiveError
 
 if TYPE_CHECKING:
-    import ctypes
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from qcaps.live.shim import Counters, Reading
 
-LOG_FILTER: Final = "1:qemu.qemu_capabilities"
-LOOKUP_LINE: Final = re.compile(rb"^\S+ \S+: (\d+): debug : virQEMUCapsCacheLookup:\d+ : Returning caps ")
-"""A lookup in libvirt's debug log; group 1 is the kernel's id of the thread that made it."""
+LOG_FILTERS: Final = "1:qemu.qemu_capabilities 1:libvirt.domain"
+"""What libvirt must log: lookups, and the calls of its API that are about domains."""
+
+_LINE: Final = re.compile(rb"^\S+ \S+: (\d+): debug : (\w+):\d+ : ", re.MULTILINE)
+"""A line of libvirt's debug log. Groups: the kernel's id of the thread, the function that wrote it."""
+
+_LOOKUP: Final = b"virQEMUCapsCacheLookup"
+_OF_CAPABILITIES: Final = b"virQEMUCaps"
 
 
 @dataclass(frozen=True)
@@ -68,49 +72,80 @@ class Clock:
 
 
 class Interposer:
-    """Counts by the shared library that was loaded before libvirt."""
+    """Counts by the shared library that was loaded before libvirt, here or in a daemon of our own."""
 
-    def __init__(self, counters: Counters) -> None:
-        """Read these counters."""
+    def __init__(self, counters: Counters, *, in_daemon: bool = False) -> None:
+        """Read these counters: of the calling thread, or of all where another process makes the lookups."""
         self._counters = counters
+        self._in_daemon = in_daemon
 
     def cost(self, call: Callable[[], Any], *, once: bool) -> Cost:
         """Everything there is to know; with `once`, one lookup a domain parse."""
-        thread = threading.get_native_id()
-        before = self._counters.of_thread(thread)
+        before = self._read()
         self._counters.set_once(once=once)
         try:
             ns = _timed(call)
         finally:
             self._counters.set_once(once=False)
-        return _from_reading(ns, self._counters.of_thread(thread) - before)
+        return _from_reading(ns, self._read() - before)
+
+    def _read(self) -> Reading:
+        if self._in_daemon:
+            return self._counters.total()
+        return self._counters.of_thread(threading.get_native_id())
 
 
 class DebugLog:
-    """Counts the lines of libvirt's debug log, in this process."""
+    """Counts the lines of a libvirt's debug log; `count` takes the file, and where to begin in it."""
 
-    def __init__(self, library: ctypes.CDLL, path: Path) -> None:
-        """Turn the log on, into the file `path`; `library` is libvirt's."""
-        outputs = library.virLogSetOutputs(f"1:file:{path}".encode())
-        filters = library.virLogSetFilters(LOG_FILTER.encode())
-        if outputs < 0 or filters < 0:
-            raise LiveError(f"libvirt does not log to {path}: count with the interposer")
+    def __init__(self, path: Path, count: Callable[[Path, int], int]) -> None:
+        """Read the file `path`, which libvirt writes."""
         self._path = path
+        self._count = count
 
     def cost(self, call: Callable[[], Any], *, once: bool) -> Cost:
         """Lookups."""
         _refuse(once=once)
         start = self._path.stat().st_size
         ns = _timed(call)
-        return Cost(ns, lookups_logged(self._path, start, threading.get_native_id()))
+        return Cost(ns, self._count(self._path, start))
 
 
-def lookups_logged(path: Path, start: int, thread: int) -> int:
-    """How many lookups `thread` has logged in the file `path` since it was `start` bytes long."""
+def logged_here(path: Path, start: int) -> int:
+    """How many lookups the calling thread has logged in `path` since it was `start` bytes long."""
+    thread = threading.get_native_id()
+    return sum(function == _LOOKUP and by == thread for by, function, _ in _logged(path, start))
+
+
+def logged_by_all(path: Path, start: int) -> int:
+    """How many lookups any thread has logged since then."""
+    return sum(function == _LOOKUP for _, function, _ in _logged(path, start))
+
+
+def logged_for(tag: str, path: Path, start: int) -> int:
+    """How many lookups were logged since then in calls of the API that speak of `tag`.
+
+    A thread of a daemon serves one call after another: a lookup belongs to the last call that it logged.
+    """
+    ours: dict[int, bool] = {}
+    lookups = 0
+    for thread, function, text in _logged(path, start):
+        if function == _LOOKUP:
+            lookups += ours.get(thread, False)
+        elif not function.startswith(_OF_CAPABILITIES):
+            ours[thread] = tag.encode() in text
+    return lookups
+
+
+def _logged(path: Path, start: int) -> Iterator[tuple[int, bytes, bytes]]:
+    """Thread, function and text of each entry; a text may have more than one line."""
     with path.open("rb") as file:
         file.seek(start)
-        matches = (LOOKUP_LINE.match(line) for line in file)
-        return sum(match is not None and int(match[1]) == thread for match in matches)
+        entries = file.read()
+    matches = list(_LINE.finditer(entries))
+    ends = [match.start() for match in matches[1:]] + [len(entries)]
+    for match, end in zip(matches, ends, strict=True):
+        yield int(match[1]), match[2], entries[match.end() : end]
 
 
 def _timed(call: Callable[[], Any]) -> int:

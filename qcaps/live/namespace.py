@@ -40,10 +40,11 @@ class Place:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def place(kvm_mode: int = KVM_MODE) -> Place:
+def place(kvm_mode: int = KVM_MODE, *, daemon: bool = False) -> Place:
     """Private namespaces for root, a folder in the temporary directory for everyone else.
 
-    Inside, `/dev/kvm` is a node with the permissions `kvm_mode`. Raises NotPermitted if a tool is missing.
+    Inside, `/dev/kvm` is a node with the permissions `kvm_mode`; with `daemon`,
+    what a daemon keeps in `/etc` and `/var` is private too. Raises NotPermitted if a tool is missing.
     """
     if os.geteuid() != 0:
         return Place(Path(tempfile.mkdtemp(prefix="qcaps-live-")), (), temporary=True)
@@ -51,5 +52,12 @@ def place(kvm_mode: int = KVM_MODE) -> Place:
         if shutil.which(tool) is None:
             raise NotPermitted(f"no {tool} on PATH: install util-linux and bash, or run as an ordinary user")
     script = Path(__file__).with_name("namespace.sh")
-    prefix = (*_DIES_WITH_US, *_NAMESPACES, "bash", str(script), f"{kvm_mode:o}")
+    prefix = (
+        *_DIES_WITH_US,
+        *_NAMESPACES,
+        "bash",
+        str(script),
+        f"{kvm_mode:o}",
+        "daemon" if daemon else "driver",
+    )
     return Place(ROOT_HOME, prefix, temporary=False)

@@ -1,15 +1,29 @@
-# usage: bash namespace.sh KVM_MODE COMMAND...
+# usage: bash namespace.sh KVM_MODE driver|daemon COMMAND...
 #
 # Runs in mount, PID and network namespaces of its own. Makes everything private that libvirt would write to,
 # then runs the command. This shell stays, as process 1, to reap what QEMU and libvirt leave behind.
 set -eu
 kvm_mode=$1
-shift
+subject=$2
+shift 2
 
 # What libvirt's QEMU driver keeps outside the root it is given: the state of host devices.
 mount -t tmpfs -o mode=755 tmpfs /run
 home=/run/qcaps
 mkdir -p "$home"
+
+# A daemon has fixed places, and must not find the host's domains there: it would start them.
+if [ "$subject" = daemon ]; then
+    for folder in etc var; do
+        mkdir "$home/$folder-upper" "$home/$folder-work"
+        layers=lowerdir=/$folder,upperdir=$home/$folder-upper,workdir=$home/$folder-work
+        mount -t overlay -o "$layers" overlay "/$folder"
+    done
+    for folder in /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt; do
+        mkdir -p "$folder"
+        mount -t tmpfs -o mode=755 tmpfs "$folder"
+    done
+fi
 
 # QEMU's user must have a name, or the driver does not start.
 for file in passwd group; do

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qcaps.live.startable import startable
+from qcaps.live.document import name_of, startable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,13 +59,12 @@ class Run:
 
     @contextmanager
     def stopped_after(self) -> Iterator[None]:
-        """Whatever runs when the block ends is ended."""
+        """If the domain runs when the block ends, it is ended."""
         try:
             yield
         finally:
-            for domain in self.connection.listAllDomains(self.libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
-                with suppress(self.libvirt.libvirtError):  # it may have ended by itself
-                    domain.destroy()
+            with suppress(self.libvirt.libvirtError):  # it may have ended by itself, or never begun
+                self.connection.lookupByName(name_of(self.xml)).destroy()
 
     def keep_xml(self, domain: Any) -> None:  # noqa: ANN401  # libvirt has no types
         """Hand back what libvirt made of the domain."""
@@ -171,3 +170,5 @@ TASKS: dict[str, Callable[[Run], None]] = {
     "domcapabilities": _domain_capabilities,
     "capabilities": _capabilities,
 }
+
+WITHOUT_A_DOMAIN = ("domcapabilities", "capabilities")

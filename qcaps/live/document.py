@@ -1,8 +1,9 @@
-"""A domain that starts here: the same devices, with files that exist and as little memory as will do."""
+"""Changes to a domain's XML before libvirt sees it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from lxml import etree
 
@@ -13,6 +14,22 @@ if TYPE_CHECKING:
 
 _MEMORY_KIB = 32 << 10
 _IMAGE_BYTES = 1 << 20
+
+
+def name_of(xml: str) -> str:
+    """The domain's name, "" where it has none."""
+    return etree.fromstring(xml).findtext("name") or ""
+
+
+def renamed(xml: str, tag: str) -> str:
+    """`xml` under a name that begins with `tag`, and with a UUID that nobody else has."""
+    root = etree.fromstring(xml)
+    name = root.find("name")
+    if name is not None:
+        name.text = f"{tag}-{name.text}"
+    for uuid in root.findall("uuid"):
+        uuid.text = str(uuid4())
+    return etree.tostring(root, encoding="unicode")
 
 
 def startable(xml: str, folder: Path) -> str:

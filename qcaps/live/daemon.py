@@ -1,0 +1,84 @@
+"""libvirt's daemon: one of our own, started for the purpose, or one that runs already.
+
+Our own runs in private namespaces, with private `/etc/libvirt`, `/var/lib/libvirt` and `/run`: it knows none
+of the host's domains and networks. A running one is asked through its own log, whose settings are put back;
+it is given only domains with names that nobody else has, and loses them again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qcaps.live.errors import NoLibvirt, NotPermitted
+from qcaps.live.installation import INSTALL, find
+from qcaps.live.namespace import KVM_MODE, Place, place
+from qcaps.live.process import Counting, LibvirtProcess, way_of
+from qcaps.live.setup import Setup, a_cpu
+
+if TYPE_CHECKING:
+    from qcaps.live.installation import Installation
+
+
+class PrivateDaemon(LibvirtProcess):
+    """A daemon of our own, with everything between a client and the driver. Takes root.
+
+    The arguments are those of `Embedded`.
+    """
+
+    def __init__(
+        self,
+        counting: Counting | None = None,
+        libvirt: Path | None = None,
+        *,
+        kvm_mode: int = KVM_MODE,
+        cpu: int | None = None,
+    ) -> None:
+        """Start and connect. Raises LiveError and its kinds."""
+        installation = find(libvirt)
+        daemon = _daemon_of(installation)
+        way = way_of(counting, installation)
+        where = place(kvm_mode, daemon=True)
+        if where.temporary:
+            where.remove()
+            raise NotPermitted("a private daemon takes root; the embedded driver does not")
+        setup = Setup(
+            folder=str(where.folder),
+            counting=way.name,
+            shim=way.shim,
+            library=str(installation.library),
+            cpu=a_cpu() if cpu is None else cpu,
+            daemon=str(daemon),
+        )
+        super().__init__(setup, where, installation, way.fallback)
+
+
+class RunningDaemon(LibvirtProcess):
+    """A daemon that runs already, behind a URI of libvirt's; it is counted by its debug log."""
+
+    def __init__(self, uri: str, libvirt: Path | None = None, *, cpu: int | None = None) -> None:
+        """Connect, and turn the log on. Raises LiveError and its kinds.
+
+        `libvirt` is the client's, a prefix or a build tree.
+        """
+        installation = find(libvirt)
+        where = Place(Path(tempfile.mkdtemp(prefix="qcaps-live-")), (), temporary=True)
+        setup = Setup(
+            folder=str(where.folder),
+            counting="log",
+            shim="",
+            library=str(installation.library),
+            cpu=a_cpu() if cpu is None else cpu,
+            uri=uri,
+        )
+        super().__init__(setup, where, installation)
+
+
+def _daemon_of(installation: Installation) -> Path:
+    """The QEMU daemon beside the driver, or the one for everything. Raises NoLibvirt."""
+    for name in ("virtqemud", "libvirtd"):
+        for folder in installation.daemons:
+            if (folder / name).is_file():
+                return folder / name
+    raise NoLibvirt(f"no libvirtd or virtqemud beside {installation.driver}: {INSTALL}")

@@ -1,0 +1,28 @@
+"""How a process that holds libvirt is to be: its first line of input."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Setup:
+    """`folder` is the process's own; `counting` is interposer, log or none, `shim` the interposer's file.
+
+    `daemon` is a program to start and talk to, `uri` a daemon that runs; with neither, the driver is
+    embedded. `library` is the libvirt it is about, `cpu` the one CPU it runs on.
+    """
+
+    folder: str
+    counting: str
+    shim: str
+    library: str
+    cpu: int
+    daemon: str = ""
+    uri: str = ""
+
+
+def a_cpu() -> int:
+    """One that we may use, always the same: libvirt probes again where the CPU says something else."""
+    return max(os.sched_getaffinity(0))

@@ -1,0 +1,185 @@
+"""Daemons: one of our own, and one that runs already and must not notice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qcaps.commands import main
+from qcaps.live import law
+from qcaps.live.adminlog import AdminLog
+from qcaps.live.daemon import PrivateDaemon, RunningDaemon
+from qcaps.live.errors import LibvirtDied, LiveError, NoLibvirt
+from qcaps.live.namespace import place
+from qcaps.scenario import scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qcaps.live.process import Counting
+
+pytestmark = [pytest.mark.libvirt, pytest.mark.root]
+
+SETTINGS = 'log_outputs="3:file:{folder}/own.log"\nlog_filters="3:rpc 2:util.json"\n'
+
+
+@contextmanager
+def daemon() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A daemon that is not ours: its URI, and the process whose end is its end."""
+    with tempfile.TemporaryDirectory(prefix="qcaps-test-") as name:
+        folder = Path(name)
+        (folder / "conf").write_text(
+            f'unix_sock_dir="{folder}"\nauth_unix_rw="none"\n' + SETTINGS.format(folder=folder)
+        )
+        command = ["libvirtd", "--config", str(folder / "conf"), "--pid-file", str(folder / "pid")]
+        process = subprocess.Popen([*place(daemon=True).prefix, *command])
+        try:
+            end = time.monotonic() + 20
+            while not (folder / "libvirt-admin-sock").is_socket():
+                assert time.monotonic() < end, "libvirtd does not start"
+                time.sleep(0.02)
+            yield f"qemu+unix:///system?socket={folder}/libvirt-sock", process
+        finally:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[str]:
+    with daemon() as (uri, _):
+        yield uri
+
+
+@pytest.mark.parametrize("counting", ["interposer", "log"])
+def test_a_daemon_of_our_own_keeps_the_law(counting: Counting) -> None:
+    with PrivateDaemon(counting) as subject:
+        for name, n in (("disks", 0), ("kitchen-sink", 1)):
+            done = subject.define(scenario(name).xml(n))
+            assert done.error is None
+            assert done.lookups == law.lookups("define", done.xml)
+        xml = scenario("disks").xml(2)
+        assert subject.run("attach", xml).lookups == 4
+        assert subject.run("domcapabilities", xml).lookups == 1
+        if counting == "interposer":
+            assert [cost.lookups for cost in subject.costs("define", xml, [False, True])] == [16, 1]
+            start = subject.run("start", xml)
+            assert (start.lookups, start.forks) == (1, 1)
+
+
+def test_a_running_daemon_is_counted_and_left_as_it_was(running: str) -> None:
+    log = AdminLog(running)
+    before = log.settings()
+    with RunningDaemon(running) as subject:
+        assert log.settings() != before
+        for task in (
+            "define",
+            "redefine",
+            "undefine",
+            "attach",
+            "detach",
+            "dumpxml",
+            "dumpxml-cpu",
+            "xmlToNative",
+        ):
+            done = subject.run(task, scenario("disks").xml(3))
+            assert done.error is None
+            assert done.lookups == law.lookups(task, done.xml), task
+    assert log.settings() == before
+
+
+def test_it_is_given_only_names_that_nobody_has(running: str) -> None:
+    with RunningDaemon(running) as subject:
+        first = subject.define(scenario("disks").xml(0)).xml or ""
+        with pytest.raises(LiveError, match="cannot be told from others"):
+            subject.run("domcapabilities", scenario("disks").xml(0))
+    with RunningDaemon(running) as subject:
+        second = subject.define(scenario("disks").xml(0)).xml or ""
+    names = [text[text.index("<name>") : text.index("</uuid>")] for text in (first, second)]
+    assert "<name>qcaps-" in names[0]
+    assert names[0] != names[1]
+
+
+def test_what_others_do_meanwhile_does_not_count(running: str) -> None:
+    with RunningDaemon(running) as busy, RunningDaemon(running) as subject:
+        done = threading.Event()
+        rounds = 0
+
+        def disturb() -> None:
+            nonlocal rounds
+            while not done.is_set():
+                busy.define(scenario("mixed").xml(8))
+                rounds += 1
+
+        thread = threading.Thread(target=disturb)
+        thread.start()
+        costs = subject.costs("define", scenario("disks").xml(4), [False] * 10)
+        done.set()
+        thread.join()
+    assert rounds > 0
+    assert [cost.lookups for cost in costs] == [20] * 10
+
+
+def test_its_log_is_put_back_when_we_are_killed(running: str) -> None:
+    log = AdminLog(running)
+    before = log.settings()
+    code = """
+import sys
+from qcaps.live.daemon import RunningDaemon
+with RunningDaemon(sys.argv[1]):
+    print("on", flush=True)
+    sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code, running], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as ours:
+        assert ours.stdout is not None
+        assert ours.stdout.readline() == b"on\n"
+        assert log.settings() != before
+        ours.send_signal(signal.SIGKILL)
+        ours.wait()
+        end = time.monotonic() + 10
+        while log.settings() != before:
+            assert time.monotonic() < end, "the log's settings were not put back"
+            time.sleep(0.05)
+
+
+def test_a_daemon_that_goes_away_is_said() -> None:
+    with daemon() as (uri, process), RunningDaemon(uri) as subject:
+        subject.define(scenario("disks").xml(0))
+        process.kill()
+        process.wait()
+        with pytest.raises(LibvirtDied, match="connection was lost"):
+            subject.define(scenario("disks").xml(0))
+
+
+def test_the_command_counts_a_running_daemon_only_with_yes(
+    running: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["live", "count", "-n", "2", "--uri", running]) == 2
+    assert "--yes" in capsys.readouterr().err
+    assert main(["live", "count", "-n", "2", "--uri", running, "--yes"]) == 0
+    assert "counted by the log" in capsys.readouterr().out
+
+
+def test_nobody_listens() -> None:
+    with pytest.raises(LiveError, match="nowhere"):
+        RunningDaemon("qemu+unix:///system?socket=/nowhere/libvirt-sock")
+
+
+def test_a_prefix_without_a_daemon_is_named(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "libvirt_driver_qemu.so").write_text("")
+    (tmp_path / "src" / "libvirt.so.0.9000.0").write_text("")
+    os.symlink("libvirt.so.0.9000.0", tmp_path / "src" / "libvirt.so.0")
+    with pytest.raises(NoLibvirt, match="no libvirtd or virtqemud"):
+        PrivateDaemon("none", tmp_path)

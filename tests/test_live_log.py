@@ -1,0 +1,95 @@
+"""A debug log read as libvirt writes it, and a daemon's log settings."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qcaps.live.adminlog import LogSettings, admin_uri, with_file
+from qcaps.live.errors import LiveError
+from qcaps.live.meter import logged_by_all, logged_for, logged_here
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def line(thread: int, function: str, text: str) -> str:
+    return f"2026-01-01 00:00:00.000+0000: {thread}: debug : {function}:60 : {text}\n"
+
+
+def lookup(thread: int) -> str:
+    return line(thread, "virQEMUCapsCacheLookup", "Returning caps 0x1 for /usr/bin/qemu-system-x86_64")
+
+
+def define(thread: int, name: str) -> str:
+    return line(
+        thread, "virDomainDefineXMLFlags", f"conn=0x1, xml=<domain>\n  <name>{name}</name>\n</domain>"
+    )
+
+
+def test_a_window_begins_at_a_size(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(lookup(7) * 3)
+    start = log.stat().st_size
+    with log.open("a") as file:
+        file.write(
+            lookup(7) + "a line of somebody's XML: 1: debug : virQEMUCapsCacheLookup:1 : no\n" + lookup(8)
+        )
+    assert logged_by_all(log, start) == 2
+    assert logged_by_all(log, 0) == 5
+
+
+def test_one_thread_is_told_from_another(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    own = threading.get_native_id()
+    log.write_text(lookup(own) * 2 + lookup(own + 1))
+    assert logged_here(log, 0) == 2
+
+
+def test_calls_of_others_on_the_same_thread_do_not_count(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(
+        lookup(1)
+        + define(1, "qcaps-12-disks")
+        + lookup(1)
+        + define(2, "someone's")
+        + lookup(2)
+        + lookup(1)
+        + define(1, "someone's")
+        + lookup(1)
+    )
+    assert logged_for("qcaps-12", log, 0) == 2
+
+
+def test_filters_and_outputs_are_added_to_what_is_set(tmp_path: Path) -> None:
+    both = with_file(LogSettings("3:rpc", "3:syslog:libvirtd"), tmp_path / "log", "1:qemu")
+    assert both == LogSettings("3:rpc 1:qemu", f"3:syslog:libvirtd 1:file:{tmp_path}/log")
+    assert with_file(LogSettings("", ""), tmp_path / "log", "1:qemu").filters == "1:qemu"
+
+
+@pytest.mark.parametrize(
+    ("name", "daemon"),
+    [("libvirt-sock", "libvirtd"), ("virtqemud-sock", "virtqemud"), ("libvirt-sock-ro", "libvirtd")],
+)
+def test_the_admin_socket_lies_beside_the_other(tmp_path: Path, name: str, daemon: str) -> None:
+    stem = name.partition("-sock")[0]
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / f"{stem}-admin-sock"))
+        found = admin_uri(f"qemu+unix:///system?socket={tmp_path}/{name}")
+    assert found == f"{daemon}+unix:///system?socket={tmp_path}/{stem}-admin-sock"
+
+
+@pytest.mark.parametrize(
+    ("uri", "complaint"),
+    [
+        ("qemu+ssh://elsewhere/system", "on this host"),
+        ("xen:///system", "on this host"),
+        ("qemu+unix:///system?socket=/nowhere/libvirt-sock", "is the daemon running"),
+    ],
+)
+def test_a_uri_that_cannot_be_counted_is_named(uri: str, complaint: str) -> None:
+    with pytest.raises(LiveError, match=complaint):
+        admin_uri(uri)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -131,7 +130,7 @@ def test_what_others_do_meanwhile_does_not_count(running: str) -> None:
 
 def test_its_log_is_put_back_when_we_are_killed(running: str) -> None:
     log = AdminLog(running)
-    before = log.settings()
+    before, there = log.settings(), left_over()
     code = """
 import sys
 from qcaps.live.daemon import RunningDaemon
@@ -148,9 +147,13 @@ with RunningDaemon(sys.argv[1]):
         ours.send_signal(signal.SIGKILL)
         ours.wait()
         end = time.monotonic() + 10
-        while log.settings() != before:
+        while log.settings() != before or left_over() - there:
             assert time.monotonic() < end, "the log's settings were not put back"
             time.sleep(0.05)
+
+
+def left_over() -> set[str]:
+    return {path.name for path in Path(tempfile.gettempdir()).glob("qcaps-live-*")}
 
 
 def test_a_daemon_that_goes_away_is_said() -> None:
@@ -180,6 +183,6 @@ def test_a_prefix_without_a_daemon_is_named(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "libvirt_driver_qemu.so").write_text("")
     (tmp_path / "src" / "libvirt.so.0.9000.0").write_text("")
-    os.symlink("libvirt.so.0.9000.0", tmp_path / "src" / "libvirt.so.0")
+    (tmp_path / "src" / "libvirt.so.0").symlink_to("libvirt.so.0.9000.0")
     with pytest.raises(NoLibvirt, match="no libvirtd or virtqemud"):
         PrivateDaemon("none", tmp_path)

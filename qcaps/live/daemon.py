@@ -71,6 +71,7 @@ class RunningDaemon(LibvirtProcess):
             library=str(installation.library),
             cpu=a_cpu() if cpu is None else cpu,
             uri=uri,
+            temporary=where.temporary,
         )
         super().__init__(setup, where, installation)
 

@@ -49,5 +49,6 @@ class Embedded(LibvirtProcess):
             shim=way.shim,
             library=str(installation.library),
             cpu=a_cpu() if cpu is None else cpu,
+            temporary=where.temporary,
         )
         super().__init__(setup, where, installation, way.fallback)

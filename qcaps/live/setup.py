@@ -12,6 +12,7 @@ class Setup:
 
     `daemon` is a program to start and talk to, `uri` a daemon that runs; with neither, the driver is
     embedded. `library` is the libvirt it is about, `cpu` the one CPU it runs on.
+    `temporary` says that the folder is on the host, and goes when the process does.
     """
 
     folder: str
@@ -21,6 +22,7 @@ class Setup:
     cpu: int
     daemon: str = ""
     uri: str = ""
+    temporary: bool = False
 
 
 def a_cpu() -> int:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import queue
+import shutil
 import signal
 import sys
 import threading
@@ -152,6 +153,8 @@ def main() -> int:
         pass  # nobody wants to know any more
     finally:
         worker.close()
+        if setup.temporary:  # also when nobody is left to do it
+            shutil.rmtree(setup.folder, ignore_errors=True)
     # libvirt's event loop runs in a thread that Python cannot wait for, and must not trip over
     os._exit(0)
 

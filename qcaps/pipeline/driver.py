@@ -1,12 +1,11 @@
 """The tasks: define, undefine, start, createXML, attach, detach, over domains kept as files.
 
-A task is a list of phases; which of them look up is the policy's business (`lookup`).
+A task is a list of phases (`phases`); which of them look up is the policy's business (`lookup`).
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,37 +13,27 @@ from typing import TYPE_CHECKING
 from qcaps.domain import document
 from qcaps.domain.codec import evolve
 from qcaps.errors import QcapsError
+from qcaps.pipeline import phases
 from qcaps.pipeline.addresses import assign_addresses
 from qcaps.pipeline.attachment import add_device, remove_device
-from qcaps.pipeline.command_line import command_line
 from qcaps.pipeline.domains import Domains
 from qcaps.pipeline.draft import Draft
 from qcaps.pipeline.lookup import Lookup
-from qcaps.pipeline.postparse import post_parse, post_parse_device
+from qcaps.pipeline.phases import untimed
 from qcaps.pipeline.refusal import CapabilitiesChanged
 from qcaps.pipeline.site import Site
-from qcaps.pipeline.validate import check_parsed, check_parsed_device, validate, validate_device
+from qcaps.pipeline.validate import check_parsed, validate_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from contextlib import AbstractContextManager
 
     from qcaps.cache.cache import CapabilityCache
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.devices import AnyDevice
     from qcaps.domain.domain import Domain
     from qcaps.pipeline.lookup import Watch
+    from qcaps.pipeline.phases import Phase
     from qcaps.pipeline.policy import Policy
     from qcaps.pipeline.store import Store
-
-    Phase = Callable[[str], AbstractContextManager[object]]
-
-_UNTIMED = nullcontext()
-
-
-def untimed(_name: str) -> AbstractContextManager[object]:
-    """The phase of a driver that nobody times."""
-    return _UNTIMED
 
 
 @dataclass(frozen=True)
@@ -156,7 +145,7 @@ class Driver:
     def _define(self, xml: bytes, source: str) -> Done:
         lookup = self._lookup()
         draft = self._checked(xml, source, lookup)
-        domain, text = self._formatted(draft)
+        domain, text = phases.written(draft, self._phase)
         with self._domains.holding(domain.name):
             self._save(domain, text, lookup)
         return Done(domain, text, lookup.sites)
@@ -167,7 +156,7 @@ class Driver:
             if name in self.running:
                 raise QcapsError(f"domain '{name}' is already running; destroy it first")
             lookup = self._lookup(self._binary(domain))
-            command = self._started(Draft(domain), lookup, persistent=domain)
+            command = phases.started(Draft(domain), lookup, domain, self._phase)
             with self._phase("commit"):
                 self._check_capabilities(lookup)
                 self.running[name] = domain
@@ -176,12 +165,12 @@ class Driver:
     def _create_xml(self, xml: bytes, source: str) -> Done:
         lookup = self._lookup()
         draft = self._checked(xml, source, lookup)
-        domain, text = self._formatted(draft)
+        domain, text = phases.written(draft, self._phase)
         with self._domains.holding(domain.name):
             self._domains.admit(domain)
             if domain.name in self.running:
                 raise QcapsError(f"domain '{domain.name}' is already running; destroy it first")
-            command = self._started(draft, lookup, persistent=None)
+            command = phases.started(draft, lookup, None, self._phase)
             with self._phase("commit"), self._domains.admitting(domain):
                 self._check_capabilities(lookup)
                 self.running[domain.name] = domain
@@ -192,7 +181,7 @@ class Driver:
             before = self._running(name) if live else self._domains.get(name)
             lookup = self._lookup(self._binary(before))
             with lookup.one_pass():
-                device, capabilities = self._parsed_device(before, xml, source, lookup)
+                device, capabilities = phases.device_read(before, xml, source, lookup, self._phase)
                 validate_device(Draft(before), device, lookup.at(Site.DEVICE_PARSE_VALIDATE, device))
             after = Draft(before)
             add_device(after, device)
@@ -208,7 +197,7 @@ class Driver:
         with self._domains.holding(name):
             before = self._running(name) if live else self._domains.get(name)
             lookup = self._lookup(self._binary(before))
-            device, _ = self._parsed_device(before, xml, source, lookup)
+            device, _ = phases.device_read(before, xml, source, lookup, self._phase)
             after = Draft(before)
             remove_device(after, device)
             return self._altered(
@@ -225,7 +214,7 @@ class Driver:
         done = task()
         return replace(done, retried=self.retries) if self.retries else done
 
-    # ── phases ─────────────────────────────────────────────────────────────────────────────────────
+    # ── what they share ────────────────────────────────────────────────────────────────────────────
 
     def _lookup(self, binary: str | None = None) -> Lookup:
         return Lookup(self.policy, self.cache.lookup, binary or "", handed=self._handed, watch=self._watch)
@@ -236,14 +225,7 @@ class Driver:
             draft = Draft(self._for_stand_in(document.parse(xml, source)))
             check_parsed(draft)
         lookup.binary = draft.emulator = self._binary(draft.domain)
-        with lookup.one_pass():
-            with self._phase("post-parse"):
-                post_parse(draft, lookup)
-            with self._phase("assign addresses"):
-                assign_addresses(draft, lookup.at(Site.ADDRESSES))
-        with self._phase("validate"), lookup.one_pass():
-            lookup.prepare(Site.VALIDATE_PREPARE)
-            validate(draft, lookup)
+        phases.complete(draft, lookup, self._phase)
         return draft
 
     def _for_stand_in(self, domain: Domain) -> Domain:
@@ -256,38 +238,11 @@ class Driver:
     def _binary(self, domain: Domain) -> str:
         return self._emulator or domain.emulator or default_emulator(domain)
 
-    def _formatted(self, draft: Draft) -> tuple[Domain, str]:
-        with self._phase("format"):
-            domain = draft.freeze()
-            return domain, document.format(domain)
-
-    def _started(self, draft: Draft, lookup: Lookup, persistent: Domain | None) -> tuple[str, ...]:
-        with lookup.one_pass():
-            capabilities = lookup.at(Site.PROCESS_INIT)
-            with self._phase("validate"):
-                validate(draft, lookup, Site.START_VALIDATE, Site.START_VALIDATE_DEVICE)
-            if persistent is not None:
-                given = lookup.at(Site.TRANSIENT_COPY)
-                with self._phase("copy"):
-                    _copy(persistent, given)
-        with self._phase("command line"):
-            return command_line(draft, capabilities)
-
     def _running(self, name: str) -> Domain:
         try:
             return self.running[name]
         except KeyError:
             raise QcapsError(f"no domain '{name}' is running; start it first") from None
-
-    def _parsed_device(
-        self, domain: Domain, xml: bytes, source: str, lookup: Lookup
-    ) -> tuple[AnyDevice, Capabilities]:
-        with self._phase("parse"):
-            device = document.parse_device(xml, source)
-            check_parsed_device(device)
-        capabilities = lookup.at(Site.DEVICE_PARSE, device)
-        with self._phase("post-parse"):
-            return post_parse_device(Draft(domain), device, capabilities), capabilities
 
     def _altered(
         self,
@@ -305,16 +260,10 @@ class Driver:
                 self._check_capabilities(lookup)
                 domain = self.running[name] = after.freeze()
             return Done(domain, "", lookup.sites)
-        capabilities = lookup.at(Site.DOMAIN_COPY)
-        with self._phase("copy"):
-            draft = _copy(self._domains.get(name), capabilities)
+        draft = phases.copied(self._domains.get(name), lookup.at(Site.DOMAIN_COPY), self._phase)
         alter(draft)
-        capabilities = lookup.at(Site.RE_POST_PARSE)
-        with self._phase("post-parse"):
-            post_parse(draft, Lookup.given(capabilities))
-        with self._phase("assign addresses"):
-            assign_addresses(draft, capabilities)
-        domain, text = self._formatted(draft)
+        phases.complete_again(draft, lookup.at(Site.RE_POST_PARSE), self._phase)
+        domain, text = phases.written(draft, self._phase)
         self._save(domain, text, lookup)
         if live:
             self.running[name] = after.freeze()
@@ -341,11 +290,3 @@ def default_emulator(domain: Domain) -> str:
     arch = domain.arch or os.uname().machine
     arch = {"i686": "i386", "armv7l": "arm"}.get(arch, arch)
     return f"/usr/bin/qemu-system-{arch}"
-
-
-def _copy(domain: Domain, capabilities: Capabilities) -> Draft:
-    """A copy made the way libvirt makes one: written as XML, read back, post-parsed."""
-    draft = Draft(document.parse(document.format(domain).encode(), domain.name))
-    post_parse(draft, Lookup.given(capabilities))
-    assign_addresses(draft, capabilities)
-    return draft

@@ -10,7 +10,8 @@ from qcaps.cache.validity import by_name as validity_by_name
 from qcaps.capabilities import cachefile
 from qcaps.capabilities.snapshots import names, snapshot
 from qcaps.errors import UsageError
-from qcaps.pipeline.driver import Driver, untimed
+from qcaps.pipeline.driver import Driver
+from qcaps.pipeline.phases import untimed
 from qcaps.pipeline.policy import by_name as policy_by_name
 from qcaps.pipeline.store import Store
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.pipeline.driver import Phase
     from qcaps.pipeline.lookup import Watch
+    from qcaps.pipeline.phases import Phase
 
 _PREFIX = "qemu-system-"
 

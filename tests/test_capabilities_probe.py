@@ -103,7 +103,7 @@ HAS_A_CHILD = (
     [
         (DIES, r"fake: ended with status 3: cannot frob the knob$"),
         (HANGS, r"fake: did not answer within 0.4 s$"),
-        (FLOODS, r"fake: did not answer within 0.4 s; it said: y+$"),
+        (FLOODS, r"fake: did not answer within 0.4 s; it said: y+ … y+$"),
         (GARBAGE, r"fake: does not speak QMP: "),
         (HALF_A_LINE, r"fake: ended with status 0 and said nothing$"),
         (HALF_A_LINE_AND_HANGS, r"fake: did not answer within 0.4 s$"),

@@ -3,7 +3,8 @@
 A command module has `configure(parser)`, which adds its arguments, and `run(args)`, which returns the exit
 status. Its name and its one line of help stand here, so that `qcaps --help` imports none of them.
 
-Exit status: 0 done, 1 something is wrong with the input or the machine, 2 called wrongly or a fault of ours,
+Exit status: 0 done, 1 something is wrong with the input or the machine (`gate`: a regression), 2 called
+wrongly or a fault of ours, 3 and 4 as `qcaps gate --help` says,
 130 interrupted, 141 the reader of our output went away.
 """
 
@@ -48,6 +49,10 @@ COMMANDS = (
     Command(
         "run", "qcaps.commands.run", "measure policies against each other: a table, plots, a results file"
     ),
+    Command(
+        "gate", "qcaps.commands.gate", "judge whether one version is slower than another: counts, then times"
+    ),
+    Command("report", "qcaps.commands.report", "draw results: one page, a summary, figures"),
     Command("define", "qcaps.commands.define", "define domain files with the reference driver"),
     Command("start", "qcaps.commands.start", "start a domain file: QEMU's command line, and a real QEMU"),
     Command("explain", "qcaps.commands.explain", "show every lookup of one task, its site and its device"),
@@ -55,6 +60,9 @@ COMMANDS = (
     Command("fidelity", "qcaps.commands.fidelity", "hold the reference against what a real libvirt did"),
     Command("probe", "qcaps.commands.probe", "ask a QEMU binary what it can do"),
     Command("live", "qcaps.commands.live", "count, time and what-if on this machine's own libvirt"),
+    Command(
+        "torn", "qcaps.commands.torn", "replace the QEMU binary in the middle of tasks, and count the harm"
+    ),
     Command("doctor", "qcaps.commands.doctor", "say what this machine can measure, and how noisy it is"),
 )
 

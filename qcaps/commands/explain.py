@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from qcaps.commands._options import add_reference_options, reference_from
 from qcaps.errors import QcapsError
+from qcaps.measure.naming import describe
 
 if TYPE_CHECKING:
     import argparse
@@ -66,18 +67,3 @@ def run(args: argparse.Namespace) -> int:
         print(f"{one['number']:>4}  {one['site']}{place}{line}")
     print(f"{len(seen)} lookups in one {args.task} under '{args.policy}'")
     return 0
-
-
-def describe(device: Element) -> str:
-    """The device in a few words: its kind and what tells it apart."""
-    words = [device.TAG]
-    words += [
-        str(value)
-        for name in ("type", "model", "bus", "index")
-        if (value := getattr(device, name, None))
-        if isinstance(value, str | int)
-    ]
-    target = getattr(device, "target", None)
-    if target is not None and getattr(target, "dev", None):
-        words.append(str(target.dev))
-    return " ".join(words)

@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qcaps.commands._measuring import interruptible, make_folder, progress_bar, say
 from qcaps.errors import QcapsError, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
-    from types import FrameType
 
     from qcaps.measure.results import Results
-    from qcaps.measure.schedule import Log, OnProgress, Plan
+    from qcaps.measure.schedule import Log, Plan
     from qcaps.measure.suite import Conclusions
 
 INTERRUPTED = 130
@@ -74,11 +71,11 @@ def run(args: argparse.Namespace) -> int:
     from qcaps.measure.schedule import Log  # noqa: PLC0415  # `--help` need not pay for any of this
 
     plan, conclusions = _plan(args)
-    output = _make_folder(args.output)
+    output = make_folder(args.output)
     log = Log()
     interrupted = False
     try:
-        with _interruptible():
+        with interruptible():
             _measure(plan, args, log)
     except KeyboardInterrupt:
         interrupted = True
@@ -88,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         raise QcapsError(f"nothing was measured: {next(iter(log.refused.values()), 'there was no time')}")
     _report(log.results, args, conclusions, figures=not interrupted)
     if interrupted:
-        _say(f"interrupted; {len(log.results.by_question())} comparisons are in {output / RESULTS}")
+        say(f"interrupted; {len(log.results.by_question())} comparisons are in {output / RESULTS}")
         return INTERRUPTED
     _complain(log)
     return 1 if log.refused else 0
@@ -144,11 +141,11 @@ def _check_names(args: argparse.Namespace) -> None:
 def _measure(plan: Plan, args: argparse.Namespace, log: Log) -> None:
     from qcaps.measure.schedule import measure  # noqa: PLC0415
 
-    folder = _make_folder(args.scratch) if args.scratch else args.output
+    folder = make_folder(args.scratch) if args.scratch else args.output
     _sweep(folder)
     with (
         tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=folder) as scratch,
-        _progress() as progress,
+        progress_bar() as progress,
     ):
         measure(plan, args.output / RESULTS, Path(scratch).absolute(), log, progress)
 
@@ -189,48 +186,8 @@ def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions
 
 def _complain(log: Log) -> None:
     for question, why in log.refused.items():
-        _say(f"not measured: {question.name}: {why}")
+        say(f"not measured: {question.name}: {why}")
     for question in log.not_reached:
-        _say(f"not measured: {question.name}: the time was up")
+        say(f"not measured: {question.name}: the time was up")
     for question in log.unsteady:
-        _say(f"warning: {question.name}: counts varied between runs: something changed the files it checks")
-
-
-def _say(line: str) -> None:
-    print("qcaps:", " ".join(line.split()), file=sys.stderr)
-
-
-def _make_folder(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise QcapsError(f"{folder}: cannot be made a folder: {error.strerror or error}") from error
-    return folder
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """A polite kill ends the measurement as Ctrl-C does."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _progress() -> Iterator[OnProgress]:
-    """A bar on standard error while that is a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _of, _what: None
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress, TimeElapsedColumn  # noqa: PLC0415
-
-    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=Console(stderr=True)) as bar:
-        shown = bar.add_task("starting")
-        yield lambda done, of, what: bar.update(shown, completed=done, total=of, description=what)
+        say(f"warning: {question.name}: counts varied between runs: something changed the files it checks")

@@ -29,6 +29,7 @@ class Answer:
     rounds: dict[int, dict[int, list[int]]] = field(default_factory=dict)
     done: dict[str, Any] | None = None
     spans: list[dict[str, Any] | None] | None = None
+    trace: list[list[str]] | None = None
 
     def complete_rounds(self) -> list[dict[int, list[int]]]:
         """The rounds in which every arm was timed, in order."""
@@ -51,7 +52,7 @@ def run_worker(job: Job, hash_seed: int, patience: float, on_block: Callable[[],
         for line in lines:
             if not line.endswith("\n"):
                 break  # it was killed in the middle of a line
-            _take(answer, json.loads(line))
+            take(answer, json.loads(line))
             on_block()
     complaint = errors.read_text(errors="replace").strip().splitlines()
     if complaint and answer.done is None:
@@ -59,7 +60,8 @@ def run_worker(job: Job, hash_seed: int, patience: float, on_block: Callable[[],
     return answer
 
 
-def _take(answer: Answer, said: dict[str, Any]) -> None:
+def take(answer: Answer, said: dict[str, Any]) -> None:
+    """Add one line of a worker to its answer. Raises WorkerError if it says that it cannot go on."""
     if "error" in said:
         raise WorkerError(said["error"])
     if "block" in said:
@@ -68,6 +70,7 @@ def _take(answer: Answer, said: dict[str, Any]) -> None:
     answer.ready = said.get("ready", answer.ready)
     answer.done = said.get("done", answer.done)
     answer.spans = said.get("spans", answer.spans)
+    answer.trace = said.get("trace", answer.trace)
 
 
 @contextmanager

@@ -58,7 +58,11 @@ class SubjectModule(Protocol):
         """The arm of a cell, its files below `directory`. Raises QcapsError if the domain is refused."""
 
 
-SUBJECTS = (("reference", "qcaps.measure.reference_subject"),)
+SUBJECTS = (
+    ("reference", "qcaps.measure.reference_subject"),
+    ("loop", "qcaps.measure.loop_subject"),
+)
+WITHOUT_DOMAIN = frozenset({"loop"})
 
 
 def subject(name: str) -> SubjectModule:

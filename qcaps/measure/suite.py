@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from qcaps import content
 from qcaps.errors import UsageError
 from qcaps.measure.cell import Cell, by_question
+from qcaps.measure.subject import WITHOUT_DOMAIN
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from qcaps.measure.results import Results
 
 Conclusions = Callable[["Results"], Iterable[str]]
+
+_NO_SUITES = ("test_", "bm_", "gate_")
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class Choice:
 
 
 def names(extra: Path | None = None) -> tuple[str, ...]:
-    """The suites there are; files for pytest are none."""
-    return tuple(name for name in content.files("bench", extra) if not name.startswith("test_"))
+    """The suites there are; files for pytest and pyperf are none."""
+    return tuple(name for name in content.files("bench", extra) if not name.startswith(_NO_SUITES))
 
 
 def suite(name: str, extra: Path | None = None) -> Suite:
@@ -87,6 +90,14 @@ def choose(cells: tuple[Cell, ...], choice: Choice, extra: Path | None = None) -
                 cell = replace(question, scenario=name, n=n, task=task, validity=validity, policy=policy)
                 chosen[cell] = None
     return tuple(chosen)
+
+
+def sources(cells: Iterable[Cell], extra: Path | None = None) -> dict[Cell, str]:
+    """The domain of each cell; none for a subject that works on none. Raises UsageError."""
+    return {
+        cell: "" if cell.subject in WITHOUT_DOMAIN else scenario(cell.scenario, extra).xml(cell.n, cell.seed)
+        for cell in cells
+    }
 
 
 def _nothing(_results: Results) -> Iterable[str]:

@@ -7,6 +7,7 @@ A job comes as JSON on standard input, its answers go as one JSON line each to s
     {"done": …}       the end of timing: whether counts stayed the same, memory used
     {"spans": …}      if asked for: where each arm's time goes, traced after timing; null where it cannot be
     {"error": "…"}    the domain was refused, or the machine cannot do it
+    {"trace": […]}    only for a job that explains: site and device of each lookup of the first cell's task
 
 Nothing is imported here that the pipeline does not need, since a fork costs more in a larger process.
 """
@@ -26,6 +27,8 @@ from typing import TYPE_CHECKING, Any
 
 from qcaps.errors import QcapsError
 from qcaps.measure.cell import Cell
+from qcaps.measure.naming import Names
+from qcaps.measure.slowdown import Slowed
 from qcaps.measure.subject import subject
 from qcaps.measure.trace import Traceable, trace
 
@@ -41,7 +44,12 @@ _LONG_CALL_NS = 250_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What one worker does. `seconds` is how long it may take to time; `cpu` is the one to stay on."""
+    """What one worker does. `seconds` is how long it may take to time; `cpu` is the one to stay on.
+
+    `calls` make a block (None: as many as take about 20 ms). `slowdown` is added to each call in proportion
+    (0.03: 3 %), to see whether it is noticed. `explain`: name each lookup instead of timing. `stepped`: begin
+    a round when a byte comes on standard input, since another process has its turn in between.
+    """
 
     cells: tuple[Cell, ...]
     xml: str
@@ -51,6 +59,10 @@ class Job:
     seed: int
     cpu: int | None = None
     trace: bool = False
+    calls: int | None = None
+    slowdown: float = 0.0
+    explain: bool = False
+    stepped: bool = False
 
     def to_json(self) -> str:
         """The job on one line."""
@@ -84,11 +96,14 @@ def work(job: Job, began: float) -> None:
 
     A round that would not end in time is not begun, except for the first.
     """
+    if job.explain:
+        _explain(job)
+        return
     pinned = _pin(job.cpu)
     arms = [_prepare(job, number, cell) for number, cell in enumerate(job.cells)]
     counts = [asdict(arm.counts()) for arm in arms]
     warmups = [_warm_up(arm) for arm in arms]
-    calls = calls_a_block(max(min(one) for one in warmups))
+    calls = job.calls or calls_a_block(max(min(one) for one in warmups))
     facts = [arm.facts() for arm in arms]
     # What exists now stays: no collection walks it again, and no child of ours copies its pages for that.
     gc.collect()
@@ -120,7 +135,19 @@ def calls_a_block(slowest_ns: int) -> int:
 def _prepare(job: Job, number: int, cell: Cell) -> Arm:
     directory = Path(job.directory) / str(number)
     directory.mkdir()
-    return subject(cell.subject).prepare(cell, job.xml.encode(), directory)
+    arm = subject(cell.subject).prepare(cell, job.xml.encode(), directory)
+    return Slowed(arm, job.slowdown) if job.slowdown else arm
+
+
+def _explain(job: Job) -> None:
+    """Say the site and the device of each lookup of the first cell's task, in order."""
+    arm = _prepare(job, 0, job.cells[0])
+    names = Names()
+    if isinstance(arm, Traceable):
+        arm.observe(names)
+        arm.run()
+    arm.close()
+    _say("trace", names.seen)
 
 
 def _rounds(job: Job, arms: list[Arm], calls: int, began: float) -> bool:
@@ -130,8 +157,10 @@ def _rounds(job: Job, arms: list[Arm], calls: int, began: float) -> bool:
     steps: list[set[tuple[int, ...]]] = [set() for _ in arms]
     longest = 0.0
     for number in range(job.pairs):
+        if job.stepped:
+            os.read(sys.stdin.fileno(), 1)
         start = monotonic()
-        if number and start - began + longest > job.seconds:
+        if number and not job.stepped and start - began + longest > job.seconds:
             break
         order.shuffle(numbers)
         for arm in numbers:

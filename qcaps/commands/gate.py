@@ -1,0 +1,272 @@
+"""`qcaps gate`: is head slower than base? Counts first, then paired times, then verdicts."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qcaps.commands._measuring import (
+    add_scratch_option,
+    interruptible,
+    make_folder,
+    progress_bar,
+    say,
+    scratch_folder,
+)
+from qcaps.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from qcaps.commands._measuring import Bar
+    from qcaps.measure.arms import Arm
+    from qcaps.measure.cell import Cell
+    from qcaps.measure.gate import Outcome, Progress
+    from qcaps.measure.margins import MarginTable
+    from qcaps.measure.rounds import Bench
+    from qcaps.report.verdicts import Report
+
+INTERRUPTED = 130
+REPORT = "gate-report.json"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.description = (
+        "Compare two versions: lookups, forks and probes exactly, then times in pairs of fresh processes.\n"
+        "Exit status: 0 nothing is known to be worse, 1 a regression, 2 called wrongly or an arm failed,\n"
+        "3 something could not be decided (with --strict), 4 base and head cannot be compared."
+    )
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="RESULTS", help="two results files instead: BASE HEAD"
+    )
+    for side, default in (("base", ""), ("head", " (default: this qcaps)")):
+        parser.add_argument(
+            f"--{side}-rev", metavar="REV", help=f"a git revision, built in a virtual environment{default}"
+        )
+        parser.add_argument(
+            f"--{side}-python", metavar="PYTHON", help="an interpreter that has a version installed"
+        )
+    parser.add_argument(
+        "--repo", type=Path, metavar="DIR", default=Path(), help="where revisions are from (default: .)"
+    )
+    parser.add_argument("--builds", type=Path, metavar="DIR", help="where builds are kept (default: a cache)")
+    parser.add_argument(
+        "--suite", default="gating", help="what to judge: a module in bench/ (default: gating)"
+    )
+    parser.add_argument("--margins", type=Path, metavar="FILE", help="(default: bench/margins.toml)")
+    parser.add_argument("--counts-only", action="store_true", help="read no clock")
+    parser.add_argument("--strict", action="store_true", help="status 3 if something could not be decided")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", default=Path("qcaps-gate"), help="(default: ./qcaps-gate)"
+    )
+    parser.add_argument(
+        "--export",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FORMAT",
+        help="pytest-benchmark, github, bencher, junit, markdown, csv: a file each in the output folder",
+    )
+    parser.add_argument("--hang", type=float, default=120.0, metavar="SECONDS", help="longest block (120)")
+    parser.add_argument("--seed", type=int, help="draws hash seeds and orders (default: at random)")
+    add_scratch_option(parser)
+    parser.add_argument("--content", type=Path, metavar="DIR", help="your own scenarios/, bench/, reports/")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.epilog = "Example: qcaps gate --base-rev HEAD~1 --strict --export junit"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge, report, and say by the exit status what came out."""
+    from qcaps.measure import gate, pairs  # noqa: PLC0415  # `--help` need not pay for any of this
+    from qcaps.report.exports import by_name  # noqa: PLC0415
+
+    exports = [by_name(name) for name in dict.fromkeys(args.export)]
+    table = _margins(args)
+    if args.files:
+        return _gate_files(args, table)
+    arms = _arms(args)
+    cells, sources = _cells(args)
+    outcome = gate.Outcome()
+    identity = _identity(args, arms, cells)
+    output = make_folder(args.output)
+    if pairs.begin(output, identity):
+        say(f"going on with what is in {output}")
+    interrupted = False
+    with tempfile.TemporaryDirectory(prefix="qcaps-gate-", dir=scratch_folder(args.scratch)) as scratch:
+        bench = _bench(args, sources, Path(scratch).absolute(), identity)
+        try:
+            with interruptible(), progress_bar() as bar:
+                _judge(args, bench, arms, table, outcome=outcome, bar=bar)
+        except KeyboardInterrupt:
+            interrupted = True
+    report = _report(outcome, arms)
+    pairs.keep(output, {"identity": identity, "finished": outcome.finished})
+    _say_all(args, report, exports)
+    if interrupted:
+        say(f"interrupted; what was measured is in {output}, and the same command goes on")
+        return INTERRUPTED
+    return gate.exit_status(outcome, strict=args.strict)
+
+
+def _judge(
+    args: argparse.Namespace,
+    bench: Bench,
+    arms: tuple[Arm, Arm],
+    table: MarginTable,
+    *,
+    outcome: Outcome,
+    bar: Bar,
+) -> None:
+    """Fill `outcome` as far as it goes."""
+    from qcaps.measure import gate  # noqa: PLC0415
+
+    def show(progress: Progress) -> None:
+        found = progress.interval
+        so_far = f" {100 * (found.low - 1):+.1f} to {100 * (found.high - 1):+.1f} %" if found else ""
+        bar(progress.done, progress.wanted, progress.what + so_far)
+
+    cells = tuple(bench.sources)
+    gate.check_counts(bench, arms, cells, outcome)
+    if not outcome.faults and not args.counts_only:
+        preflight = gate.open_store(args.output, preflight=True)
+        outcome.noisy = gate.check_host(bench, arms[0], cells, preflight, show)
+        if not outcome.noisy:
+            store = gate.open_store(args.output)
+            outcome.judged = gate.judge_all(outcome, table, store)
+            gate.take_verdicts(bench, arms, store, outcome, show)
+    outcome.finished = True
+
+
+def _gate_files(args: argparse.Namespace, table: MarginTable) -> int:
+    from qcaps.measure import calibration, gate, stored  # noqa: PLC0415
+    from qcaps.report import verdicts  # noqa: PLC0415
+    from qcaps.report.exports import by_name  # noqa: PLC0415
+
+    if len(args.files) != 2:  # noqa: PLR2004  # base and head
+        raise UsageError(f"expected two results files, BASE and HEAD, not {len(args.files)}")
+    if any((args.base_rev, args.head_rev, args.base_python, args.head_python)):
+        raise UsageError("two results files, or revisions and interpreters: not both")
+    known = calibration.read()
+    base, head = args.files
+    outcome = stored.compare_files(base, head, table, known.drift if known else stored.DRIFT)
+    report = verdicts.from_outcome(outcome, str(base), str(head))
+    _say_all(args, report, [by_name(name) for name in dict.fromkeys(args.export)], head=head)
+    return gate.exit_status(outcome, strict=args.strict)
+
+
+def _say_all(
+    args: argparse.Namespace, report: Report, exports: Sequence[object], head: Path | None = None
+) -> None:
+    """The report in every form that was asked for."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from qcaps.measure import results as results_file  # noqa: PLC0415
+    from qcaps.measure.pairs import HEAD  # noqa: PLC0415
+    from qcaps.report import actions, verdicts  # noqa: PLC0415
+    from qcaps.report import exports as formats  # noqa: PLC0415
+
+    text = json.dumps(verdicts.to_json(report), indent=2) + "\n"
+    if head is None or exports:
+        output = make_folder(args.output)
+        results_file.replace_file(output / REPORT, lambda file: file.write(text))
+    if exports:
+        file = head or args.output / HEAD
+        results = results_file.read(file) if file.exists() else results_file.Results(())
+        for export in exports:
+            assert isinstance(export, formats.Export)
+            made = formats.text(export, report, results)
+            results_file.replace_file(args.output / export.file, lambda out, made=made: out.write(made))
+    if args.json:
+        print(text, end="")
+        return
+    if report.rows:
+        Console(width=None if sys.stdout.isatty() else 160).print(verdicts.table(report))
+    for line in (*report.faults, *report.notes):
+        print(line)
+    print(report.headline)
+    for line in actions.annotate(report):
+        print(line)
+
+
+def _report(outcome: Outcome, arms: tuple[Arm, Arm]) -> Report:
+    from qcaps.report import verdicts  # noqa: PLC0415
+
+    return verdicts.from_outcome(outcome, *(arm.version for arm in arms))
+
+
+def _margins(args: argparse.Namespace) -> MarginTable:
+    from qcaps import content  # noqa: PLC0415
+    from qcaps.measure import margins  # noqa: PLC0415
+
+    return margins.read(args.margins or content.find_file("bench", "margins.toml", args.content))
+
+
+def _arms(args: argparse.Namespace) -> tuple[Arm, Arm]:
+    from qcaps.measure import revisions  # noqa: PLC0415
+
+    if not (args.base_rev or args.base_python):
+        raise UsageError("what is the base? --base-rev, --base-python, or two results files")
+    for side in ("base", "head"):
+        if getattr(args, f"{side}_rev") and getattr(args, f"{side}_python"):
+            raise UsageError(f"--{side}-rev or --{side}-python: not both")
+    builds = args.builds or revisions.default_builds()
+    try:
+        base, head = (
+            revisions.arm_from(
+                revisions.Source(side, getattr(args, f"{side}_rev"), getattr(args, f"{side}_python")),
+                args.repo,
+                builds,
+                say,
+            )
+            for side in ("base", "head")
+        )
+    except revisions.BuildError as error:
+        print("\n".join(error.lines), file=sys.stderr)
+        raise
+    return base, head
+
+
+def _cells(args: argparse.Namespace) -> tuple[tuple[Cell, ...], dict[Cell, str]]:
+    from qcaps.measure.suite import sources, suite  # noqa: PLC0415
+
+    cells = suite(args.suite, args.content).cells
+    return cells, sources(cells, args.content)
+
+
+def _identity(args: argparse.Namespace, arms: tuple[Arm, Arm], cells: Sequence[Cell]) -> dict[str, object]:
+    """What must be the same for a killed gate to be gone on with."""
+    import platform  # noqa: PLC0415
+
+    from qcaps.measure import revisions  # noqa: PLC0415
+
+    return {
+        **{arm.name: revisions.identity(arm) for arm in arms},
+        "suite": args.suite,
+        "cells": [cell.name for cell in cells],
+        "hostname": platform.node(),
+    }
+
+
+def _bench(
+    args: argparse.Namespace, sources: dict[Cell, str], scratch: Path, identity: dict[str, object]
+) -> Bench:
+    import hashlib  # noqa: PLC0415
+
+    from qcaps.measure.rounds import Bench  # noqa: PLC0415
+    from qcaps.measure.session import session_facts  # noqa: PLC0415
+
+    # Both files of a gate carry it: pairs are pairs only within one.
+    session = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    return Bench(
+        sources=sources,
+        scratch=scratch,
+        session={**session_facts(scratch), "gate_session": session},
+        patience=args.hang,
+        draw=random.Random(args.seed),
+    )

@@ -1,0 +1,217 @@
+"""An arm of a gate: an interpreter with one version installed, and its process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from qcaps.errors import QcapsError
+from qcaps.measure.forker import PROTOCOL
+from qcaps.measure.process import Answer, take
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from qcaps.measure.worker import Job
+
+FORKER = "qcaps.measure.forker"
+START_SECONDS = 60.0
+_LAST_LINES = 5
+
+
+class ArmError(QcapsError):
+    """An arm crashed, hung or does not speak our language; there is no verdict then."""
+
+    exit_status = 2
+
+
+class MismatchError(QcapsError):
+    """Two things that cannot be compared: other machines, suites, interpreters, versions."""
+
+    exit_status = 4
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One side of a comparison. `version` says what it is: a commit, a path.
+
+    `path` goes first on the module path ("" for what the interpreter has installed). `slowdown` is a known
+    one, put in to see whether it is noticed.
+    """
+
+    name: str
+    python: str
+    version: str = ""
+    path: str = ""
+    slowdown: float = 0.0
+
+
+@dataclass
+class ArmProcess:
+    """An arm's running process."""
+
+    arm: Arm
+    errors: Path
+    _process: subprocess.Popen[str]
+    python: str = field(default="", init=False)
+
+    def greet(self) -> None:
+        """Wait until it has imported what it needs. Raises ArmError or MismatchError."""
+        try:
+            hello = self._line(START_SECONDS, "starting")
+        except ArmError as error:
+            if f"No module named {FORKER}" in str(error) or "No module named 'qcaps" in str(error):
+                raise MismatchError(
+                    f"{self._who}: has no {FORKER}: too old to be gated, or no qcaps"
+                ) from None
+            raise
+        if hello.get("protocol") != PROTOCOL:
+            raise MismatchError(
+                f"{self._who}: speaks version {hello.get('protocol')!r} of the protocol, not {PROTOCOL}"
+            )
+        self.python = str(hello["python"])
+
+    def run(self, job: Job, patience: float) -> Answer:
+        """One job in a child. Raises ArmError with the child's last lines if it crashes or takes too long."""
+        turn = Turn(self, job, patience)
+        turn.finish()
+        return turn.answer
+
+    def write(self, text: str, what: str) -> None:
+        """Say something to the process. Raises ArmError if it has ended."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(text)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise ArmError(f"{self._who}: {what}: it has ended{self._complaint()}") from None
+
+    def read(self, patience: float, what: str) -> dict[str, Any]:
+        """One line of the child. Raises ArmError for a complaint, a crash, or silence."""
+        said = self._line(patience, what)
+        if "error" in said:
+            raise ArmError(f"{self._who}: {said['error']}")
+        if said.get("end", 0) != 0:
+            raise ArmError(f"{self._who}: {what}: ended with status {said['end']}{self._complaint()}")
+        return said
+
+    @property
+    def _who(self) -> str:
+        return f"{self.arm.name} ({self.arm.version})" if self.arm.version else self.arm.name
+
+    def _line(self, patience: float, what: str) -> dict[str, Any]:
+        late = threading.Event()
+
+        def kill() -> None:
+            late.set()
+            kill_group(self._process)
+
+        timer = threading.Timer(patience, kill)
+        timer.daemon = True
+        timer.start()
+        assert self._process.stdout is not None
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            timer.cancel()
+        if line.endswith("\n"):
+            try:
+                said = json.loads(line)
+            except ValueError:
+                raise ArmError(f"{self._who}: {what}: said {line.strip():.80}") from None
+            assert isinstance(said, dict), "a protocol of JSON objects"
+            return said
+        why = f"hung for {patience:.0f} s, killed" if late.is_set() else "crashed"
+        raise ArmError(f"{self._who}: {what}: {why}{self._complaint()}")
+
+    def _complaint(self) -> str:
+        lines = self.errors.read_text(errors="replace").strip().splitlines()[-_LAST_LINES:]
+        return ": " + " | ".join(line.strip() for line in lines) if lines else ""
+
+
+class Turn:
+    """A job under way in a child: begun when made, stepped through its rounds, then finished."""
+
+    def __init__(self, process: ArmProcess, job: Job, patience: float) -> None:
+        self._process = process
+        self._what = job.cells[0].name
+        self._patience = patience
+        self.answer = Answer()
+        process.write(job.to_json() + "\n", self._what)
+
+    def until(self, key: str) -> None:
+        """Read on up to and including a line of this kind. Raises ArmError."""
+        while key not in (said := self._process.read(self._patience, self._what)):
+            take(self.answer, said)
+        take(self.answer, said)
+
+    def step(self) -> None:
+        """One round of a stepped job."""
+        self._process.write("\n", self._what)
+        self.until("block")
+
+    def finish(self) -> None:
+        """The rest of the job."""
+        self.until("end")
+
+
+@contextmanager
+def running(
+    arms: tuple[Arm, ...], subjects: tuple[str, ...], hash_seed: int, scratch: Path
+) -> Iterator[tuple[ArmProcess, ...]]:
+    """A process of each arm, all with one hash seed; they import side by side. Ended with the context."""
+    processes: list[ArmProcess] = []
+    try:
+        for number, arm in enumerate(arms):
+            errors = scratch / f"stderr-{number}"
+            with errors.open("wb") as stderr:
+                processes.append(ArmProcess(arm, errors, _start(arm, subjects, hash_seed, stderr)))
+        for process in processes:
+            process.greet()
+        yield tuple(processes)
+    finally:
+        for one in processes:
+            _stop(one._process)  # noqa: SLF001  # made here
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """Kill a process and the child it has forked; both are in a session of their own."""
+    try:
+        os.killpg(process.pid, 9)
+    except ProcessLookupError:
+        process.kill()
+
+
+def _start(arm: Arm, subjects: tuple[str, ...], hash_seed: int, stderr: Any) -> subprocess.Popen[str]:  # noqa: ANN401
+    environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
+    environment.pop("PYTHONPATH", None)
+    if arm.path:
+        environment["PYTHONPATH"] = arm.path
+    try:
+        return subprocess.Popen(
+            [arm.python, "-P", "-m", FORKER, *subjects],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=environment,
+            text=True,
+            # Ctrl-C is ours to handle, and a hung child must die with its parent.
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ArmError(f"{arm.name}: {arm.python}: cannot be run: {error.strerror or error}") from error
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    kill_group(process)
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(BrokenPipeError):
+                pipe.close()

@@ -1,0 +1,86 @@
+"""What a gate judges: each benchmark's time, and slope and intercept of each family that grows in n."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from qcaps.measure.cell import Cell
+
+SLOPE, INTERCEPT = "slope", "intercept"
+_FEWEST_POINTS = 3
+
+
+class Pair(NamedTuple):
+    """Block values of one pair, in seconds."""
+
+    base: float
+    head: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """Something judged by one sequence of differences: `difference` makes one of a pair of each cell."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    difference: Callable[[Sequence[Pair]], float]
+
+    def differences(self, pairs: Mapping[Cell, Sequence[Pair]]) -> list[float]:
+        """One difference for each round that has a pair of every cell."""
+        columns = (pairs.get(cell, ()) for cell in self.cells)
+        return [self.difference(rows) for rows in zip(*columns, strict=False)]
+
+
+def all_series(devices: Mapping[Cell, int]) -> tuple[Series, ...]:
+    """The series of cells whose results have as many devices as given."""
+    points = tuple(point(cell) for cell in devices)
+    return (*points, *(one for family in _families(devices) for one in _line(family, devices)))
+
+
+def point(cell: Cell) -> Series:
+    """The time of one cell."""
+    return Series(cell.name, (cell,), _log_ratio)
+
+
+def _families(cells: Iterable[Cell]) -> list[tuple[Cell, ...]]:
+    """Cells that differ in n only, where there are enough for a line."""
+    found: dict[Cell, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(replace(cell, n=0), []).append(cell)
+    return [tuple(cells) for cells in found.values() if len(cells) >= _FEWEST_POINTS]
+
+
+def _line(cells: tuple[Cell, ...], devices: Mapping[Cell, int]) -> tuple[Series, Series]:
+    xs = np.array([devices[cell] for cell in cells], dtype=float)
+    one = cells[0]
+    family = f"{one.scenario} {one.task} {one.validity} {one.policy}"
+
+    def lines(pairs: Sequence[Pair]) -> tuple[tuple[float, float], tuple[float, float]]:
+        base, head = (np.array(side) for side in zip(*pairs, strict=True))
+        # Noise is in proportion to the time, so each point weighs by its own; the same weights on both sides.
+        (b1, b0), (h1, h0) = (np.polyfit(xs, side, 1, w=1 / base) for side in (base, head))
+        return (float(b0), float(b1)), (float(h0), float(h1))
+
+    def slope(pairs: Sequence[Pair]) -> float:
+        (_, base), (_, head) = lines(pairs)
+        # Blocks so disturbed that time falls as devices grow say nothing finite: a far end, no error.
+        return math.log(head / base) if base > 0 and head > 0 else math.copysign(1.0, head - base)
+
+    def intercept(pairs: Sequence[Pair]) -> float:
+        """What the constant part grew by, as a share of the smallest domain's time: it may be near 0."""
+        (base, _), (head, _) = lines(pairs)
+        return math.log1p(max((head - base) / min(pair.base for pair in pairs), -0.9))
+
+    return Series(f"{family} {SLOPE}", cells, slope), Series(f"{family} {INTERCEPT}", cells, intercept)
+
+
+def _log_ratio(pairs: Sequence[Pair]) -> float:
+    (pair,) = pairs
+    return math.log(pair.head / pair.base)

@@ -1,0 +1,37 @@
+"""A known slowdown, put into an arm to see whether a gate notices it."""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qcaps.measure.subject import Arm, Counts
+
+
+class Slowed:
+    """An arm whose every run takes `share` longer: it spins for that part of the time the run took.
+
+    In proportion to the very call, so that the quickest call of a block is slower by exactly the share.
+    """
+
+    def __init__(self, arm: Arm, share: float) -> None:
+        self._arm = arm
+        self._share = share
+        self.reset = arm.reset
+        self.totals = arm.totals
+        self.facts = arm.facts
+        self.close = arm.close
+
+    def run(self) -> None:
+        """The task, and the rest of its time."""
+        start = perf_counter_ns()
+        self._arm.run()
+        end = perf_counter_ns()
+        end += int((end - start) * self._share)
+        while perf_counter_ns() < end:
+            pass
+
+    def counts(self) -> Counts:
+        """What one run does; spinning counts nothing."""
+        return self._arm.counts()

@@ -1,0 +1,24 @@
+"""One line a series, under a line of headings; numbers unrounded, what is not known empty."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING
+
+from qcaps.report.verdicts import Row
+
+if TYPE_CHECKING:
+    from qcaps.measure.results import Results
+    from qcaps.report.verdicts import Report
+
+
+def text(report: Report, results: Results) -> str:
+    """The rows, by the names of their fields."""
+    del results
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [one.name for one in fields(Row)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in report.rows)
+    return out.getvalue()

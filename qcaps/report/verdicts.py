@@ -1,0 +1,147 @@
+"""What a gate says, as plain rows: for a terminal, for Markdown, for JSON and for the exports."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from qcaps.report.table import duration
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from qcaps.measure.gate import Judged, Outcome
+
+HEADINGS = ("benchmark", "verdict", "change", "interval", "base", "head", "pairs", "detectable", "lookups")
+_LEFT = 2
+_STYLES = {"FAIL": "bold red", "IMPROVED": "green", "INCONCLUSIVE": "yellow", "UNCONFIRMED": "yellow"}
+LEGEND = (
+    "change: head against base, with the interval of its bounds (each wrong in 1 % of looks). "
+    "detectable: the smallest slowdown that as many pairs find in nine of ten runs."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One series. Ratios are head / base; seconds are medians of blocks; counts are head's, of one task."""
+
+    name: str
+    verdict: str
+    ratio: float | None
+    low: float | None
+    high: float | None
+    pairs: int
+    detectable: float | None
+    base_seconds: float | None = None
+    head_seconds: float | None = None
+    lookups: int | None = None
+    forks: int | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """A gate's answer. `faults` are counts that differ; `noisy` says why the host cannot judge."""
+
+    base: str
+    head: str
+    rows: tuple[Row, ...]
+    faults: tuple[str, ...] = ()
+    noisy: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """One line: the worst first."""
+        if self.faults:
+            return f"FAIL: {len(self.faults)} counts differ"
+        if self.noisy:
+            return f"NOISY HOST: {self.noisy}"
+        found: dict[str, int] = {}
+        for row in self.rows:
+            found[row.verdict] = found.get(row.verdict, 0) + 1
+        return (
+            ", ".join(f"{found[name]} {name}" for name in _WORST_FIRST if name in found)
+            or "nothing was timed"
+        )
+
+
+_WORST_FIRST = ("FAIL", "UNCONFIRMED", "INCONCLUSIVE", "IMPROVED", "PASS")
+
+
+def from_outcome(outcome: Outcome, base: str, head: str) -> Report:
+    """The report of what a gate found."""
+    return Report(
+        base,
+        head,
+        tuple(_row(one, outcome) for one in outcome.judged),
+        tuple(str(fault) for fault in outcome.faults),
+        outcome.noisy,
+        tuple(outcome.notes),
+    )
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report as JSON can hold it, the headline first."""
+    return {"headline": report.headline, **asdict(report)}
+
+
+def table(report: Report) -> Table:
+    """For a terminal."""
+    from rich.table import Table  # noqa: PLC0415  # 50 ms
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for number, heading in enumerate(HEADINGS):
+        drawn.add_column(heading, justify="left" if number < _LEFT else "right", no_wrap=True)
+    for row in report.rows:
+        drawn.add_row(*texts(row), style=_STYLES.get(row.verdict))
+    return drawn
+
+
+def markdown(report: Report) -> str:
+    """For a step summary or a pull request."""
+    lines = [f"### {report.headline}", "", f"base: {report.base}, head: {report.head}", ""]
+    lines += [f"* **count** {fault}" for fault in report.faults]
+    lines += [f"* {note}" for note in report.notes]
+    if report.rows:
+        lines += ["", "| " + " | ".join(HEADINGS) + " |"]
+        lines.append("|" + "|".join("---" if n < _LEFT else "---:" for n in range(len(HEADINGS))) + "|")
+        lines += ["| " + " | ".join(texts(row)) + " |" for row in report.rows]
+        lines += ["", LEGEND]
+    return "\n".join(lines) + "\n"
+
+
+def texts(row: Row) -> tuple[str, ...]:
+    """A row as text, under HEADINGS."""
+    return (
+        row.name,
+        row.verdict,
+        _percent(row.ratio),
+        f"{_percent(row.low)} to {_percent(row.high)}" if row.low is not None else "",
+        "" if row.base_seconds is None else duration(row.base_seconds),
+        "" if row.head_seconds is None else duration(row.head_seconds),
+        str(row.pairs),
+        "" if row.detectable is None else f"{100 * row.detectable:.1f} %",
+        "" if row.lookups is None else str(row.lookups),
+    )
+
+
+def _row(one: Judged, outcome: Outcome) -> Row:
+    found = one.judgement.interval
+    counts = outcome.counts.get(one.series.cells[0]) if len(one.series.cells) == 1 else None
+    return Row(
+        name=one.series.name,
+        verdict=one.verdict.value,
+        ratio=found.ratio if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
+        pairs=found.pairs if found else 0,
+        detectable=found.detectable if found else None,
+        base_seconds=one.base_seconds,
+        head_seconds=one.head_seconds,
+        lookups=counts[1].lookups if counts else None,
+        forks=counts[1].forks if counts else None,
+    )
+
+
+def _percent(ratio: float | None) -> str:
+    return "" if ratio is None else f"{100 * (ratio - 1):+.1f} %"

@@ -1,0 +1,141 @@
+"""Verdicts as a pure function of differences, and the errors they make on synthetic ones."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from qcaps.measure.statistics import hodges_lehmann
+from qcaps.measure.verdict import (
+    CONFIRM_PAIRS,
+    LOOKS,
+    Judgement,
+    Margins,
+    Verdict,
+    interval,
+    judge,
+    noise,
+)
+
+MARGINS = Margins()
+STEADY = [0.001, -0.001, 0.002, -0.002, 0.0005, -0.0005, 0.0015, -0.0015] * 8
+
+
+def shifted(percent: float) -> list[float]:
+    return [one + math.log1p(percent / 100) for one in STEADY]
+
+
+@pytest.mark.parametrize(
+    ("percent", "verdict", "pairs"),
+    [
+        (0, Verdict.PASS, 8),
+        (2, Verdict.FAIL, 8),
+        (5, Verdict.FAIL, 8),
+        (-5, Verdict.IMPROVED, 8),
+        (0.5, Verdict.PASS, 8),
+    ],
+)
+def test_steady_differences_are_judged_at_the_first_look(
+    percent: float, verdict: Verdict, pairs: int
+) -> None:
+    found = judge(shifted(percent), MARGINS)
+    assert found.verdict is verdict
+    assert found.interval is not None
+    assert found.interval.pairs == pairs
+    assert found.interval.ratio == pytest.approx(1 + percent / 100, abs=0.001)
+
+
+def test_more_pairs_are_wanted_until_a_look_decides() -> None:
+    wild = [float(one) for one in np.linspace(-0.3, 0.3, 32)[np.random.default_rng(1).permutation(32)]]
+    assert judge([], MARGINS).wanted == LOOKS[0]
+    for look, following in pairwise(LOOKS):
+        found = judge(wild[:look], MARGINS)
+        assert (found.verdict, found.wanted) == (None, following)
+        assert found.interval is not None
+    assert judge(wild, MARGINS).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_failure_needs_fresh_pairs_that_fail_too() -> None:
+    slow, fair = shifted(5), shifted(0)
+    assert judge(slow[:8], MARGINS) == Judgement(None, 8 + CONFIRM_PAIRS, interval(slow[:8], 0.01))
+    assert judge(slow[:8] + slow[:CONFIRM_PAIRS], MARGINS).verdict is Verdict.FAIL
+    unlucky = judge(slow[:8] + fair[:CONFIRM_PAIRS], MARGINS)
+    assert unlucky.verdict is Verdict.UNCONFIRMED
+    assert unlucky.confirmation is not None
+    assert unlucky.confirmation.low < 1.01
+
+
+def test_margins_decide() -> None:
+    assert judge(shifted(5), Margins(0.06, 0.08)).verdict is Verdict.PASS
+    assert judge(shifted(-5), Margins(0.06, 0.08)).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("count", [8, 12, 16, 24, 32])
+@pytest.mark.parametrize("alpha", [0.01, 0.05])
+def test_the_bounds_are_those_of_wilcoxons_exact_test(count: int, alpha: float) -> None:
+    differences = np.random.default_rng(count).normal(0.02, 0.03, count)
+    found = interval(list(differences), 0.01, alpha)
+    for bound, side in ((math.log(found.low), "greater"), (math.log(found.high), "less")):
+        inwards = 1e-9 if side == "greater" else -1e-9
+        rejects = stats.wilcoxon(differences - bound + inwards, method="exact", alternative=side).pvalue
+        keeps = stats.wilcoxon(differences - bound - inwards, method="exact", alternative=side).pvalue
+        assert rejects <= alpha < keeps
+
+
+def test_the_bootstrap_agrees_about_the_pseudo_median() -> None:
+    differences = np.random.default_rng(5).normal(0.02, 0.03, 32)
+
+    def pseudo_median(sample: np.ndarray) -> float:
+        return hodges_lehmann(sample)[1]
+
+    low, middle, high = hodges_lehmann(differences, 0.98)
+    resampled = stats.bootstrap(
+        (differences,),
+        pseudo_median,
+        vectorized=False,
+        n_resamples=600,
+        confidence_level=0.98,
+        method="percentile",
+        rng=np.random.default_rng(6),
+    ).confidence_interval
+    assert (low, high) == pytest.approx((resampled.low, resampled.high), abs=0.2 * (high - low))
+    assert low < middle < high
+
+
+def rate(verdicts: tuple[Verdict, ...], percent: float, spread: float, runs: int = 400) -> float:
+    """How often differences with heavy tails, as timings have, get one of the verdicts."""
+    generator = np.random.default_rng(int(1000 * percent) + 7)
+    drawn = generator.standard_t(4, (runs, 64)) * spread + math.log1p(percent / 100)
+    return sum(judge(list(row), MARGINS).verdict in verdicts for row in drawn) / runs
+
+
+def test_no_change_hardly_ever_fails() -> None:
+    assert rate((Verdict.FAIL,), 0, 0.01) <= 0.005
+    assert rate((Verdict.FAIL,), 0, 0.05) <= 0.005
+    assert rate((Verdict.PASS, Verdict.IMPROVED), 0, 0.01) > 0.97
+
+
+def test_slowdowns_are_caught() -> None:
+    assert rate((Verdict.FAIL,), 5, 0.01) > 0.99
+    assert rate((Verdict.FAIL,), 3, 0.01) > 0.9
+    assert rate((Verdict.PASS, Verdict.IMPROVED), 5, 0.03) < 0.01
+
+
+def test_the_detectable_change_is_detected_nine_times_in_ten() -> None:
+    generator = np.random.default_rng(3)
+    spread, caught = 0.02, 0
+    typical = np.median([interval(list(generator.normal(0, spread, 32)), 0.01).detectable for _ in range(50)])
+    for _ in range(400):
+        found = interval(list(generator.normal(math.log1p(typical), spread, 32)), 0.01)
+        caught += found.low > 1.01
+    assert 0.82 < caught / 400 < 0.98
+
+
+def test_a_noisy_host_is_told_from_a_quiet_one() -> None:
+    assert noise(STEADY[:16], 0.01) == ""
+    assert "differs by +3.0 %" in noise(shifted(3)[:16], 0.01)
+    assert "scatter" in noise([0.2, -0.2] * 8, 0.01)

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from qcaps.commands._live_output import Cell, facts, finish, print_table, said, say, with_progress
+from qcaps.commands._live_output import Cell, facts, finish, print_table, said, with_progress
+from qcaps.commands._measuring import say
 from qcaps.errors import UsageError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Cell = tuple[str, int, str, str]
 """Scenario, n, task, and the domain as XML."""
 
-_LEFT = ("scenario", "task", "verdict")
+_LEFT = ("scenario", "task", "way", "counts", "verdict")
 
 
 def facts(subject: LibvirtProcess) -> dict[str, Any]:
@@ -55,14 +55,15 @@ def print_table(about: dict[str, Any], rows: Sequence[dict[str, Any]], columns: 
             column.replace("_", " "), justify="left" if column in _LEFT else "right", no_wrap=True
         )
     for row in rows:
-        table.add_row(*(_text(column, row[column]) for column in columns))
+        table.add_row(*(_text(column, row.get(column)) for column in columns))
     # a table for a file or a pipe is as wide as it needs to be
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     print(said(about))
 
 
 def said(about: dict[str, Any]) -> str:
-    return f"libvirt {about['libvirt']} ({about['library']}), counted by the {about['counted_by']}"
+    library = f" ({about['library']})" if "library" in about else ""
+    return f"libvirt {about['libvirt']}{library}, counted by the {about['counted_by']}"
 
 
 def _text(column: str, value: Any) -> str:  # noqa: ANN401  # what JSON has
@@ -75,7 +76,3 @@ def _text(column: str, value: Any) -> str:  # noqa: ANN401  # what JSON has
     if column.startswith("share"):
         return f"{value:.0%}"
     return f"{value:.2f}" if isinstance(value, float) else str(value)
-
-
-def say(line: str) -> None:
-    print("qcaps:", " ".join(line.split()), file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.commands import _live
+from qcaps.commands import _live, _live_pairs
 
 if TYPE_CHECKING:
     import argparse
@@ -34,6 +34,15 @@ ACTIONS = (
     Action(
         "whatif", _live.whatif, "time a task as it is against one lookup a task", "--scenario disks -n 0 128"
     ),
+    Action(
+        "gate",
+        _live_pairs.gate,
+        "hold two builds against each other: counts exactly, times in pairs",
+        "--base-libvirt /opt/libvirt-old --head-libvirt ~/libvirt/build",
+    ),
+    Action(
+        "overhead", _live_pairs.overhead, "say how much longer a task takes while it is counted", "-n 0 128"
+    ),
     Action("probe", _live.probe, "hold our probe of a QEMU against libvirt's", "/usr/bin/qemu-system-x86_64"),
 )
 
@@ -53,9 +62,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
             epilog=f"Example: qcaps live {action.name} {action.example}",
         )
         one.set_defaults(action=action, daemon=False, uri=None, yes=False)
-        one.add_argument(
-            "--libvirt", type=Path, metavar="DIR", help="a prefix or a build tree (default: /usr)"
-        )
+        if action.name != "gate":
+            one.add_argument(
+                "--libvirt", type=Path, metavar="DIR", help="a prefix or a build tree (default: /usr)"
+            )
         one.add_argument("--json", action="store_true", help="print one JSON object")
         _ARGUMENTS[action.name](one)
     parser.epilog = "Example: qcaps live count --scenario disks -n 16"
@@ -111,4 +121,32 @@ def _add_binary(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("binary", metavar="BINARY", help="a qemu-system binary: a path, or a name on PATH")
 
 
-_ARGUMENTS = {"count": _add_count, "time": _add_runs, "whatif": _add_runs, "probe": _add_binary}
+def _add_overhead(parser: argparse.ArgumentParser) -> None:
+    _add_cells(parser)
+    parser.add_argument("--pairs", type=int, default=48, help="of each way (default: %(default)s)")
+
+
+def _add_gate(parser: argparse.ArgumentParser) -> None:
+    _add_cells(parser)
+    for side in ("base", "head"):
+        parser.add_argument(
+            f"--{side}-libvirt", type=Path, metavar="DIR", help="a prefix or a build tree (default: /usr)"
+        )
+    parser.add_argument("--counts-only", action="store_true", help="read no clock")
+    parser.add_argument(
+        "--delta", type=float, default=1.0, metavar="PERCENT", help="slower by more is a regression (1)"
+    )
+    parser.add_argument(
+        "--margin", type=float, default=3.0, metavar="PERCENT", help="slower by surely less passes (3)"
+    )
+    parser.add_argument("--strict", action="store_true", help="status 3 if something could not be decided")
+
+
+_ARGUMENTS = {
+    "count": _add_count,
+    "time": _add_runs,
+    "whatif": _add_runs,
+    "gate": _add_gate,
+    "overhead": _add_overhead,
+    "probe": _add_binary,
+}

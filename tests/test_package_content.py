@@ -50,7 +50,7 @@ def test_loading_one_loads_no_other_and_finds_its_neighbours(own: Path) -> None:
 
 
 def test_pattern_selects(own: Path) -> None:
-    assert list(content.modules("scenarios", own, pattern="mi*.py")) == ["mine"]
+    assert list(content.modules("scenarios", own, pattern="min*.py")) == ["mine"]
 
 
 @pytest.mark.parametrize(

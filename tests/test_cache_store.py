@@ -6,6 +6,7 @@ import gc
 import hashlib
 import logging
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -210,3 +211,46 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(cache_host: Host, binar
 def test_the_file_name_is_libvirts() -> None:
     path = Store("/cache").path("/usr/bin/qemu-system-x86_64")
     assert path == f"/cache/{hashlib.sha256(b'/usr/bin/qemu-system-x86_64').hexdigest()}.xml"
+
+
+def test_a_binary_replaced_within_the_second_is_seen_through_the_file(
+    cache_host: Host, binary: str, tmp_path: Path
+) -> None:
+    """libvirt compares whole seconds; what we write beside them must survive the way through the file."""
+    fine = replace(CTIME, whole_seconds=False)
+    while time.time() % 1 > 0.5:  # all of this must happen within one second
+        time.sleep(0.01)
+    Path(binary).chmod(0o755)
+    CapabilityCache(fine, cache_host, probe, tmp_path / "cache").lookup(binary)
+    unchanged = CapabilityCache(fine, cache_host, probe, tmp_path / "cache")
+    unchanged.lookup(binary)
+    assert (unchanged.counters.loads, unchanged.counters.probes) == (1, 0)
+    other = Path(binary).with_name("other")
+    other.write_text("second, and longer")
+    other.rename(binary)
+    coarse = CapabilityCache(CTIME, cache_host, probe, tmp_path / "cache")
+    coarse.lookup(binary)
+    assert coarse.counters.probes == 0  # the hole
+    seen = CapabilityCache(fine, cache_host, probe, tmp_path / "cache")
+    seen.lookup(binary)
+    assert (seen.counters.loads, seen.counters.probes) == (1, 1)
+
+
+def test_a_file_that_says_only_seconds_is_not_believed_finely(
+    cache_host: Host, binary: str, saved: Path
+) -> None:
+    entry = cachefile.read(saved)
+    coarse = replace(entry.stamps, binary_ctime_ns=None, binary_inode=None, binary_size=None)
+    cachefile.write(saved, replace(entry, stamps=coarse))
+    cache = CapabilityCache(replace(CTIME, whole_seconds=False), cache_host, probe, saved.parent)
+    cache.lookup(binary)
+    assert cache.counters.reasons == {"binary unknown": 1}
+    assert cachefile.read(saved).stamps.binary_size == Path(binary).stat().st_size
+
+
+def test_what_a_killed_save_left_is_removed(cache_host: Host, binary: str, saved: Path) -> None:
+    leftover = saved.with_name(f".{saved.name}.0a1b2c3d")
+    leftover.write_text("half")
+    CapabilityCache(CTIME, cache_host, probe, saved.parent).lookup(binary)
+    assert not leftover.exists()
+    assert saved.exists()

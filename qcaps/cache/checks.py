@@ -123,6 +123,7 @@ def _binary(validity: Validity, recorded: Recorded, now: Now) -> Check:
     path, seconds = stamps.binary, stamps.binary_ctime
     fine = (stamps.binary_ctime_ns, stamps.binary_inode, stamps.binary_size)
     compares_fine = not validity.whole_seconds and None not in fine
+    unknown = not validity.whole_seconds and not compares_fine
 
     def check() -> str | None:
         try:
@@ -132,6 +133,8 @@ def _binary(validity: Validity, recorded: Recorded, now: Now) -> Check:
             return None if seconds == 0 else f"binary gone: {path}: {error.strerror}"
         if status[ST_CTIME] != seconds:
             return f"binary changed: {path}: ctime {seconds} -> {status[ST_CTIME]}"
+        if unknown and seconds:
+            return f"binary unknown: {path}: the entry says nothing finer than the second of its ctime"
         if compares_fine and (is_now := (status.st_ctime_ns, status.st_ino, status.st_size)) != fine:
             return f"binary changed: {path}: within the second: {_identity(fine)} -> {_identity(is_now)}"
         return None

@@ -15,8 +15,8 @@ class Validity:
     `reads_microcode` reads /proc/cpuinfo at each lookup, before the lock is taken.
     `on_change` leaves the checks out until inotify says that a watched file changed.
     `whole_seconds` compares the binary's ctime as libvirt does: a binary replaced twice within one
-    second is taken for the first replacement. False compares nanoseconds, inode and size as well,
-    for an entry made in this process (libvirt's file has no room for them).
+    second is taken for the first replacement. False compares nanoseconds, inode and size as well;
+    an entry from a file that does not say them (libvirt's own) is probed anew then.
     `strict_kvm` holds an entry's "kvm" flag against the QEMU user's access to /dev/kvm, as libvirt
     does. Where QEMU found KVM as another user than the one checked for, no entry then ever passes,
     and *every* lookup probes again. False holds today's access against the access when the entry was

@@ -1,19 +1,21 @@
 """libvirt's capabilities cache file: read it, write it.
 
 Written in the layout of libvirt 9.0.0, down to the byte: a file that libvirt 9.0.0 wrote comes back
-unchanged from `format(parse(data, source))`.
+unchanged from `format(parse(data, source))`. Where an entry identifies its binary more finely than libvirt
+does, a comment at the end of the file says so; libvirt passes over it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lxml import etree
 
-from qcaps.capabilities.cachewriter import format, verbatim  # noqa: A004 - reads as cachefile.format
+from qcaps.capabilities.cachewriter import IDENTITY, format, verbatim  # noqa: A004 - reads as cachefile.format
 from qcaps.capabilities.model import Accelerator, Capabilities, Cpu, CpuProperty, HostCpu, Machine
 from qcaps.capabilities.stamps import Entry, Stamps
 from qcaps.errors import QcapsError
@@ -30,6 +32,8 @@ ACCELERATORS: Final = ("kvm", "hvf", "tcg")
 """libvirt's names and order."""
 
 _LARGEST_NUMBER: Final = (1 << 64) - 1
+_IDENTITY: Final = re.compile(IDENTITY.format(*3 * [r"(\d{1,20})"]).encode() + rb"\Z", re.ASCII)
+_LONGEST_IDENTITY: Final = 200
 _YES_NO: Final = {"yes": True, "no": False}
 _KINDS: Final = ("boolean", "string", "number")
 
@@ -121,7 +125,7 @@ class _Reader:
             raise CacheFileError(f"{self.source}:{root.sourceline}: expected <qemuCaps>, found <{root.tag}>")
         for element in root.iterchildren(tag=etree.Element):
             self.readers.get(element.tag, self.keep)(element)
-        return Entry(self.capabilities(root), self.stamps(root))
+        return Entry(self.capabilities(root), self.stamps(root, data[-_LONGEST_IDENTITY:]))
 
     def fail(self, element: _Element, problem: str) -> CacheFileError:
         return CacheFileError(f"{self.source}:{element.sourceline}: <{element.tag}> {problem}")
@@ -144,7 +148,9 @@ class _Reader:
             rest=tuple(self.rest),
         )
 
-    def stamps(self, root: _Element) -> Stamps:
+    def stamps(self, root: _Element, end: bytes) -> Stamps:
+        fine = _IDENTITY.search(end)
+        ctime_ns, inode, size = map(int, fine.groups()) if fine else (None, None, None)
         return Stamps(
             binary=self.required(root, "emulator"),
             binary_ctime=self.number(root, "qemuctime"),
@@ -158,6 +164,9 @@ class _Reader:
             kernel_version=self.texts.get("kernelVersion"),
             kvm_nested="kvmSupportsNesting" in self.texts,
             kvm_secure_guest="kvmSupportsSecureGuest" in self.texts,
+            binary_ctime_ns=ctime_ns,
+            binary_inode=inode,
+            binary_size=size,
         )
 
     def required(self, root: _Element, tag: str) -> str:

@@ -15,15 +15,22 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from qcaps.capabilities.model import Accelerator, HostCpu
-    from qcaps.capabilities.stamps import Entry
+    from qcaps.capabilities.stamps import Entry, Stamps
 
 _SPECIAL: Final = re.compile("[&<>'\"]").search
+IDENTITY: Final = "<!-- binary: ctime {} ns, inode {}, {} bytes -->\n"
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;"})
 
 
 def format(entry: Entry) -> bytes:  # noqa: A001 - pairs with parse, and reads as cachefile.format
-    """`entry` as the cache file libvirt 9.0.0 would write."""
-    return ("<qemuCaps>\n" + "".join(_lines(entry)) + "</qemuCaps>\n").encode()
+    """`entry` as the cache file libvirt 9.0.0 would write; what only we know of the binary in a comment."""
+    return ("<qemuCaps>\n" + "".join(_lines(entry)) + "</qemuCaps>\n" + _identity(entry.stamps)).encode()
+
+
+def _identity(stamps: Stamps) -> str:
+    """What we know of the binary beyond libvirt, in a comment, which libvirt passes over."""
+    fine = (stamps.binary_ctime_ns, stamps.binary_inode, stamps.binary_size)
+    return "" if None in fine else IDENTITY.format(*fine)
 
 
 def _escaped(text: str) -> str:

@@ -15,8 +15,8 @@ class Stamps:
 
     Times are whole seconds since the epoch, as in libvirt's cache file; versions are
     major * 1_000_000 + minor * 1_000 + micro. None stands for what the file does not say.
-    The last three fields identify the binary more finely than libvirt does; libvirt's file has
-    no place for them, so they are None in an entry that was read from one.
+    The last three fields identify the binary more finely than libvirt does; they are None in an
+    entry that was read from a file of libvirt's own.
     """
 
     binary: str

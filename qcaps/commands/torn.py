@@ -1,0 +1,111 @@
+"""`qcaps torn`: what tasks do while another process replaces the QEMU binary."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qcaps.commands._measuring import interruptible, progress_bar
+
+if TYPE_CHECKING:
+    import argparse
+
+    from qcaps.measure.torn import Experiment
+    from qcaps.measure.tornfile import Found, Row
+
+_LEGEND = """\
+consistent: committed on one capability set, installed at that moment. torn: used two sets (in brackets: of
+these refused, though either set alone accepts the domain). stale: committed on a set replaced before the
+commit began. refused: on one set. aborted: undone, nothing committed. retried: undone, run again, and came
+through. late: replaced between the start of the commit and the rename, which no policy can prevent.
+ratio: time of a task over that of 'once', nothing being replaced, and its 95 % interval. window: from the
+last check to the rename."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.description = (
+        "Define a domain again and again while a second process replaces the QEMU binary at random times,\n"
+        "and count what each policy made of it. The binary is a stand-in file; no QEMU is touched."
+    )
+    parser.add_argument("suite", nargs="?", default="torn", help="a module in bench/ that has arms() (torn)")
+    parser.add_argument("--tasks", type=int, default=500, help="tasks an arm (500; the full run: 10000)")
+    parser.add_argument(
+        "--mean", type=float, default=2.0, metavar="MS", help="milliseconds between replacements (2)"
+    )
+    parser.add_argument("--scenario", help="in place of the suite's, as in disks@pc")
+    parser.add_argument("-n", type=int, help="its devices, likewise")
+    parser.add_argument("--seed", type=int, default=0, help="draws the instants and the order of arms")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write what was found as JSON")
+    parser.add_argument("--content", type=Path, metavar="DIR", help="your own bench/ and scenarios/")
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON, not as a table")
+    parser.epilog = "Example: qcaps torn --tasks 10000 --output torn.json"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry the experiment out; print a table, or JSON."""
+    from qcaps.measure import torn, tornfile  # noqa: PLC0415  # `--help` need not pay for the pipeline
+
+    experiment = _experiment(args)
+    with interruptible(), progress_bar() as bar:
+        tallies = torn.run(experiment, lambda done, of: bar(done, of, "tasks"))
+    result = tornfile.found(experiment, tallies)
+    if args.output is not None:
+        tornfile.write(args.output, result)
+    if args.json:
+        print(json.dumps(asdict(result)))
+    else:
+        _print(result)
+    return 0
+
+
+def _experiment(args: argparse.Namespace) -> Experiment:
+    from qcaps import content  # noqa: PLC0415
+    from qcaps.errors import UsageError  # noqa: PLC0415
+    from qcaps.measure.torn import Experiment  # noqa: PLC0415
+
+    suite = content.load("bench", args.suite, args.content)
+    missing = [name for name in ("SCENARIO", "N", "REMOVED", "arms") if not hasattr(suite, name)]
+    if missing:
+        raise UsageError(f"{suite.__file__}: declares no {', '.join(missing)}; see bench/torn.py")
+    return Experiment(
+        scenario=args.scenario or suite.SCENARIO,
+        n=suite.N if args.n is None else args.n,
+        removed=tuple(suite.REMOVED),
+        arms=tuple(suite.arms()),
+        tasks=args.tasks,
+        mean=args.mean / 1000,
+        seed=args.seed,
+        content=args.content,
+    )
+
+
+_COLUMNS = (
+    "tasks", "swaps", "consistent", "torn", "stale", "refused", "aborted", "retried", "late", "task", "ratio",
+    "window",
+)  # fmt: skip
+
+
+def _print(result: Found) -> None:
+    lines = [("policy", *_COLUMNS), *(_cells(row) for row in result.rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        head, *rest = (cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        print(line[0].ljust(len(head)), *rest, sep="  ")
+    print(
+        f"\n{result.scenario}/{result.n}, define; binary replaced {result.swaps} times, {result.mean_ms:g} ms"
+        f" between; every second set lacks {', '.join(result.removed)}\n{_LEGEND}"
+    )
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    counts: dict[str, Any] = asdict(row)
+    special = {
+        "torn": f"{row.torn} ({row.torn_refused})",
+        "task": f"{row.quiet_us / 1000:.2f} ms",
+        "ratio": f"{row.ratio:.2f} [{row.ratio_low:.2f}, {row.ratio_high:.2f}]",
+        "window": f"{row.window_us:.0f} us" if row.window_us else "-",
+    }
+    return (row.name, *(special.get(name, str(counts.get(name))) for name in _COLUMNS))

@@ -8,8 +8,6 @@ when the block ends, however it ends; if we die first, the kernel kills it.
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import errno
 import os
 import signal
 import socket
@@ -18,12 +16,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from qcaps.child import dies_with
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-_PR_SET_PDEATHSIG: Final = 1
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _KEPT_OUTPUT: Final = 4096
 _DYING_SECONDS: Final = 1.0
 _ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "HOME", "USER", "LOGNAME", "TMPDIR")
@@ -108,20 +106,8 @@ def _start(command: Sequence[str], monitor: socket.socket) -> subprocess.Popen[b
         pass_fds=(monitor.fileno(),),
         env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | {"LC_ALL": "C"},
         start_new_session=True,
-        preexec_fn=_dies_with(os.getpid()),  # noqa: PLW1509 - the kernel offers no other place to ask for it
+        preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509 - the kernel offers no other place to ask for it
     )
-
-
-def _dies_with(parent: int) -> Callable[[], None]:
-    """What the child does before it becomes QEMU: ask to be killed when `parent` dies."""
-
-    def ask() -> None:
-        if _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-        if os.getppid() != parent:  # it died before we asked
-            os._exit(errno.ECHILD)
-
-    return ask
 
 
 def _end(emulator: Emulator) -> None:

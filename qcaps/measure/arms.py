@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from qcaps.child import dies_with
 from qcaps.errors import QcapsError
 from qcaps.measure.forker import PROTOCOL
 from qcaps.measure.process import Answer, take
@@ -203,6 +204,7 @@ def _start(arm: Arm, subjects: tuple[str, ...], hash_seed: int, stderr: Any) -> 
             text=True,
             # Ctrl-C is ours to handle, and a hung child must die with its parent.
             start_new_session=True,
+            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  # the kernel offers no other place for it
         )
     except OSError as error:
         raise ArmError(f"{arm.name}: {arm.python}: cannot be run: {error.strerror or error}") from error

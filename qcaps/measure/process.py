@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import qcaps
+from qcaps.child import dies_with
 from qcaps.errors import QcapsError
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def _worker(job: Job, hash_seed: int, stderr: Any, patience: float) -> Iterator[
         text=True,
         # Ctrl-C is ours to handle: it must not strike the worker, or a child that it has just forked.
         start_new_session=True,
+        preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  # the kernel offers no other place to ask for it
     )
     timer = threading.Timer(patience, process.kill)
     timer.daemon = True

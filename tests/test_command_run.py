@@ -97,7 +97,7 @@ def test_interrupted_it_keeps_what_was_measured(number: int, tmp_path: Path) -> 
         text=True,
     )
     file = tmp_path / "qcaps-results" / "results.json"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not file.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
@@ -114,7 +114,7 @@ def test_killed_outright_it_keeps_results_and_the_next_run_sweeps(tmp_path: Path
     few = ("--scenario", "serials", "-n", "1", "--task", "define", "--validity", "ctime", "--policy", "once")
     process = subprocess.Popen([*RUN, *few, "--pairs", "2", "--processes", "1000"], cwd=tmp_path)
     file = tmp_path / "qcaps-results" / "results.json"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not file.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     process.kill()

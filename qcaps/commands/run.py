@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
         "Time each policy against the baseline, side by side in one process, on domains that grow in n.\n"
-        "Writes a results file (which pyperf reads too), a summary, a table and figures."
+        "Writes a results file (which pyperf reads too), a summary, a table and a report with figures."
     )
     parser.add_argument("suite", nargs="?", help="what to measure: a module in bench/ (default: default)")
     for option, example in (
@@ -161,8 +161,7 @@ def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions
     from rich.console import Console  # noqa: PLC0415
 
     from qcaps.measure.results import replace_file  # noqa: PLC0415
-    from qcaps.report import figures as drawing  # noqa: PLC0415
-    from qcaps.report import summary, table  # noqa: PLC0415
+    from qcaps.report import page, sources, summary, table  # noqa: PLC0415
 
     said = json.dumps(summary.to_json(summary.speedups(results, args.baseline)), indent=2) + "\n"
     text = table.markdown(results, args.baseline)
@@ -178,9 +177,10 @@ def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions
         for line in conclusions(results):
             print(line)
     if figures:
-        drawn = drawing.draw_all(results, args.output, args.content)
+        given = sources.from_results(results, RESULTS)
+        drawn = page.build(given, args.output, args.content, args.baseline)
         if not args.json:
-            left = (RESULTS, SUMMARY, TABLE, *(path.name for path in drawn))
+            left = dict.fromkeys((page.PAGE, RESULTS, SUMMARY, TABLE, *(path.name for path in drawn.files)))
             print(f"\n{args.output}: {', '.join(left)}")
 
 

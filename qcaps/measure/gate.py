@@ -141,6 +141,21 @@ def take_verdicts(
             store.save()
 
 
+def decide(
+    bench: Bench,
+    arms: tuple[Arm, Arm],
+    counted: Outcome,
+    table: MarginTable,
+    on_progress: Callable[[Progress], None] = lambda _progress: None,
+    folder: Path | None = None,
+) -> tuple[Outcome, Store]:
+    """The verdicts on cells that were counted, from pairs of their own, kept in `folder` if there is one."""
+    outcome, store = Outcome(counts=counted.counts), pairs.Store(folder)
+    outcome.judged = judge_all(outcome, table, store)
+    take_verdicts(bench, arms, store, outcome, on_progress)
+    return outcome, store
+
+
 def judge_all(outcome: Outcome, table: MarginTable, store: Store) -> list[Judged]:
     """All series of the cells that were counted, with the verdicts that the pairs there are allow."""
     series = all_series({cell: counts[1].devices for cell, counts in outcome.counts.items()})

@@ -17,16 +17,18 @@ class Loop:
 
     def __init__(self, turns: int) -> None:
         self._turns = turns
-        self._runs = 0
 
     def run(self) -> None:
-        """Once through; the table grows and shrinks, so that memory is part of it."""
-        self._runs += 1
+        """Once through, with a table, so that memory is part of it."""
         table: dict[int, int] = {}
         total = 0
         for number in range(self._turns):
             total = (total + number * number) & 0xFFFF
             table[total & 0xFF] = number
+
+    def scaled(self, share: float) -> Loop:
+        """A loop with so many more turns."""
+        return Loop(round(self._turns * (1 + share)))
 
     def reset(self) -> None:
         """Nothing is left over."""
@@ -40,8 +42,8 @@ class Loop:
         return ()
 
     def facts(self) -> dict[str, str | int | float]:
-        """The work of one run."""
-        return {"turns": self._turns}
+        """No capabilities, and no user to change to."""
+        return {}
 
     def close(self) -> None:
         """It holds nothing."""

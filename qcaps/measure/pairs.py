@@ -29,9 +29,9 @@ _EMPTY = Results(())
 
 @dataclass
 class Store:
-    """Pairs in memory and on disk; `prefix` tells the pre-flight's files from the gate's."""
+    """Pairs in memory and, with a folder, on disk; `prefix` tells the pre-flight's files from the gate's."""
 
-    folder: Path
+    folder: Path | None
     prefix: str = ""
     base: Results = _EMPTY
     head: Results = _EMPTY
@@ -53,7 +53,7 @@ class Store:
 
     def save(self) -> None:
         """Write both files; each is replaced at once."""
-        if self.base.measured:
+        if self.folder is not None and self.base.measured:
             results_file.write(self.folder / (self.prefix + BASE), self.base)
             results_file.write(self.folder / (self.prefix + HEAD), self.head)
 

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from time import perf_counter_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from qcaps.measure.subject import Arm, Counts
+
+
+@runtime_checkable
+class Scalable(Protocol):
+    """An arm that can do a known share more of its own work."""
+
+    def scaled(self, share: float) -> Arm:
+        """The arm with so much more to do: 0.03 is 3 % more."""
+
+
+def slowed(arm: Arm, share: float) -> Arm:
+    """The arm with a known slowdown: more of its own work where it can be measured out, else spinning."""
+    return arm.scaled(share) if isinstance(arm, Scalable) else Slowed(arm, share)
 
 
 class Slowed:

@@ -2,8 +2,8 @@
 
 Files of one `qcaps gate` hold pairs, and are judged as it judged them. Others were measured at different
 times, and a machine's level drifts: by 3.7 % (standard deviation, measured on a shared virtual machine
-between repetitions) or by what `qcaps calibrate` found here. That drift is in both files and no number of blocks
-removes it, so the bounds are that much wider and a change below them never fails.
+between repetitions) or by what `qcaps calibrate` found here. That drift is in both files and no number of
+blocks removes it, so the bounds are that much wider and a change below them never fails.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def compare_files(base_file: Path, head_file: Path, table: MarginTable, drift: f
     if outcome.faults:
         return outcome
     if _measured_together(base, head):
-        outcome.judged = judge_all(outcome, table, Store(head_file.parent, pairs=paired(base, head)))
+        outcome.judged = judge_all(outcome, table, Store(None, pairs=paired(base, head)))
         return outcome
     _check_machine(base_file, head_file, both[0])
     outcome.judged = [_judged(one, other, table, drift) for one, other in both]

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from qcaps.errors import QcapsError
 from qcaps.measure.cell import Cell
 from qcaps.measure.naming import Names
-from qcaps.measure.slowdown import Slowed
+from qcaps.measure.slowdown import slowed
 from qcaps.measure.subject import subject
 from qcaps.measure.trace import Traceable, trace
 
@@ -136,7 +136,7 @@ def _prepare(job: Job, number: int, cell: Cell) -> Arm:
     directory = Path(job.directory) / str(number)
     directory.mkdir()
     arm = subject(cell.subject).prepare(cell, job.xml.encode(), directory)
-    return Slowed(arm, job.slowdown) if job.slowdown else arm
+    return slowed(arm, job.slowdown) if job.slowdown else arm
 
 
 def _explain(job: Job) -> None:

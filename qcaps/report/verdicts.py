@@ -61,7 +61,7 @@ class Report:
             found[row.verdict] = found.get(row.verdict, 0) + 1
         return (
             ", ".join(f"{found[name]} {name}" for name in _WORST_FIRST if name in found)
-            or "nothing was timed"
+            or "counts agree; nothing was timed"
         )
 
 

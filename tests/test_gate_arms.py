@@ -1,0 +1,170 @@
+"""Arms as real processes: pairs, known slowdowns, versions that count, crash, hang or cannot be compared."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+import qcaps
+from qcaps.measure.arms import Arm, ArmError, MismatchError
+from qcaps.measure.cell import Cell
+from qcaps.measure.gate import Outcome, check_counts, check_host, decide
+from qcaps.measure.margins import MarginTable
+from qcaps.measure.pairs import Store
+from qcaps.measure.rounds import Bench, take_round
+from qcaps.measure.suite import sources
+from qcaps.measure.verdict import PREFLIGHT_PAIRS, Verdict
+
+LOOP = Cell("loop", 2000, subject="loop")
+NAIVE = Cell("serials", 3, validity="trust")
+ONCE = Cell("serials", 3, validity="trust", policy="once")
+HERE = Path(qcaps.__file__).resolve().parent
+BASE = Arm("base", sys.executable, path=str(HERE.parent))
+HEAD = Arm("head", sys.executable, path=str(HERE.parent))
+
+
+def bench(tmp_path: Path, *cells: Cell, patience: float = 60.0) -> Bench:
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    return Bench(sources=sources(cells), scratch=folder, patience=patience, draw=random.Random(1))
+
+
+def edited(tmp_path: Path, file: str, old: str, new: str) -> Arm:
+    """Head with one line of qcaps changed."""
+    copy = tmp_path / "edited" / "qcaps"
+    shutil.copytree(HERE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (copy / file).read_text()
+    assert old in text
+    (copy / file).write_text(text.replace(old, new))
+    return Arm("head", sys.executable, "edited", str(copy.parent))
+
+
+def counted(tmp_path: Path, head: Arm, *cells: Cell) -> Outcome:
+    outcome = Outcome()
+    check_counts(bench(tmp_path, *cells), (BASE, head), cells, outcome)
+    return outcome
+
+
+def test_equal_arms_count_the_same_and_a_pair_is_a_block_of_each(tmp_path: Path) -> None:
+    one, outcome = bench(tmp_path, ONCE, LOOP), Outcome()
+    check_counts(one, (BASE, HEAD), (ONCE, LOOP), outcome)
+    assert outcome.faults == []
+    assert outcome.counts[ONCE][1].lookups == 1
+    sides = {pair[0].cell: pair for pair in take_round(one, (BASE, HEAD), (ONCE, LOOP), lambda _cell: 7)}
+    assert list(sides) == [ONCE, LOOP]
+    for base, head in sides.values():
+        (run,), (other,) = base.runs, head.runs
+        assert run.worker == other.worker == 7
+        assert run.facts["hash_seed"] == other.facts["hash_seed"]
+        assert (run.facts["arm"], other.facts["arm"]) == ("base", "head")
+        turns = str(run.facts["first_in_turns"])
+        assert len(run.blocks[0]) == len(other.blocks[0]) == len(turns) == one.calls[base.cell]
+        assert {"b", "h"} >= set(turns)
+
+
+def test_a_large_slowdown_fails_and_none_does_not(tmp_path: Path) -> None:
+    one, outcome = bench(tmp_path, LOOP), Outcome()
+    check_counts(one, (BASE, HEAD), (LOOP,), outcome)
+    slow = Arm("head", sys.executable, path=BASE.path, slowdown=0.6)
+    found, store = decide(one, (BASE, slow), outcome, MarginTable(), folder=tmp_path)
+    assert [judged.verdict for judged in found.judged] == [Verdict.FAIL]
+    assert found.judged[0].judgement.confirmation is not None
+    # all that was decided upon is in the files, and gives the same verdict again
+    assert Store.from_folder(tmp_path).pairs == store.pairs
+    fair, _ = decide(one, (BASE, HEAD), outcome, MarginTable())
+    assert fair.judged[0].verdict is not Verdict.FAIL
+
+
+def test_a_slowdown_of_the_pipeline_is_spun(tmp_path: Path) -> None:
+    one, outcome = bench(tmp_path, ONCE), Outcome()
+    check_counts(one, (BASE, HEAD), (ONCE,), outcome)
+    slow = Arm("head", sys.executable, path=BASE.path, slowdown=1.0)
+    for base, head in take_round(one, (BASE, slow), (ONCE,), lambda _cell: 0):
+        assert head.runs[0].block_values[0] > 1.5 * base.runs[0].block_values[0]
+
+
+def test_more_lookups_fail_by_site_and_device(tmp_path: Path) -> None:
+    head = edited(
+        tmp_path,
+        "pipeline/policy.py",
+        "_all(Sharing.TASK))\nONCE_ABORT",
+        "_all(Sharing.TASK) | {Site.VALIDATE_DEVICE: Sharing.ALONE})\nONCE_ABORT",
+    )
+    faults = {fault.what: fault for fault in counted(tmp_path, head, ONCE, NAIVE).faults}
+    assert set(faults) == {"lookups", "validations"}
+    text = str(faults["lookups"])
+    assert text.startswith("serials/3 define trust once: lookups ")
+    assert "1 in base" in text
+    assert "at 'validate device' (" in text
+    assert "serial" in text
+    assert faults["lookups"].against == "base"
+
+
+def test_counts_that_both_get_wrong_are_held_against_the_closed_form(tmp_path: Path) -> None:
+    head = edited(
+        tmp_path,
+        "pipeline/policy.py",
+        "_all(Sharing.TASK))\nONCE_ABORT",
+        "_all(Sharing.ALONE))\nONCE_ABORT",
+    )
+    outcome = Outcome()
+    base = Arm("base", sys.executable, path=head.path)
+    check_counts(bench(tmp_path, ONCE), (base, head), (ONCE,), outcome)
+    (fault,) = outcome.faults
+    assert (fault.against, fault.expected) == ("the closed form", 1)
+    assert "validate device" in str(fault)
+
+
+def test_an_arm_that_crashes_says_its_last_lines(tmp_path: Path) -> None:
+    head = edited(
+        tmp_path, "pipeline/driver.py", "lookup = self._lookup()\n", "raise RuntimeError('broken')\n"
+    )
+    with pytest.raises(ArmError, match=r"head \(edited\): serials/3.*ended with status 1.*broken") as caught:
+        counted(tmp_path, head, ONCE)
+    assert caught.value.exit_status == 2
+
+
+def test_an_arm_that_hangs_is_killed(tmp_path: Path) -> None:
+    head = edited(
+        tmp_path, "pipeline/driver.py", "lookup = self._lookup()\n", "import time; time.sleep(1000)\n"
+    )
+    one = bench(tmp_path, ONCE, patience=1.5)
+    with pytest.raises(ArmError, match="hung for"):
+        check_counts(one, (BASE, head), (ONCE,), Outcome())
+
+
+@pytest.mark.parametrize(
+    ("python", "error", "said"),
+    [
+        ("/nonexistent/python", ArmError, "cannot be run: No such file"),
+        ("/bin/false", ArmError, "crashed"),
+    ],
+)
+def test_an_interpreter_that_is_none(tmp_path: Path, python: str, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        counted(tmp_path, Arm("head", python), LOOP)
+
+
+def test_a_version_without_blocks_cannot_be_compared(tmp_path: Path) -> None:
+    head = edited(tmp_path, "measure/forker.py", "PROTOCOL = 1", "PROTOCOL = 99")
+    one = bench(tmp_path, LOOP)
+    with pytest.raises(MismatchError, match="version 99 of the protocol") as caught:
+        check_counts(one, (BASE, head), (LOOP,), Outcome())
+    assert caught.value.exit_status == 4
+    (Path(head.path) / "qcaps" / "measure" / "forker.py").unlink()
+    with pytest.raises(MismatchError, match=r"has no qcaps\.measure\.forker"):
+        check_counts(one, (BASE, head), (LOOP,), Outcome())
+
+
+def test_the_host_is_judged_by_base_against_itself(tmp_path: Path) -> None:
+    one, store = bench(tmp_path, LOOP), Store(None)
+    said = check_host(one, BASE, (LOOP,), store, lambda _progress: None)
+    assert store.taken(LOOP) == PREFLIGHT_PAIRS
+    assert isinstance(said, str)
+    # an arm slower than itself is a host gone mad
+    store.pairs = {LOOP: [pair._replace(head=1.2 * pair.base) for pair in store.pairs[LOOP]]}
+    assert "differs by +20.0 %" in check_host(one, BASE, (LOOP,), store, lambda _progress: None)

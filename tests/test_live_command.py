@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.commands import main
+from qcaps.commands._live_pairs import compared
+from qcaps.live.count import Count
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +104,44 @@ def test_probe_names_no_difference(capsys: pytest.CaptureFixture[str]) -> None:
     assert answer["libvirt_seconds"] > 0
 
 
+@pytest.mark.libvirt
+@pytest.mark.root
+def test_the_gate_holds_counts_and_times_of_two_builds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["live", "gate", "-n", "2", "--margin", "400", "--delta", "100", "--json", "--strict"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["cells"]
+    assert (one["base_lookups"], one["head_lookups"], one["law"], one["counts"]) == (16, 16, 16, "equal")
+    assert one["verdict"] == "PASS"
+    assert one["low"] <= one["ratio"] <= one["high"]
+    assert main(["live", "gate", "--counts-only", "-n", "2", "--task", "attach", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["cells"]
+    assert (one["head_lookups"], "verdict" in one) == (4, False)
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "said"),
+    [
+        ((3, 0), (3, 0), "equal"),
+        ((3, 0), (4, 0), "more"),
+        ((3, 0), (1, 0), "fewer"),
+        ((3, 0), (3, 1), "more"),
+    ],
+)
+def test_one_count_more_is_more(base: tuple[int, int], head: tuple[int, int], said: str) -> None:
+    one, other = (
+        Count("disks", 1, "define", lookups=lookups, forks=forks) for lookups, forks in (base, head)
+    )
+    assert compared(one, other)["counts"] == said
+
+
+@pytest.mark.libvirt
+@pytest.mark.root
+def test_overhead_is_of_each_way_of_counting(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["live", "overhead", "-n", "0", "--pairs", "6", "--json"]) == 0
+    ways = json.loads(capsys.readouterr().out)["overheads"]
+    assert [one["way"] for one in ways] == ["interposer", "log"]
+    assert all(one["low"] <= one["percent"] <= one["high"] for one in ways)
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -109,6 +149,12 @@ def test_probe_names_no_difference(capsys: pytest.CaptureFixture[str]) -> None:
         (["whatif", "--task", "undefine"], "parses no domain"),
         (["time", "--runs", "0"], "expected at least 1"),
         (["count", "-n", "9999999"], "takes 0 to"),
+        (["watch", "qemu:///system", "--yes", "--every", "0"], "above 0"),
+        (["count", "--uri", "qemu:///system"], "--yes"),
+        (["count", "--uri", "qemu:///system", "--yes", "--counting", "interposer"], "by its log only"),
+        (["count", "--uri", "qemu:///system", "--yes", "--daemon"], "choose it or --uri"),
+        (["overhead", "--pairs", "0"], "expected at least 1"),
+        (["gate", "--delta", "5", "--margin", "1"], "beyond --delta"),
         (["dance"], "invalid choice"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -172,6 +173,31 @@ def test_the_command_counts_a_running_daemon_only_with_yes(
     assert "--yes" in capsys.readouterr().err
     assert main(["live", "count", "-n", "2", "--uri", running, "--yes"]) == 0
     assert "counted by the log" in capsys.readouterr().out
+
+
+def test_watch_says_what_a_busy_daemon_looks_up(running: str, capsys: pytest.CaptureFixture[str]) -> None:
+    log = AdminLog(running)
+    before = log.settings()
+    done = threading.Event()
+
+    def work() -> None:
+        with RunningDaemon(running) as busy:
+            while not done.is_set():
+                busy.define(scenario("disks").xml(2))
+
+    thread = threading.Thread(target=work)
+    assert main(["live", "watch", running, "--every", "0.2"]) == 2
+    assert "--yes" in capsys.readouterr().err
+    thread.start()
+    time.sleep(0.5)  # so that its log is put back after ours
+    assert main(["live", "watch", running, "--yes", "--every", "0.3", "--seconds", "0.8", "--json"]) == 0
+    done.set()
+    thread.join()
+    seen = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(seen) == 3
+    assert all(one["seconds"] > 0 for one in seen)
+    assert sum(one["lookups"].get("define", 0) for one in seen) >= 16
+    assert log.settings() == before
 
 
 def test_nobody_listens() -> None:

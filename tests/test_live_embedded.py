@@ -150,7 +150,11 @@ def test_a_refusal_has_libvirts_words_and_leaves_nothing(libvirt: Embedded, *, o
 
 
 def test_the_debug_log_agrees(libvirt: Embedded) -> None:
-    cells = [(name, n, task) for name, n in (("simple", 1), ("mixed", 9)) for task in ("define", "attach")]
+    cells = [
+        (name, n, task)
+        for name, n in (("simple", 1), ("mixed", 9))
+        for task in ("define", "undefine", "attach")
+    ]
     with Embedded("log") as other:
         assert other.counted_by == "log"
         for name, n, task in cells:

@@ -10,7 +10,7 @@ import pytest
 
 from qcaps.live.adminlog import LogSettings, admin_uri, with_file
 from qcaps.live.errors import LiveError
-from qcaps.live.meter import logged_by_all, logged_for, logged_here
+from qcaps.live.meter import Activity, logged_by_all, logged_for, logged_here
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,3 +93,18 @@ def test_the_admin_socket_lies_beside_the_other(tmp_path: Path, name: str, daemo
 def test_a_uri_that_cannot_be_counted_is_named(uri: str, complaint: str) -> None:
     with pytest.raises(LiveError, match=complaint):
         admin_uri(uri)
+
+
+def test_activity_goes_by_the_last_call_of_each_thread(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(lookup(1) * 9)
+    activity = Activity(log)
+    with log.open("a") as file:
+        file.write(
+            lookup(1) + define(1, "a") + line(2, "virConnectGetCapabilities", "conn=0x1") + lookup(1) * 3
+        )
+    assert activity.lookups() == {"other": 1, "define": 3}
+    assert activity.lookups() == {}
+    with log.open("a") as file:
+        file.write(lookup(2) + lookup(1) + line(1, "virDomainSomethingNew", "dom=0x1") + lookup(1) * 2)
+    assert activity.lookups() == {"capabilities": 1, "define": 1, "virDomainSomethingNew": 2}

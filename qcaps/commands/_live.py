@@ -204,7 +204,7 @@ def open_subject(args: argparse.Namespace, counting: Counting | None) -> Libvirt
         raise UsageError("--daemon starts one of its own: choose it or --uri")
     ours = "/session" in args.uri and os.geteuid() != 0  # root's session is the system's
     if not args.yes and not ours:
-        raise UsageError(f"{args.uri} may serve others: --yes says that domains may be defined there")
+        raise UsageError(f"{args.uri} may serve others: --yes says that this is known")
     if counting == "interposer":
         raise UsageError("a running daemon can be counted by its log only")
     return RunningDaemon(args.uri, args.libvirt)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qcaps.commands._live import cells_of
 from qcaps.commands._live_output import Cell, finish, with_progress
 from qcaps.commands._measuring import say
+from qcaps.errors import UsageError
 from qcaps.live.errors import LiveError
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _RUNS = 5
 
 def gate(args: argparse.Namespace) -> int:
     """Counts exactly, then times, until every cell has a verdict."""
+    if not -100 < args.delta < args.margin:  # noqa: PLR2004  # percent
+        raise UsageError(f"--margin {args.margin:g}: expected beyond --delta, {args.delta:g}")
     cells = cells_of(args)
     rows = _counted(args, cells)
     worse = any(row["counts"] == "more" for row in rows)
@@ -49,6 +52,8 @@ def overhead(args: argparse.Namespace) -> int:
     from qcaps.live.pairs import pairs  # noqa: PLC0415
     from qcaps.measure.statistics import paired_ratio  # noqa: PLC0415  # numpy
 
+    if args.pairs < 1:
+        raise UsageError(f"--pairs {args.pairs}: expected at least 1")
     ways: tuple[Counting, ...] = ("interposer", "log")
     rows = []
     for scenario, n, task, xml in with_progress(cells_of(args)):
@@ -58,9 +63,8 @@ def overhead(args: argparse.Namespace) -> int:
                 found = list(islice(taken, args.pairs))
             ratio = paired_ratio([pair.head for pair in found], [pair.base for pair in found])
             rows.append({
-                "scenario": scenario, "n": n, "task": task, "way": way,
-                "percent": 100 * (ratio.ratio - 1), "low": 100 * (ratio.low - 1), "high": 100 * (ratio.high - 1),
-                "pairs": ratio.pairs,
+                "scenario": scenario, "n": n, "task": task, "way": way, "percent": 100 * (ratio.ratio - 1),
+                "low": 100 * (ratio.low - 1), "high": 100 * (ratio.high - 1), "pairs": ratio.pairs,
             })  # fmt: skip
     return finish(
         args,
@@ -90,7 +94,7 @@ def _counted(args: argparse.Namespace, cells: list[Cell]) -> list[dict[str, Any]
     for place in (args.base_libvirt, args.head_libvirt):
         with _opener(place, "interposer")() as subject:
             counts.append([_accepted(count(subject, *cell)) for cell in cells])
-    return [_compared(base, head) for base, head in zip(*counts, strict=True)]
+    return [compared(base, head) for base, head in zip(*counts, strict=True)]
 
 
 def _accepted(one: Count) -> Count:
@@ -99,7 +103,8 @@ def _accepted(one: Count) -> Count:
     return one
 
 
-def _compared(base: Count, head: Count) -> dict[str, Any]:
+def compared(base: Count, head: Count) -> dict[str, Any]:
+    """The counts of one cell side by side, and whether head's are equal, more or fewer."""
     lookups, forks = ((getattr(base, name) or 0, getattr(head, name) or 0) for name in ("lookups", "forks"))
     more = lookups[1] > lookups[0] or forks[1] > forks[0]
     same = lookups[1] == lookups[0] and forks[1] == forks[0]

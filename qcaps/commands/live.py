@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.commands import _live, _live_pairs
+from qcaps.commands import _live, _live_pairs, _live_watch
 
 if TYPE_CHECKING:
     import argparse
@@ -42,6 +42,12 @@ ACTIONS = (
     ),
     Action(
         "overhead", _live_pairs.overhead, "say how much longer a task takes while it is counted", "-n 0 128"
+    ),
+    Action(
+        "watch",
+        _live_watch.watch,
+        "show the lookups a second of a daemon that runs, by task",
+        "qemu:///system --yes",
     ),
     Action("probe", _live.probe, "hold our probe of a QEMU against libvirt's", "/usr/bin/qemu-system-x86_64"),
 )
@@ -117,6 +123,15 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, default=40, help="of each task (default: %(default)s)")
 
 
+def _add_watch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("uri", metavar="URI", help="the daemon; its log settings are changed, and put back")
+    parser.add_argument("--yes", action="store_true", help="the daemon may be a system's")
+    parser.add_argument(
+        "--every", type=float, default=1.0, metavar="S", help="seconds between two readings (1)"
+    )
+    parser.add_argument("--seconds", type=float, metavar="S", help="end by itself (default: Ctrl-C ends it)")
+
+
 def _add_binary(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("binary", metavar="BINARY", help="a qemu-system binary: a path, or a name on PATH")
 
@@ -148,5 +163,6 @@ _ARGUMENTS = {
     "whatif": _add_runs,
     "gate": _add_gate,
     "overhead": _add_overhead,
+    "watch": _add_watch,
     "probe": _add_binary,
 }

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from qcaps.live.adminlog import AdminLog, with_file
 from qcaps.live.errors import LiveError, NoLibvirt
 from qcaps.live.meter import (
-    LOG_FILTERS,
+    CALL_FILTERS,
+    LOOKUP_FILTER,
+    Activity,
     Clock,
     DebugLog,
     Interposer,
@@ -57,12 +59,15 @@ _DAEMON_START_S: Final = 30.0
 
 @dataclass
 class Link:
-    """An open connection. `tag`, unless empty, begins every name we may use; `release` undoes the rest."""
+    """An open connection. `tag`, unless empty, begins every name we may use; `activity` is what a daemon
+    does for all; `release` undoes the rest.
+    """
 
     libvirt: Any
     connection: Any
     meter: Meter
     tag: str = ""
+    activity: Activity | None = None
     release: Callable[[], None] = lambda: None
 
 
@@ -103,7 +108,7 @@ def _log_to(path: Path) -> Path:
     """Turns this process's own libvirt's log on."""
     library = ctypes.CDLL("libvirt.so.0")
     outputs = library.virLogSetOutputs(f"1:file:{path}".encode())
-    if outputs < 0 or library.virLogSetFilters(LOG_FILTERS.encode()) < 0:
+    if outputs < 0 or library.virLogSetFilters(LOOKUP_FILTER.encode()) < 0:
         raise LiveError(f"libvirt does not log to {path}: count with the interposer")
     return path
 
@@ -118,7 +123,7 @@ def _private(setup: Setup) -> Link:
         environment |= {ENVIRONMENT: str(folder / "counters"), "LD_PRELOAD": setup.shim}
     elif setup.counting == "log":
         log = folder / "debug.log"
-        configuration += f'log_outputs = "1:file:{log}"\nlog_filters = "{LOG_FILTERS}"\n'
+        configuration += f'log_outputs = "1:file:{log}"\nlog_filters = "{LOOKUP_FILTER}"\n'
         meter = DebugLog(log, logged_by_all)
     (folder / "daemon.conf").write_text(configuration)
     _DAEMON_QEMU_CONF.write_text(_QEMU_USER + _QEMU_CONF)
@@ -157,12 +162,13 @@ def _running(setup: Setup) -> Link:
     path = Path(setup.folder) / "debug.log"
     path.touch()
     try:
-        log.set(with_file(before, path, LOG_FILTERS))
+        log.set(with_file(before, path, f"{LOOKUP_FILTER} {CALL_FILTERS}"))
     except LiveError:
         log.set(before)
         raise
+    activity = Activity(path)
     tag = f"qcaps-{secrets.token_hex(6)}"
-    link = Link(libvirt, connection, DebugLog(path, partial(logged_for, tag)), tag)
+    link = Link(libvirt, connection, DebugLog(path, partial(logged_for, tag)), tag, activity)
     return replace(link, release=partial(log.set, before))
 
 

@@ -18,6 +18,8 @@ from qcaps.live.process import Counting, LibvirtProcess, way_of
 from qcaps.live.setup import Setup, a_cpu
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from qcaps.live.installation import Installation
 
 
@@ -74,6 +76,11 @@ class RunningDaemon(LibvirtProcess):
             temporary=where.temporary,
         )
         super().__init__(setup, where, installation)
+
+    def activity(self) -> Mapping[str, int]:
+        """Lookups by task, of whatever client, since this was last asked. Raises LibvirtDied."""
+        lookups: dict[str, int] = self.ask({"ask": "activity"})["lookups"]
+        return lookups
 
 
 def _daemon_of(installation: Installation) -> Path:

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
     from qcaps.live.shim import Counters, Reading
 
-LOG_FILTERS: Final = "1:qemu.qemu_capabilities 1:libvirt.domain"
-"""What libvirt must log: lookups, and the calls of its API that are about domains."""
+LOOKUP_FILTER: Final = "1:qemu.qemu_capabilities"
+"""What libvirt must log for lookups to be counted."""
+
+CALL_FILTERS: Final = "1:libvirt.domain 1:libvirt.host"
+"""What it must log beside them for a lookup to be told whose it is: the calls of its API."""
 
 _LINE: Final = re.compile(rb"^\S+ \S+: (\d+): debug : (\w+):\d+ : ", re.MULTILINE)
 """A line of libvirt's debug log. Groups: the kernel's id of the thread, the function that wrote it."""
@@ -137,14 +140,57 @@ def logged_for(tag: str, path: Path, start: int) -> int:
     return lookups
 
 
-def _logged(path: Path, start: int) -> Iterator[tuple[int, bytes, bytes]]:
+OTHER: Final = "other"
+"""Lookups whose call was made before the log began, or is not logged."""
+
+CALLS: Final = {
+    b"virDomainDefineXML": "define",
+    b"virDomainDefineXMLFlags": "define",
+    b"virDomainCreate": "start",
+    b"virDomainCreateWithFlags": "start",
+    b"virDomainCreateXML": "createXML",
+    b"virDomainAttachDeviceFlags": "attach",
+    b"virDomainDetachDeviceFlags": "detach",
+    b"virDomainUpdateDeviceFlags": "update",
+    b"virDomainGetXMLDesc": "dumpxml",
+    b"virConnectDomainXMLToNative": "xmlToNative",
+    b"virConnectGetDomainCapabilities": "domcapabilities",
+    b"virConnectGetCapabilities": "capabilities",
+}
+"""Calls of libvirt's API by the task that they are; the others go by their own name."""
+
+
+class Activity:
+    """Follows the log of a daemon that serves many."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin at the end of the file `path`."""
+        self._path = path
+        self._read_to = path.stat().st_size
+        self._calls: dict[int, str] = {}
+
+    def lookups(self) -> dict[str, int]:
+        """Lookups by task since the last time this was asked."""
+        found: dict[str, int] = {}
+        size = self._path.stat().st_size
+        for thread, function, _ in _logged(self._path, self._read_to, size):
+            if function == _LOOKUP:
+                task = self._calls.get(thread, OTHER)
+                found[task] = found.get(task, 0) + 1
+            elif not function.startswith(_OF_CAPABILITIES):
+                self._calls[thread] = CALLS.get(function, function.decode())
+        self._read_to = size
+        return found
+
+
+def _logged(path: Path, start: int, upto: int | None = None) -> Iterator[tuple[int, bytes, bytes]]:
     """Thread, function and text of each entry; a text may have more than one line."""
     with path.open("rb") as file:
         file.seek(start)
-        entries = file.read()
+        entries = file.read() if upto is None else file.read(upto - start)
     matches = list(_LINE.finditer(entries))
-    ends = [match.start() for match in matches[1:]] + [len(entries)]
-    for match, end in zip(matches, ends, strict=True):
+    ends = [*(match.start() for match in matches[1:]), len(entries)]
+    for match, end in zip(matches, ends, strict=False):  # no entry has no end
         yield int(match[1]), match[2], entries[match.end() : end]
 
 

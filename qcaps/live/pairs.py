@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from qcaps.live.process import LibvirtProcess
 
@@ -29,7 +29,7 @@ def pairs(
     xml: str,
     runs: int,
     draw: random.Random,
-) -> Iterator[Pair]:
+) -> Generator[Pair, None, None]:
     """Pairs without end. Raises LiveError where a libvirt refuses the task."""
     while True:
         with openers[0]() as base, openers[1]() as head:

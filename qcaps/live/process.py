@@ -105,7 +105,7 @@ class LibvirtProcess:
             self._place.remove()
             raise
         try:
-            self._exchange(asdict(setup))
+            self.ask(asdict(setup))
         except BaseException:
             self.close()
             raise
@@ -119,7 +119,7 @@ class LibvirtProcess:
 
         `once` answers all but the first lookup of a domain parse with what the first one found.
         """
-        answer = self._exchange(_request(task, xml, device, [once]))
+        answer = self.ask(_request(task, xml, device, [once]))
         if "error" in answer:
             return LiveDone(accepted=False, error=answer["error"])
         cost = Cost.from_plain(answer["costs"][0])
@@ -142,7 +142,7 @@ class LibvirtProcess:
 
         Raises LiveError where libvirt refuses.
         """
-        answer = self._exchange(_request(task, xml, device, list(once)))
+        answer = self.ask(_request(task, xml, device, list(once)))
         if "error" in answer:
             raise LiveError(f"libvirt refuses to {task}: {answer['error']}")
         return tuple(map(Cost.from_plain, answer["costs"]))
@@ -152,7 +152,7 @@ class LibvirtProcess:
 
         The cost is that of a probe the first time. Raises LiveError.
         """
-        answer = self._exchange({"ask": "probe", "binary": binary})
+        answer = self.ask({"ask": "probe", "binary": binary})
         if "error" in answer:
             raise LiveError(f"{binary}: libvirt cannot probe it: {answer['error']}")
         if answer["text"] is None:
@@ -161,7 +161,7 @@ class LibvirtProcess:
 
     def facts(self) -> Mapping[str, Any]:
         """`libvirt`: the version that runs, as libvirt counts; `loaded`: its files."""
-        return self._exchange({"ask": "facts"})
+        return self.ask({"ask": "facts"})
 
     def close(self) -> None:
         """End it and remove what it had; a guest that still runs ends too."""
@@ -186,7 +186,8 @@ class LibvirtProcess:
     ) -> None:
         self.close()
 
-    def _exchange(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """One request of the worker's, and its answer. Raises LiveError and its kinds."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from qcaps.live.errors import LiveError, NoCompiler
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 ENVIRONMENT: Final = "QCAPS_SHIM_COUNTERS"
 """Names the file that holds the counters, for the interposer to map."""
@@ -33,6 +33,7 @@ _SITES, _THREADS, _NAME = 64, 128, 120
 _COUNTERS: Final = ("lookups", "lookup_ns", "answered", "failed", "forks")
 _HEADER = struct.Struct("=QQQ")
 _ONCE_OFFSET: Final = 16
+_WORD = struct.Struct("=Q")
 _SITE = struct.Struct(f"=Q{_NAME}s")
 _THREAD = struct.Struct(f"=Q{len(_COUNTERS) + 2 * len(PHASES)}Q{_SITES}Q")
 _FIRST_THREAD = _HEADER.size + _SITES * _SITE.size
@@ -92,14 +93,23 @@ class Counters:
 
     def of_thread(self, thread: int) -> Reading:
         """What one thread (its kernel id) has counted so far."""
-        return self._reading([row for row in self._threads() if row[0] == thread])
+        return self._reading(list(self._threads(thread)))
 
     def total(self) -> Reading:
         """What all threads have counted so far."""
         return self._reading(list(self._threads()))
 
-    def _threads(self) -> list[tuple[int, ...]]:
-        return [_THREAD.unpack_from(self._map, _FIRST_THREAD + i * _THREAD.size) for i in range(_THREADS)]
+    def _threads(self, only: int | None = None) -> Iterator[tuple[int, ...]]:
+        """The places in use, or one thread's; the last is that of all for whom there was none."""
+        for offset in range(_FIRST_THREAD, SIZE, _THREAD.size):
+            (thread,) = _WORD.unpack_from(self._map, offset)
+            # No more is read than needed: the call timed next finds the processor's caches as we leave them.
+            if thread and only in (None, thread):
+                yield _THREAD.unpack_from(self._map, offset)
+            elif not thread:
+                break
+        if only is None:
+            yield _THREAD.unpack_from(self._map, SIZE - _THREAD.size)
 
     def _reading(self, rows: list[tuple[int, ...]]) -> Reading:
         sums = [sum(column) for column in zip(*rows, strict=True)] if rows else [0] * (_THREAD.size // 8)

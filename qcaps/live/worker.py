@@ -86,6 +86,13 @@ class Worker:
         loaded = sorted({line.split(None, 5)[5] for line in maps if "/libvirt" in line and ".so" in line})
         return {"libvirt": self.link.connection.getLibVersion(), "loaded": loaded}
 
+    def activity(self) -> dict[str, Any]:
+        """Lookups by task, whoever asked for it, since the last time; only of a running daemon."""
+        assert self.link.activity is not None
+        if not self.link.connection.isAlive():
+            return _failure("LibvirtDied", "the connection was lost")
+        return {"lookups": self.link.activity.lookups()}
+
     def close(self) -> None:
         """End what this worker started, and nothing else."""
         link = self.link
@@ -102,6 +109,7 @@ REQUESTS: Final[dict[str, Callable[..., dict[str, Any]]]] = {
     "run": Worker.run,
     "probe": Worker.probe,
     "facts": Worker.facts,
+    "activity": Worker.activity,
 }
 
 

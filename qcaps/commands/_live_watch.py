@@ -1,0 +1,77 @@
+"""`qcaps live watch`: lookups a second of a daemon that runs, by task."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from qcaps.commands._live import open_subject
+from qcaps.commands._measuring import interruptible
+from qcaps.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator, Mapping
+
+    from rich.table import Table
+
+    Show = Callable[[Mapping[str, int], float], None]
+
+
+def watch(args: argparse.Namespace) -> int:
+    """Until Ctrl-C, or as long as asked; the daemon's log settings are put back."""
+    if args.every <= 0:
+        raise UsageError(f"--every {args.every:g}: expected seconds, above 0")
+    from qcaps.live.daemon import RunningDaemon  # noqa: PLC0415  # lxml, subprocess
+
+    with interruptible(), open_subject(args, None) as subject, _shown(args) as show:
+        assert isinstance(subject, RunningDaemon)
+        begin = before = time.monotonic()
+        while args.seconds is None or before - begin < args.seconds:
+            time.sleep(args.every)
+            now = time.monotonic()
+            show(subject.activity(), now - before)
+            before = now
+    return 0
+
+
+@contextmanager
+def _shown(args: argparse.Namespace) -> Iterator[Show]:
+    """One JSON object or line an interval, or on a terminal one table that stays in its place."""
+    totals: Counter[str] = Counter()
+    if args.json:
+        yield lambda lookups, seconds: print(json.dumps({"seconds": seconds, "lookups": lookups}), flush=True)
+    elif not sys.stdout.isatty():
+        yield lambda lookups, seconds: print(_line(lookups, seconds), flush=True)
+    else:
+        from rich.live import Live  # noqa: PLC0415
+
+        with Live(_table(totals, {}, 1.0)) as live:
+
+            def show(lookups: Mapping[str, int], seconds: float) -> None:
+                totals.update(lookups)
+                live.update(_table(totals, lookups, seconds))
+
+            yield show
+
+
+def _line(lookups: Mapping[str, int], seconds: float) -> str:
+    each = ", ".join(f"{task} {count / seconds:.1f}" for task, count in sorted(lookups.items()))
+    return f"{sum(lookups.values()) / seconds:.1f} lookups/s" + (f": {each}" if each else "")
+
+
+def _table(totals: Counter[str], lookups: Mapping[str, int], seconds: float) -> Table:
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("task")
+    table.add_column("lookups/s", justify="right")
+    table.add_column("lookups", justify="right")
+    for task, total in totals.most_common():
+        table.add_row(task, f"{lookups.get(task, 0) / seconds:.1f}", str(total))
+    table.add_row("all", f"{sum(lookups.values()) / seconds:.1f}", str(totals.total()), style="bold")
+    return table

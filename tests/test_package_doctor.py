@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,3 +74,22 @@ def test_blocks_are_equal_work() -> None:
     blocks = machine.time_blocks(count=6)
     assert len(blocks) == 6
     assert all(block > 0 for block in blocks)
+
+
+@pytest.mark.root
+def test_a_folder_on_the_path_that_may_not_be_read_is_passed_over(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    script = (
+        "import os, sys; os.setgroups([]); os.setresgid(65534, 65534, 65534);"
+        "os.setresuid(65534, 65534, 65534);"
+        f"os.environ['PATH'] = {str(closed)!r}; from qcaps.commands.doctor import _qemu; print(_qemu().name)"
+    )
+    # imported before the identity is dropped: the interpreter itself may lie in a folder closed to others
+    done = subprocess.run(
+        [sys.executable, "-c", "import qcaps.commands.doctor;" + script],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("qemu\n", "")

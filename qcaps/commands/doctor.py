@@ -204,7 +204,9 @@ def _qemu_user() -> Finding:
 def _qemu() -> Finding:
     # /bin may be /usr/bin under another name.
     places = {Path(place).resolve() for place in os.environ.get("PATH", os.defpath).split(os.pathsep)}
-    found = sorted(path for place in places for path in place.glob("qemu-system-*") if _executable(path))
+    # a place that we may not read has nothing for us to run
+    readable = (place for place in places if os.access(place, os.R_OK | os.X_OK))
+    found = sorted(path for place in readable for path in place.glob("qemu-system-*") if _executable(path))
     if not found:
         text = "no qemu-system-* on PATH; the recorded capabilities are used"
         return Finding("qemu", ok=False, text=text, advice=INSTALL_QEMU)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,6 +117,20 @@ def test_the_gate_holds_counts_and_times_of_two_builds(capsys: pytest.CaptureFix
     assert main(["live", "gate", "--counts-only", "-n", "2", "--task", "attach", "--json"]) == 0
     (one,) = json.loads(capsys.readouterr().out)["cells"]
     assert (one["head_lookups"], "verdict" in one) == (4, False)
+
+
+@pytest.mark.libvirt
+@pytest.mark.root
+def test_an_interrupt_ends_it_at_once() -> None:
+    command = [sys.executable, "-m", "qcaps", "live", "whatif", "-n", "128", "--runs", "100000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        begin = time.monotonic()
+        _, complaint = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert complaint.splitlines() == ["qcaps: interrupted"]
+    assert time.monotonic() - begin < 3
 
 
 @pytest.mark.parametrize(

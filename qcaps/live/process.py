@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 Counting = Literal["interposer", "log", "none"]
 
-_PATIENCE_S: Final = 10.0
+_PATIENCE_S: Final = 70.0
+"""More than the worker takes to give up a call that hangs, and to put back what it has changed."""
 _FOREIGN: Final = ("LIBVIRT_", "VIRSH_", "LD_PRELOAD")
 """Settings of the user's that would make this libvirt another one."""
 
@@ -184,6 +185,9 @@ class LibvirtProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None and not self._place.temporary:
+            # Nobody waits for the call in progress, and what it does goes with its namespaces.
+            self._process.kill()
         self.close()
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -102,7 +102,15 @@ class Worker:
                     domain.destroy()
             link.connection.close()
         finally:
-            link.release()
+            self.undo()
+
+    def undo(self) -> None:
+        """Put back what was changed outside, also when nobody is left to do it."""
+        try:
+            self.link.release()
+        finally:
+            if self.setup.temporary:
+                shutil.rmtree(self.folder, ignore_errors=True)
 
 
 REQUESTS: Final[dict[str, Callable[..., dict[str, Any]]]] = {
@@ -127,12 +135,13 @@ def settle(setup: Setup) -> None:
     os.sched_setaffinity(0, {setup.cpu})
 
 
-def _read(lines: TextIO, requests: queue.SimpleQueue[str | None]) -> None:
+def _read(lines: TextIO, requests: queue.SimpleQueue[str | None], undo: Callable[[], None]) -> None:
     """Hand requests on; when they end, see to it that this process ends, also if a call of libvirt hangs."""
     for line in lines:
         requests.put(line)
     requests.put(None)
     time.sleep(_PATIENCE_S)
+    undo()
     os._exit(1)
 
 
@@ -152,7 +161,7 @@ def main() -> int:
         print(json.dumps(_failure(type(error).__name__, str(error))), file=answers)
         return 1
     requests: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(sys.stdin, requests), daemon=True).start()
+    threading.Thread(target=_read, args=(sys.stdin, requests, worker.undo), daemon=True).start()
     try:
         print(json.dumps({"ready": asdict(setup)}), file=answers)
         while (line := requests.get()) is not None:
@@ -161,8 +170,6 @@ def main() -> int:
         pass  # nobody wants to know any more
     finally:
         worker.close()
-        if setup.temporary:  # also when nobody is left to do it
-            shutil.rmtree(setup.folder, ignore_errors=True)
     # libvirt's event loop runs in a thread that Python cannot wait for, and must not trip over
     os._exit(0)
 

@@ -121,6 +121,34 @@ def test_the_gate_holds_counts_and_times_of_two_builds(capsys: pytest.CaptureFix
 
 @pytest.mark.libvirt
 @pytest.mark.root
+def test_a_root_that_may_not_isolate_is_told_what_to_do() -> None:
+    command = [sys.executable, "-m", "qcaps", "live", "count", "-n", "0"]
+    lesser = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]
+    done = subprocess.run([*lesser, *command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert "isolation is refused (unshare" in line
+    assert "as an ordinary user" in line
+
+
+@pytest.mark.libvirt
+@pytest.mark.root
+def test_a_missing_binding_is_named(tmp_path: Path) -> None:
+    """Stood in for by a module that fails to import as a missing one does; the real one cannot be taken away."""
+    (tmp_path / "libvirt.py").write_text("raise ModuleNotFoundError('no libvirt', name='libvirt')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "qcaps", "live", "count", "-n", "0"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "qcaps: error: libvirt-python is not installed: pip install 'qcaps[live]'\n"
+
+
+@pytest.mark.libvirt
+@pytest.mark.root
 def test_an_interrupt_ends_it_at_once() -> None:
     command = [sys.executable, "-m", "qcaps", "live", "whatif", "-n", "128", "--runs", "100000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

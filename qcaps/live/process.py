@@ -29,6 +29,8 @@ Counting = Literal["interposer", "log", "none"]
 
 _PATIENCE_S: Final = 70.0
 """More than the worker takes to give up a call that hangs, and to put back what it has changed."""
+_ISOLATORS: Final = ("setpriv", "unshare", "mount", "mknod")
+
 _FOREIGN: Final = ("LIBVIRT_", "VIRSH_", "LD_PRELOAD")
 """Settings of the user's that would make this libvirt another one."""
 
@@ -214,9 +216,9 @@ class LibvirtProcess:
         said = self._errors.read().decode(errors="replace").strip().splitlines()
         last = said[-1] if said else f"exit status {self._process.returncode}"
         if "ask" not in request:
-            tool = last.split(":", 1)[0]
-            kind = NotPermitted if tool in ("unshare", "mount", "mknod", "setpriv") else LibvirtDied
-            return kind(f"libvirt cannot be started: {last}")
+            if last.split(":", 1)[0] in _ISOLATORS:
+                return NotPermitted(f"isolation is refused ({last}): run qcaps live as an ordinary user")
+            return LibvirtDied(f"libvirt cannot be started: {last}")
         return LibvirtDied(f"libvirt died in the middle of {request.get('task', request['ask'])}: {last}")
 
 

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,7 @@ def measure(output: Path, seconds: float, *, others: bool) -> None:
             jobs: list[tuple[Callable[[float], dict[str, Any]], float]] = [(ours.decide, one) for one in OURS]
             if others and repetition // 2 % OTHERS_EVERY == 0:
                 for tool in (_pytest_benchmark, _pyperf):
-                    jobs += [(lambda share, tool=tool: tool(folder, share), one) for one in OTHERS]
+                    jobs += [(partial(tool, folder), one) for one in OTHERS]
             random.shuffle(jobs)
             with neighbours(noisy):
                 for decide_on, share in jobs:

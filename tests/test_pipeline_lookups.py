@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.errors import QcapsError
+from qcaps.measure import laws
 from qcaps.pipeline.policy import LADDER, POLICIES, by_name
 from qcaps.pipeline.reference import reference
 from qcaps.pipeline.refusal import Refused
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from qcaps.pipeline.driver import Driver
@@ -21,40 +21,6 @@ if TYPE_CHECKING:
 DISK = b"""<disk type='file' device='disk'>
   <source file='/images/extra.img'/><target dev='vdz' bus='virtio'/>
 </disk>"""
-
-Law = dict[str, "Callable[[int], int]"]
-# by policy: lookups from the number of devices in the result
-DEFINE: Law = {
-    "naive": lambda d: 2 + d,
-    "libvirt-9.0": lambda d: 2 + d,
-    "series": lambda _d: 2,
-    "once": lambda _d: 1,
-    "once-abort": lambda _d: 1,
-    "oracle": lambda _d: 0,
-} | {f"patch-{k}": lambda d: 2 + d for k in (1, 2, 3, 4, 5, 6, 7, 9, 10)}
-DEFINE |= {"patch-8": lambda d: 3 + d, "patch-11": lambda _d: 2}
-
-START: Law = {
-    "naive": lambda d: 3 + d,
-    "libvirt-9.0": lambda _d: 1,
-    "series": lambda _d: 1,
-    "once": lambda _d: 1,
-    "once-abort": lambda _d: 1,
-    "oracle": lambda _d: 0,
-} | {f"patch-{k}": lambda d: 3 + d for k in (1, 2, 3)}
-START |= {f"patch-{k}": lambda d: 2 + d for k in (4, 5, 6, 7, 8)}
-START |= {f"patch-{k}": lambda d: 1 + d for k in (9, 10)} | {"patch-11": lambda _d: 1}
-
-CREATE: Law = {
-    "naive": lambda d: 4 + 2 * d,
-    "libvirt-9.0": lambda d: 3 + d,
-    "series": lambda _d: 3,
-    "once": lambda _d: 1,
-    "once-abort": lambda _d: 1,
-    "oracle": lambda _d: 0,
-} | {f"patch-{k}": lambda d: 4 + 2 * d for k in range(1, 8)}
-CREATE |= {"patch-8": lambda d: 5 + 2 * d, "patch-11": lambda _d: 3}
-CREATE |= {f"patch-{k}": lambda d: 3 + 2 * d for k in (9, 10)}
 
 
 def driver(tmp_path: Path, policy: str, xml: bytes) -> Driver:
@@ -79,11 +45,11 @@ def test_define_start_and_create_follow_the_law(tmp_path: Path, policy: str, xml
     if policy == "per-callback":
         assert done.lookups == done.sites_named()["post-parse device"] + 3
         return
-    assert done.lookups == DEFINE[policy](devices)
-    assert made.start(done.domain.name).lookups == START[policy](devices)
+    assert done.lookups == laws.lookups(policy, "define", devices)
+    assert made.start(done.domain.name).lookups == laws.lookups(policy, "start", devices)
     made.destroy(done.domain.name)
     made.undefine(done.domain.name)
-    assert made.create_xml(xml).lookups == CREATE[policy](devices)
+    assert made.create_xml(xml).lookups == laws.lookups(policy, "createXML", devices)
 
 
 @pytest.mark.parametrize(
@@ -135,3 +101,18 @@ def test_an_empty_domain_has_the_implicit_devices_of_libvirt_9(tmp_path: Path) -
     for machine, lookups in (("q35", 12), ("pc", 8)):
         xml = scenario(f"disks@{machine}").xml(0).encode()
         assert driver(tmp_path / machine, "naive", xml).define(xml).lookups == lookups
+
+
+@pytest.mark.parametrize(
+    ("policy", "task", "validity", "forks"),
+    [
+        ("naive", "define", "fork", 12),
+        ("once-abort", "define", "fork", 2),
+        ("once", "start", "fork", 1),
+        ("naive", "define", "ctime", 0),
+        ("oracle", "createXML", "fork", 0),
+        ("per-callback", "define", "fork", None),
+    ],
+)
+def test_the_law_of_forks(policy: str, task: str, validity: str, forks: int | None) -> None:
+    assert laws.forks(policy, task, validity, 10) == forks

@@ -53,6 +53,8 @@ COMMANDS = (
         "gate", "qcaps.commands.gate", "judge whether one version is slower than another: counts, then times"
     ),
     Command("report", "qcaps.commands.report", "draw results: one page, a summary, figures"),
+    Command("calibrate", "qcaps.commands.calibrate", "measure how often the gate is wrong on this host"),
+    Command("compare", "qcaps.commands.compare", "show two results files side by side"),
     Command("define", "qcaps.commands.define", "define domain files with the reference driver"),
     Command("start", "qcaps.commands.start", "start a domain file: QEMU's command line, and a real QEMU"),
     Command("explain", "qcaps.commands.explain", "show every lookup of one task, its site and its device"),

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qcaps.measure import calibration
 from qcaps.measure.machine import fork_cost_us, spread, time_blocks, timer_step_ns
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ _MAD_LIMIT_PERCENT = 6.0  # a gate's own limit: beyond it, a host is too noisy t
 _DRIFT_LIMIT_PERCENT = 3.0
 _SLOW_FORK_US = 2000.0
 _MEBIBYTE = 1 << 20
+_FALSE_ALARMS = 0.01  # what a gate promises
+_CAUGHT = 0.9
+CALIBRATE = "qcaps calibrate"
 _ENOUGH_MEMORY_MB = 1024.0
 _NOT_PERMITTED = (errno.EPERM, errno.EACCES)
 # The number of perf_event_open by machine, from the kernel's system call tables.
@@ -248,6 +252,25 @@ def _noise() -> Finding:
     return Finding("noise", ok, text, "" if ok else "stop other work and run qcaps doctor again")
 
 
+def _calibration() -> Finding:
+    known = calibration.read()
+    if known is None:
+        return Finding(
+            "calibration",
+            ok=False,
+            text="none: how often a gate is wrong here is not known",
+            advice=CALIBRATE,
+        )
+    failed, decisions = known.failed(0.0), known.decisions(0.0)
+    caught, slowed = known.failed(0.05), known.decisions(0.05)
+    ok = failed <= _FALSE_ALARMS * decisions and caught >= _CAUGHT * slowed
+    text = (
+        f"{failed} false alarms in {decisions} decisions, +5 % caught {caught} of {slowed} times, "
+        f"scatter {known.spread:.1%}, drift {known.drift:.1%} ({known.date[:10]})"
+    )
+    return Finding("calibration", ok, text, "" if ok else f"a gate's verdicts here need care; {CALIBRATE}")
+
+
 CHECKS: tuple[Callable[[], Finding], ...] = (
     _python,
     _cpus,
@@ -265,4 +288,5 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     _binding,
     _fork,
     _noise,
+    _calibration,
 )

@@ -21,7 +21,9 @@ from qcaps.measure.verdict import Verdict, median_deviation
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from qcaps.measure.gate import Judged
+    from qcaps.measure.cell import Cell
+    from qcaps.measure.gate import Judged, Outcome
+    from qcaps.measure.pairs import Store
     from qcaps.measure.series import Pair
 
 SLOWDOWNS = (0.0, 0.03, 0.05, 0.10)
@@ -87,6 +89,33 @@ def drift_of(levels: Iterable[Sequence[float]]) -> float:
 def level(pairs: Sequence[Pair]) -> float:
     """A repetition's level of a benchmark: the median of base's blocks."""
     return median(pair.base for pair in pairs)
+
+
+@dataclass
+class History:
+    """What the repetitions of a calibration found, for its figures."""
+
+    verdicts: list[tuple[float, list[Verdict]]] = field(default_factory=list)
+    equal: list[list[Pair]] = field(default_factory=list)
+    levels: dict[Cell, list[float]] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, slowdown: float, outcome: Outcome, store: Store, seconds: float) -> None:
+        """One decision on every cell, and how many seconds each took."""
+        self.verdicts.append((slowdown, points(outcome.judged)))
+        self.seconds.append(seconds)
+        if slowdown == 0:
+            self.equal += store.pairs.values()
+        for cell, pairs in store.pairs.items():
+            self.levels.setdefault(cell, []).append(level(pairs))
+
+    def fill(self, found: Calibration) -> None:
+        """Put the figures into a calibration."""
+        found.verdicts = {}
+        for slowdown, verdicts in self.verdicts:
+            found.add(slowdown, verdicts)
+        found.spread, found.drift = spread_of(self.equal), drift_of(self.levels.values())
+        found.seconds = fmean(self.seconds)
 
 
 def points(judged: Iterable[Judged]) -> list[Verdict]:

@@ -146,6 +146,7 @@ def decide(
     arms: tuple[Arm, Arm],
     counted: Outcome,
     table: MarginTable,
+    *,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
     folder: Path | None = None,
 ) -> tuple[Outcome, Store]:

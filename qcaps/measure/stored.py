@@ -34,7 +34,7 @@ _SESSION = "gate_session"
 
 def compare_files(base_file: Path, head_file: Path, table: MarginTable, drift: float = DRIFT) -> Outcome:
     """The verdicts on two files. Raises UsageError for a bad one, MismatchError if they do not match."""
-    base, head = _read(base_file), _read(head_file)
+    base, head = read(base_file), read(head_file)
     bases = {one.cell: one for one in base.measured}
     both = [(bases[one.cell], one) for one in head.measured if one.cell in bases]
     if not both:
@@ -110,11 +110,11 @@ def _variance(logs: list[float]) -> float:
     return math.pi / 2 * stdev(logs) ** 2 / len(logs) if len(logs) > 1 else 0.0
 
 
-def _read(path: Path) -> Results:
+def read(path: Path) -> Results:
+    """The results in a file. Raises UsageError: a file that cannot be used is a wrong call, no regression."""
     try:
         return results_file.read(path)
     except QcapsError as error:
-        # A file that cannot be used is a wrong call: nothing was found to be slower.
         raise UsageError(str(error)) from error
 
 

@@ -1,0 +1,145 @@
+"""`qcaps calibrate`: this host as a judge: how often it raises a false alarm, and what it catches."""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qcaps.commands._measuring import (
+    add_scratch_option,
+    interruptible,
+    make_folder,
+    progress_bar,
+    say,
+    scratch_folder,
+)
+from qcaps.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from qcaps.commands._measuring import Bar
+    from qcaps.measure.calibration import Calibration
+
+INTERRUPTED = 130
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.description = (
+        "Gate this qcaps against itself, again and again, with known slowdowns: none, 3, 5, 10 %.\n"
+        "Prints how often the verdict was FAIL, with the bound that so many decisions allow, and keeps it:\n"
+        "'qcaps doctor' warns from it, and a gate on two results files takes its drift from it."
+    )
+    parser.add_argument("--suite", default="gating", help="a module in bench/ (default: gating)")
+    parser.add_argument("--seconds", type=float, default=300.0, help="begin none after (default: 300)")
+    parser.add_argument("--repetitions", type=int, help="stop after so many (default: when the time is up)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        default=Path("qcaps-calibration"),
+        help="every pair, a folder a repetition (default: ./qcaps-calibration)",
+    )
+    add_scratch_option(parser)
+    parser.add_argument("--content", type=Path, metavar="DIR", help="your own scenarios/, bench/, reports/")
+    parser.add_argument("--seed", type=int, help="draws hash seeds and orders (default: at random)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.epilog = "Example: qcaps calibrate --suite gating --seconds 600"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Decide until the time is up, keep what was found, print it."""
+    from qcaps.measure import calibration  # noqa: PLC0415  # `--help` need not pay for any of this
+
+    if args.repetitions is not None and args.repetitions < 1:
+        raise UsageError(f"--repetitions {args.repetitions}: expected at least 1")
+    make_folder(args.output)
+    found, interrupted = calibration.Calibration(suite=args.suite), False
+    with tempfile.TemporaryDirectory(prefix="qcaps-calibrate-", dir=scratch_folder(args.scratch)) as scratch:
+        try:
+            with interruptible(), progress_bar() as bar:
+                _repeat(args, Path(scratch), found, bar)
+        except KeyboardInterrupt:
+            interrupted = True
+    if not found.verdicts:
+        raise KeyboardInterrupt
+    calibration.write(found)
+    if args.json:
+        print(json.dumps(asdict(found), indent=2))
+    else:
+        print("\n".join(_lines(found)))
+        say(f"kept in {calibration.path()}; every pair is in {args.output}")
+    return INTERRUPTED if interrupted else 0
+
+
+def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Bar) -> None:
+    import platform  # noqa: PLC0415
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from qcaps import content  # noqa: PLC0415
+    from qcaps.measure import calibration, gate, margins, revisions  # noqa: PLC0415
+    from qcaps.measure.arms import Arm  # noqa: PLC0415
+    from qcaps.measure.rounds import Bench  # noqa: PLC0415
+    from qcaps.measure.session import session_facts  # noqa: PLC0415
+    from qcaps.measure.suite import sources, suite  # noqa: PLC0415
+
+    cells = suite(args.suite, args.content).cells
+    table = margins.read(content.find_file("bench", "margins.toml", args.content))
+    base = revisions.arm_from(revisions.Source("base"), Path(), Path(), say)
+    bench = Bench(
+        sources=sources(cells, args.content),
+        scratch=scratch,
+        session=session_facts(scratch),
+        draw=random.Random(args.seed),
+    )
+    counted = gate.Outcome()
+    gate.check_counts(bench, (base, Arm("head", base.python, base.version, base.path)), cells, counted)
+    history = calibration.History()
+    begun, repetition = time.monotonic(), 0
+    while repetition != args.repetitions and (repetition == 0 or time.monotonic() - begun < args.seconds):
+        order = list(calibration.SLOWDOWNS)
+        bench.draw.shuffle(order)
+        for number, share in enumerate(order):
+            bar(
+                repetition * len(order) + number,
+                (args.repetitions or repetition + 1) * len(order),
+                f"+{share:.0%}",
+            )
+            head = Arm("head", base.python, base.version, base.path, slowdown=share)
+            folder = make_folder(args.output / f"{repetition:04}-{100 * share:g}")
+            start = time.monotonic()
+            outcome, store = gate.decide(bench, (base, head), counted, table, folder=folder)
+            history.add(share, outcome, store, (time.monotonic() - start) / len(cells))
+        repetition += 1
+        history.fill(found)
+        found.hostname, found.date = platform.node(), datetime.now(UTC).isoformat(" ", "seconds")
+
+
+def _lines(found: Calibration) -> list[str]:
+    from qcaps.measure.calibration import SLOWDOWNS, upper_bound  # noqa: PLC0415
+
+    lines = [f"{'slowdown':10}{'decisions':>10}{'FAIL':>7}  other verdicts"]
+    for share in SLOWDOWNS:
+        decisions, failed = found.decisions(share), found.failed(share)
+        rest = ", ".join(
+            f"{count} {name}"
+            for name, count in sorted(found.verdicts.get(f"{share:g}", {}).items())
+            if name != "FAIL"
+        )
+        name = f"+{share:.0%}" if share else "none (A/A)"
+        lines.append(f"{name:10}{decisions:>10}{failed / max(decisions, 1):>7.0%}  {rest}")
+    failed, decisions = found.failed(0.0), found.decisions(0.0)
+    lines.append(
+        f"false alarms: {failed} of {decisions}, so at most {upper_bound(failed, decisions):.1%} (95 %)"
+    )
+    lines.append(
+        f"noise: equal pairs scatter by {found.spread:.1%} (median deviation), levels drift by"
+        f" {found.drift:.1%} between repetitions; {found.seconds:.1f} s a verdict"
+    )
+    return lines

@@ -134,7 +134,7 @@ def test_a_root_that_may_not_isolate_is_told_what_to_do() -> None:
 @pytest.mark.libvirt
 @pytest.mark.root
 def test_a_missing_binding_is_named(tmp_path: Path) -> None:
-    """Stood in for by a module that fails to import as a missing one does; the real one cannot be taken away."""
+    """A stand-in that fails to import as a missing one does: the real one cannot be taken away."""
     (tmp_path / "libvirt.py").write_text("raise ModuleNotFoundError('no libvirt', name='libvirt')\n")
     done = subprocess.run(
         [sys.executable, "-m", "qcaps", "live", "count", "-n", "0"],

@@ -1,23 +1,119 @@
-"""What the figures share: axes over device counts, labels at the ends of lines."""
+"""What the figures share: panels, the look of each policy, axes over device counts."""
 
 from __future__ import annotations
 
-import textwrap
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from matplotlib import rcParams
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-MARKERS = "osD^vPX"
-_LINE_HEIGHT = 1.3
-_BOLD_LETTERS_AN_INCH = 11.0
+# The colours of style.mplstyle and templates/report.css, by what they are for.
+INK, QUIET, GRID, PALE, GREY, RED = "#1f2328", "#59636e", "#dfe3e8", "#c9ced4", "#7a828c", "#b3261e"
+BLUE, VERMILION, GREEN, PINK = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
+ORANGE, SKY = "#e69f00", "#56b4e9"
+NARROW_BELOW = 5.0
+"""Inches: a narrower figure has one panel a row."""
+
+
+class Look(NamedTuple):
+    """How a policy is drawn, in every figure alike."""
+
+    colour: str
+    marker: str
+    dashes: Literal["-", "--", ":"] = "-"
+
+
+LOOKS = {
+    "naive": Look(VERMILION, "o"),
+    "per-callback": Look(PINK, "P", "--"),
+    "libvirt-9.0": Look(ORANGE, "X", "--"),
+    "series": Look(BLUE, "s"),
+    "once": Look(GREEN, "D"),
+    "once-abort": Look(PINK, "^", "--"),
+    "oracle": Look(GREY, "v", ":"),
+}
+_OTHERS = (Look(SKY, "P"), Look(ORANGE, "X"), Look(INK, "*"), Look(PINK, "h"))
+
+
+def look(policy: str) -> Look:
+    """The look of a policy; of one not known here, always the same one."""
+    return LOOKS.get(policy) or _OTHERS[sum(policy.encode()) % len(_OTHERS)]
+
+
+def is_narrow(figure: Figure) -> bool:
+    """Whether the figure is for a phone."""
+    return bool(figure.get_figwidth() < NARROW_BELOW)
+
+
+class Margins(NamedTuple):
+    """Inches around and between panels; `head` is room for a legend above them."""
+
+    left: float = 0.62
+    right: float = 0.15
+    bottom: float = 0.5
+    head: float = 0.32
+    title: float = 0.26
+    across: float = 0.5
+    down: float = 0.42
+
+
+def panels(
+    figure: Figure,
+    rows: int,
+    columns: int,
+    height: float,
+    margins: Margins | None = None,
+    **options: Any,  # noqa: ANN401  # those of matplotlib's subplots
+) -> list[list[Axes]]:
+    """A grid of panels of that height each, in a figure of the width it has; the figure's height follows."""
+    chosen = margins or Margins()
+    width = figure.get_figwidth()
+    inner = rows * height + (rows - 1) * (chosen.down + chosen.title)
+    whole = chosen.head + chosen.title + inner + chosen.bottom
+    figure.set_size_inches(width, whole)
+    figure.subplots_adjust(
+        left=chosen.left / width,
+        right=1 - chosen.right / width,
+        bottom=chosen.bottom / whole,
+        top=1 - (chosen.head + chosen.title) / whole,
+        wspace=chosen.across
+        / ((width - chosen.left - chosen.right - (columns - 1) * chosen.across) / columns),
+        hspace=(chosen.down + chosen.title) / height,
+    )
+    made = figure.subplots(rows, columns, squeeze=False, **options)
+    return [list(row) for row in made]
+
+
+def legend(figure: Figure, entries: Iterable[tuple[str, Any]], columns: int | None = None) -> None:
+    """A line of names and marks along the top edge."""
+    names, handles = zip(*entries, strict=True)
+    figure.legend(
+        handles,
+        names,
+        loc="upper left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=columns or len(names),
+        borderaxespad=0.1,
+        borderpad=0.2,
+        columnspacing=1.3,
+        handletextpad=0.5,
+        handlelength=1.7,
+    )
+
+
+def line_mark(policy: str) -> Line2D:
+    """A policy's line, for a legend."""
+    colour, marker, dashes = look(policy)
+    return Line2D([], [], color=colour, marker=marker, linestyle=dashes)
+
+
 _TICKS: tuple[tuple[float, tuple[float, ...]], ...] = (
     (4, (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)),
     (300, (1, 2, 5)),
@@ -26,86 +122,9 @@ _TICKS: tuple[tuple[float, tuple[float, ...]], ...] = (
 """Below which ratio of the ends, which multiples of a power of ten."""
 
 
-class Label(NamedTuple):
-    """Words for the end of a line at (x, y), in the line's colour."""
-
-    text: str
-    x: float
-    y: float
-    colour: str
-
-
-def colours() -> list[str]:
-    """The style's colours, in order."""
-    return [entry["color"] for entry in rcParams["axes.prop_cycle"]]
-
-
-def write_head(figure: Figure, finding: str, note: str) -> float:
-    """The finding in bold, broken to the figure's width, and a note below; returns the inches they take."""
-    width, height = figure.get_size_inches()
-    lines = textwrap.wrap(finding, int(_BOLD_LETTERS_AN_INCH * width))
-    down = 0.12
-    for text, size, weight in (("\n".join(lines), 11, "bold"), (note, 8.5, "normal")):
-        figure.text(
-            0.12 / width, 1 - down / height, text, fontsize=size, fontweight=weight, va="top", linespacing=1.2
-        )
-        down += 0.07 + size * 1.3 / 72 * (text.count("\n") + 1)
-    return down
-
-
 def log_axis(axis: Axis, low: float, high: float) -> None:
     """Plain numbers, as many to a power of ten as there is room for."""
     axis.set_major_locator(LogLocator(subs=next(subs for span, subs in _TICKS if high / low < span)))
     axis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
-
-
-def label_ends(axes: Axes, labels: Iterable[Label]) -> None:
-    """Write each label to the right of the axes, level with its line's end but clear of the others.
-
-    Call it once limits and layout are final: positions are computed from them.
-    """
-    chosen = sorted(labels, key=lambda label: label.y)
-    if not chosen:
-        return
-    figure = axes.get_figure()
-    assert figure is not None
-    height = _LINE_HEIGHT * 8 / 72 * figure.dpi
-    wanted = {label: axes.transData.transform((label.x, label.y))[1] for label in chosen}
-    lines = [label for label in chosen for _ in label.text.splitlines()]
-    box = axes.get_window_extent()
-    places = spread([wanted[label] for label in lines], height, box.y0, box.y1)
-    for label in chosen:
-        own = [place for line, place in zip(lines, places, strict=True) if line is label]
-        place = sum(own) / len(own)
-        axes.annotate(
-            label.text,
-            xy=(label.x, label.y),
-            xytext=(1.03, (place - box.y0) / box.height),
-            textcoords="axes fraction",
-            color=label.colour,
-            fontsize=8,
-            va="center",
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": label.colour, "lw": 0.6, "alpha": 0.5, "shrinkB": 3},
-        )
-
-
-def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Ascending positions moved apart to `gap`, as near to where they were as that allows."""
-    groups: list[list[float]] = []  # sum of the members' wishes for the first member, members
-    for wish in wanted:
-        groups.append([wish, 1])
-        while len(groups) > 1 and _start(groups[-2]) + gap * groups[-2][1] > _start(groups[-1]):
-            total, members = groups.pop()
-            before = groups[-1]
-            before[0] += total - members * gap * before[1]
-            before[1] += members
-    placed = [_start(group) + gap * member for group in groups for member in range(int(group[1]))]
-    over = max(0.0, placed[-1] - high) if placed else 0.0
-    return [max(place - over, low + gap * rank) for rank, place in enumerate(placed)]
-
-
-def _start(group: list[float]) -> float:
-    return group[0] / group[1]

@@ -1,133 +1,306 @@
-"""How many times as fast looking up once is, against the number of devices."""
+"""How many times as fast each policy is, against the number of devices; real libvirt on the same axes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from qcaps.report.summary import Speedup, speedups
+from matplotlib.lines import Line2D
 
-from ._drawing import MARKERS, Label, colours, label_ends, log_axis, write_head
+from qcaps.measure.cell import BASELINE
+from qcaps.report.fit import Speedup as Fitted
+from qcaps.report.fit import fit_speedup
+from qcaps.report.section import Content, Table
+from qcaps.report.sources import REFERENCE
+from qcaps.report.summary import ratio_of
+
+from ._drawing import GREY, INK, Margins, is_narrow, legend, line_mark, log_axis, look, panels
+from ._growth import Family, families, panels_to_show
+from ._real import Point as RealPoint
+from ._real import real
+from ._words import MEANING, estimate, interval, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from qcaps.measure.results import Results
+    from qcaps.measure.results import Measured
+    from qcaps.report.sources import Sources
 
+ORDER = 20
+HEADING = "Speedup against device count"
+MISSING = "no scenario at two or more device counts with the baseline beside another policy: qcaps run"
+_FEWEST_FOR_MODEL = 3
 _PREFERRED = ("once", "series")
-_MEANING = {
-    "fork": "a fork each lookup",
-    "ctime": "14 system calls each lookup",
-    "watch": "inotify",
-    "trust": "no check",
-}
+
+
+@dataclass(frozen=True)
+class Point:
+    """The speedup at one device count, and its 95 % interval."""
+
+    devices: int
+    ratio: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
 class Line:
-    """One scenario: speedups at growing device counts."""
+    """One policy: points, and the model fitted to the times behind them."""
+
+    policy: str
+    points: tuple[Point, ...]
+    model: Fitted | None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One scenario under one validity."""
 
     scenario: str
     task: str
-    points: tuple[Speedup, ...]
+    validity: str
+    lines: tuple[Line, ...]
+    real: tuple[RealPoint, ...] = ()
+    live: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """One panel a validity; the same lines in each, in the same colours."""
+    """Rows of panels."""
 
-    policy: str
-    baseline: str
-    panels: dict[str, tuple[Line, ...]]
-    scenarios: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[Panel, ...], ...]
 
     @property
-    def title(self) -> str:
-        """The finding: the greatest speedup under each validity."""
-        best = {
-            validity: max(point.ratio for line in lines for point in line.points)
-            for validity, lines in self.panels.items()
-        }
-        (validity, ratio), *others = best.items()
-        finding = (
-            f"'{self.policy}' is up to {_digits(ratio)} times as fast as '{self.baseline}' under '{validity}'"
+    def panels(self) -> tuple[Panel, ...]:
+        """All panels in reading order."""
+        return tuple(panel for row in self.rows for panel in row)
+
+
+def data(sources: Sources) -> Drawing | None:
+    """Every policy but the baseline, in the panels that are shown."""
+    found = families(sources.reference)
+    live = [one for one in sources.results.measured if one.cell.subject != REFERENCE]
+    rows = []
+    for row in panels_to_show(found):
+        made = [_panel(family, live) for family in row]
+        rows.append(tuple(panel for panel in made if panel.lines))
+    rows = [row for row in rows if row]
+    return Drawing(tuple(rows)) if rows else None
+
+
+def content(value: Drawing) -> Content:
+    """The greatest speedup under each validity, and the models behind the curves."""
+    best: dict[str, tuple[float, str, int, str]] = {}
+    for panel in value.panels:
+        line = _main(panel)
+        point = max(line.points, key=lambda one: one.ratio)
+        known = best.get(panel.validity)
+        if known is None or point.ratio > known[0]:
+            best[panel.validity] = (point.ratio, line.policy, point.devices, panel.scenario)
+    (validity, (ratio, policy, devices, scenario)), *others = best.items()
+    finding = (
+        f"'{policy}' is up to {times(ratio)} times as fast as '{BASELINE}' under '{validity}' ({scenario},"
+        f" {devices} devices)"
+    )
+    for validity, (ratio, other, _, _) in others:
+        who = "" if other == policy else f"'{other}' "
+        finding += f", {who}{times(ratio)} times under '{validity}'"
+    shown = dict.fromkeys(panel.validity for panel in value.panels)
+    notes = [
+        (
+            "Marks: measured, with 95 % intervals of paired blocks. Curves: (a + b n) / (c + d n) from"
+            " straight lines through the times of both policies; it tends to b / d, the limit in the table."
+        ),
+        f"On a hit: {'; '.join(f'{name}, {MEANING[name]}' for name in shown if name in MEANING)}.",
+    ]
+    if any(panel.real for panel in value.panels):
+        notes.append(
+            "Stars: real libvirt 4.0.0, before and after the series (see the next section); its forks, its"
+            " disk and its C code cost other amounts, so compare shapes before heights."
         )
-        return ", ".join((finding, *(f"{_digits(ratio)} under '{validity}'" for validity, ratio in others)))
-
-
-def data(results: Results) -> Drawing | None:
-    """The speedups of one policy: `once` if it was measured, else `series`, else the first."""
-    found = speedups(results)
-    policies = list(dict.fromkeys(one.policy for one in found))
-    if not policies:
-        return None
-    policy = next((name for name in _PREFERRED if name in policies), policies[0])
-    found = tuple(one for one in found if one.policy == policy)
-    panels: dict[str, tuple[Line, ...]] = {}
-    scenarios = tuple(dict.fromkeys((one.scenario, one.task) for one in found))
-    for validity in dict.fromkeys(one.validity for one in found):
-        lines = [
-            Line(scenario, task, _points(found, scenario, task, validity)) for scenario, task in scenarios
-        ]
-        panels[validity] = tuple(line for line in lines if line.points)
-    return Drawing(policy, found[0].baseline, panels, scenarios)
+    return Content(
+        finding + ".",
+        description="Log-log panels by validity and scenario; the speedup grows with the number of devices. "
+        + "; ".join(
+            f"{panel.scenario} under {panel.validity}, {_main(panel).policy}: "
+            + ", ".join(f"{times(point.ratio)} at {point.devices}" for point in _main(panel).points)
+            for panel in value.panels
+        ),
+        notes=tuple(notes),
+        tables=(_points_table(value), _models_table(value)),
+    )
 
 
 def draw(value: Drawing, figure: Figure) -> None:
-    """Panels side by side with one scale, so that they can be compared."""
-    count = len(value.panels)
-    width, height = max(3.9 * count + 0.6, 6.0), 4.3
-    figure.set_size_inches(width, height)
-    note = f"time of '{value.baseline}' / time of '{value.policy}'; bands: 95 % interval"
-    head = write_head(figure, value.title, note)
-    figure.subplots_adjust(
-        left=0.75 / width,
-        right=1 - 1.25 / width,
-        bottom=0.55 / height,
-        top=1 - (head + 0.3) / height,
-        wspace=0.5,
+    """Panels with one scale, so that they can be compared."""
+    rows = [[panel] for panel in value.panels] if is_narrow(figure) else [list(row) for row in value.rows]
+    columns = max(len(row) for row in rows)
+    policies = list(dict.fromkeys(line.policy for panel in value.panels for line in panel.lines))
+    entries = [(policy, line_mark(policy)) for policy in policies]
+    if any(panel.real for panel in value.panels):
+        entries.append(("libvirt 4.0.0, series", _star()))
+    if any(panel.live for panel in value.panels):
+        entries.append(("live libvirt", Line2D([], [], color=INK, marker="s", mfc="none", linestyle="")))
+    legend_columns = 2 if is_narrow(figure) else len(entries)
+    lines = -(-len(entries) // legend_columns)
+    margins = Margins(head=0.1 + 0.22 * lines, left=0.55)
+    grid = panels(figure, len(rows), columns, 2.15, margins, sharey=True)
+    legend(figure, entries, legend_columns)
+    points = [point for panel in value.panels for line in panel.lines for point in line.points]
+    heights = [1.0, *(point.high for point in points), *(point.low for point in points)]
+    heights += [one.ratio for panel in value.panels for one in panel.real]
+    low, high = min(heights) / 1.15, max(heights) * 1.25
+    counts = [point.devices for point in points]
+    counts += [point.devices for panel in value.panels for point in panel.real]
+    ends = min(counts) / 1.2, max(counts) * 1.2
+    for axes_row, row in zip(grid, rows, strict=True):
+        for axes in axes_row[len(row) :]:
+            axes.set_visible(False)
+        for axes, panel in zip(axes_row, row, strict=False):
+            _draw_panel(axes, panel, ends)
+            axes.set_ylim(low, high)
+            log_axis(axes.yaxis, low, high)
+        axes_row[0].set_ylabel("times as fast")
+    for column in range(columns):
+        bottom = [row[column] for row in grid if row[column].get_visible()][-1]
+        bottom.set_xlabel("devices in the resulting domain")
+
+
+def _draw_panel(axes: Axes, panel: Panel, ends: tuple[float, float]) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_title(f"{panel.scenario}, {panel.validity}", fontsize=9)
+    axes.axhline(1, color=GREY, linewidth=0.8)
+    for line in panel.lines:
+        colour, marker, dashes = look(line.policy)
+        xs = [point.devices for point in line.points]
+        axes.plot(xs, [point.ratio for point in line.points], color=colour, marker=marker, linestyle="")
+        lows, highs = [point.low for point in line.points], [point.high for point in line.points]
+        axes.fill_between(xs, lows, highs, color=colour, alpha=0.18, linewidth=0)
+        axes.vlines(xs, lows, highs, color=colour, linewidth=0.9)
+        if line.model is None:
+            axes.plot(
+                xs, [point.ratio for point in line.points], color=colour, linestyle=dashes, linewidth=1.1
+            )
+        else:
+            steps = [xs[0] * (xs[-1] / xs[0]) ** (step / 40) for step in range(41)]
+            modelled = [(x, line.model.at(x)) for x in steps]
+            modelled = [(x, y) for x, y in modelled if y > 0]
+            axes.plot(*zip(*modelled, strict=True), color=colour, linestyle=dashes, linewidth=1.1)
+    if panel.real:
+        xs = [point.devices for point in panel.real]
+        axes.plot(xs, [point.ratio for point in panel.real], **_STAR)
+    if panel.live:
+        axes.plot(
+            [point.devices for point in panel.live],
+            [point.ratio for point in panel.live],
+            color=INK,
+            marker="s",
+            mfc="none",
+            linestyle="",
+        )
+    axes.set_xlim(*ends)
+    log_axis(axes.xaxis, *ends)
+
+
+_STAR: dict[str, Any] = {"color": INK, "marker": "*", "markersize": 7, "linestyle": "", "markeredgewidth": 0}
+
+
+def _star() -> Line2D:
+    return Line2D([], [], **_STAR)
+
+
+def _panel(family: Family, live: list[Measured]) -> Panel:
+    base = family.arms.get(BASELINE, {})
+    lines = [_line(family, base, policy) for policy in family.arms if policy != BASELINE]
+    known = real()
+    fits = (family.key.task, family.key.validity) == (known.task, known.validity)
+    points = tuple(one for one in known.points if fits and family.key.scenario in (one.scenario, "disks"))
+    return Panel(
+        family.key.scenario,
+        family.key.task,
+        family.key.validity,
+        tuple(line for line in lines if line is not None),
+        points,
+        _live_points(family, live),
     )
-    panels = figure.subplots(1, count, sharex=True, sharey=True, squeeze=False)[0]
-    points = [point for lines in value.panels.values() for line in lines for point in line.points]
-    for axes, (validity, lines) in zip(panels, value.panels.items(), strict=True):
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_title(f"{validity}: {_MEANING.get(validity, '')}".rstrip(": "))
-        axes.set_xlabel("devices in the resulting domain")
-        axes.axhline(1, color="0.4", linewidth=0.8)
-        log_axis(axes.xaxis, *_limits([point.devices for point in points]))
-        log_axis(axes.yaxis, *_limits([1.0, *(point.ratio for point in points)]))
-        axes.set_xlim(_limits([point.devices for point in points]))
-        axes.set_ylim(_limits([1.0, *(point.high for point in points), *(point.low for point in points)]))
-        label_ends(axes, [_draw_line(axes, line, value, colours()) for line in lines])
-    panels[0].set_ylabel("speedup (times)")
 
 
-def _draw_line(axes: Axes, line: Line, value: Drawing, palette: list[str]) -> Label:
-    number = value.scenarios.index((line.scenario, line.task))
-    colour = palette[number % len(palette)]
-    xs = [point.devices for point in line.points]
-    ys = [point.ratio for point in line.points]
-    lows, highs = [point.low for point in line.points], [point.high for point in line.points]
-    axes.plot(xs, ys, color=colour, marker=MARKERS[number % len(MARKERS)])
-    if len(xs) > 1:
-        axes.fill_between(xs, lows, highs, color=colour, alpha=0.2, linewidth=0)
-    else:
-        axes.vlines(xs, lows, highs, color=colour)
-    several = len({task for _, task in value.scenarios}) > 1
-    words = f"{line.scenario}\n({line.task})" if several and line.task != "define" else line.scenario
-    return Label(words, xs[-1], ys[-1], colour)
+def _line(family: Family, base: dict[int, Measured], policy: str) -> Line | None:
+    points = []
+    for devices, arm in family.arms[policy].items():
+        # counts of devices are the domain's own: the same for all arms of a comparison
+        found = ratio_of(base[devices], arm) if devices in base else None
+        if found is not None:
+            points.append(Point(devices, found.ratio, found.low, found.high))
+    if not points:
+        return None
+    model = None
+    if len(points) >= _FEWEST_FOR_MODEL:
+        model = fit_speedup(family.samples(BASELINE), family.samples(policy))
+    return Line(policy, tuple(points), model)
 
 
-def _points(found: tuple[Speedup, ...], scenario: str, task: str, validity: str) -> tuple[Speedup, ...]:
-    chosen = [one for one in found if (one.scenario, one.task, one.validity) == (scenario, task, validity)]
-    return tuple(sorted(chosen, key=lambda one: one.devices))
+def _live_points(family: Family, live: list[Measured]) -> tuple[Point, ...]:
+    """Ratios that live subjects were measured for on the same scenario and task, whatever they are called."""
+    arms: dict[tuple[str, int], dict[str, Measured]] = {}
+    for one in live:
+        cell = one.cell
+        if (cell.task, cell.scenario) == (family.key.task, family.key.scenario):
+            arms.setdefault((cell.subject, cell.n), {})[cell.policy] = one
+    points = []
+    for by_policy in arms.values():
+        base, best = (
+            by_policy.get(BASELINE),
+            next((by_policy[name] for name in _PREFERRED if name in by_policy), None),
+        )
+        found = ratio_of(base, best) if base is not None and best is not None else None
+        if found is not None and best is not None:
+            points.append(Point(best.counts.devices, found.ratio, found.low, found.high))
+    return tuple(sorted(points, key=lambda point: point.devices))
 
 
-def _limits(values: list[float] | list[int]) -> tuple[float, float]:
-    return min(values) / 1.15, max(values) * 1.15
+def _main(panel: Panel) -> Line:
+    by_policy = {line.policy: line for line in panel.lines}
+    return next((by_policy[name] for name in _PREFERRED if name in by_policy), panel.lines[0])
 
 
-def _digits(ratio: float) -> str:
-    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"  # noqa: PLR2004  # two digits say enough
+def _points_table(value: Drawing) -> Table:
+    rows = tuple(
+        (
+            panel.scenario,
+            panel.validity,
+            line.policy,
+            str(point.devices),
+            times(point.ratio),
+            interval(point.low, point.high),
+        )
+        for panel in value.panels
+        for line in panel.lines
+        for point in line.points
+    )
+    headings = ("scenario", "validity", "policy", "devices", "times as fast", "95 % interval")
+    return Table(f"Speedup over '{BASELINE}'", headings, rows, left=("scenario", "validity", "policy"))
+
+
+def _models_table(value: Drawing) -> Table:
+    rows = []
+    for panel in value.panels:
+        for line in panel.lines:
+            if line.model is None:
+                continue
+            slow, quick = line.model.slow, line.model.quick
+            micro = 1e6
+            rows.append(
+                (
+                    panel.scenario,
+                    panel.validity,
+                    line.policy,
+                    f"{slow.intercept.value * micro:.0f} + {slow.slope.value * micro:.1f} n",
+                    f"{quick.intercept.value * micro:.0f} + {quick.slope.value * micro:.1f} n",
+                    estimate(line.model.limit) if line.model.limit else "not to be told",
+                )
+            )
+    headings = ("scenario", "validity", "policy", f"{BASELINE} (µs)", "policy (µs)", "limit b / d [95 %]")
+    return Table("Fitted models, n devices", headings, tuple(rows), left=("scenario", "validity", "policy"))

@@ -6,21 +6,32 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._drawing import MARKERS, Label, colours, label_ends, log_axis, write_head
+from qcaps.report.fit import Line as Fitted
+from qcaps.report.fit import fit_line
+from qcaps.report.section import Content, Table
+from qcaps.report.table import duration
+
+from ._drawing import Margins, is_narrow, legend, line_mark, log_axis, look, panels
+from ._growth import Family, families, panels_to_show
+from ._words import estimate, task_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from qcaps.measure.results import Measured, Results
+    from qcaps.report.sources import Sources
 
-_MOST_SCENARIOS = 4
+ORDER = 30
+HEADING = "Time against device count"
+MISSING = "no scenario was measured at two or more device counts: qcaps run"
+_MICRO = 1e6
 _MILLI = 1e3
+_PREFERRED = ("once", "series")
 
 
 @dataclass(frozen=True)
 class Point:
-    """Milliseconds of a block: the median, and the quartiles."""
+    """Seconds of a block: the median, and the quartiles."""
 
     devices: int
     low: float
@@ -29,118 +40,170 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """Panels by (validity, scenario); in each a line a policy."""
+class Line:
+    """One policy, and the straight line through its times."""
 
+    policy: str
+    points: tuple[Point, ...]
+    fit: Fitted | None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One scenario under one validity."""
+
+    scenario: str
     task: str
-    validities: tuple[str, ...]
-    scenarios: tuple[str, ...]
-    policies: tuple[str, ...]
-    lines: dict[tuple[str, str, str], tuple[Point, ...]]
+    validity: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Rows of panels."""
+
+    rows: tuple[tuple[Panel, ...], ...]
 
     @property
-    def title(self) -> str:
-        """The finding: what the first and the last policy on the list cost where they differ most."""
-        first, last = self.policies[0], "once" if "once" in self.policies else self.policies[-1]
-        ends = [
-            (
-                self.lines[validity, scenario, first][-1],
-                self.lines[validity, scenario, last][-1],
-                scenario,
-                validity,
+    def panels(self) -> tuple[Panel, ...]:
+        """All panels in reading order."""
+        return tuple(panel for row in self.rows for panel in row)
+
+
+def data(sources: Sources) -> Drawing | None:
+    """Every policy, in the panels that are shown."""
+    rows = [tuple(_panel(family) for family in row) for row in panels_to_show(families(sources.reference))]
+    return Drawing(tuple(rows)) if rows else None
+
+
+def content(value: Drawing) -> Content:
+    """What a device costs under the slowest and the best policy, where they differ most."""
+    return Content(
+        _finding(value),
+        description="Log-log panels by validity and scenario, a line a policy. "
+        + "; ".join(
+            f"{panel.scenario} under {panel.validity}: "
+            + ", ".join(
+                f"{line.policy} {duration(line.points[0].middle)} to {duration(line.points[-1].middle)}"
+                for line in panel.lines
             )
-            for validity in self.validities
-            for scenario in self.scenarios
-            if {(validity, scenario, first), (validity, scenario, last)} <= self.lines.keys()
-        ]
-        if first == last or not ends:
-            return f"Time of {self.task} under '{first}'"
-        slow, quick, scenario, validity = max(ends, key=lambda end: end[0].middle / end[1].middle)
-        return (
-            f"{self.task} of {slow.devices} devices ({scenario}, {validity}): "
-            f"{_time(slow.middle)} with '{first}', {_time(quick.middle)} with '{last}'"
-        )
-
-
-def data(results: Results) -> Drawing | None:
-    """The task measured at most device counts, in scenarios measured at two or more."""
-    lines: dict[tuple[str, str, str, str], list[Point]] = {}
-    for one in results.measured:
-        cell = one.cell
-        lines.setdefault((cell.task, cell.validity, cell.scenario, cell.policy), []).append(_point(one))
-    growing = {key: sorted(points, key=_devices) for key, points in lines.items() if len(points) > 1}
-    if not growing:
-        return None
-    tasks = [key[0] for key in growing]
-    task = max(tasks, key=tasks.count)
-    keys = [key for key in growing if key[0] == task]
-    scenarios = tuple(dict.fromkeys(key[2] for key in keys))[:_MOST_SCENARIOS]
-    return Drawing(
-        task,
-        tuple(dict.fromkeys(key[1] for key in keys)),
-        scenarios,
-        tuple(dict.fromkeys(key[3] for key in keys)),
-        {key[1:]: tuple(growing[key]) for key in keys if key[2] in scenarios},
+            for panel in value.panels
+        ),
+        notes=(
+            (
+                "Marks: medians of blocks, a block being its quickest call; bands: the middle half of the"
+                " blocks. The table has the line through them, a device's cost and what remains without"
+                " devices, each with its 95 % interval."
+            ),
+        ),
+        tables=(_slopes(value),),
     )
 
 
 def draw(value: Drawing, figure: Figure) -> None:
     """Validities below each other, scenarios side by side; time on one scale throughout."""
-    rows, columns = len(value.validities), len(value.scenarios)
-    width, height = max(3.1 * columns + 0.9, 6.0), 2.5 * rows + 1.2
-    figure.set_size_inches(width, height)
-    head = write_head(figure, value.title, "median of blocks; bands: the middle half of them")
-    figure.subplots_adjust(
-        left=0.75 / width, right=1 - 0.95 / width, bottom=0.55 / height, top=1 - (head + 0.3) / height,
-        wspace=0.42, hspace=0.32,
-    )  # fmt: skip
-    panels = figure.subplots(rows, columns, sharex="col", sharey=True, squeeze=False)
-    points = [point for line in value.lines.values() for point in line]
-    low, high = min(point.low for point in points) / 1.3, max(point.high for point in points) * 1.3
-    for row, validity in enumerate(value.validities):
-        panels[row][0].set_ylabel(f"time of {value.task} (ms)")
-        for column, scenario in enumerate(value.scenarios):
-            axes = panels[row][column]
-            axes.set_xscale("log")
-            axes.set_yscale("log")
-            axes.set_title(f"{scenario}, {validity}")
+    rows = [[panel] for panel in value.panels] if is_narrow(figure) else [list(row) for row in value.rows]
+    columns = max(len(row) for row in rows)
+    policies = list(dict.fromkeys(line.policy for panel in value.panels for line in panel.lines))
+    legend_columns = 3 if is_narrow(figure) else len(policies)
+    margins = Margins(head=0.1 + 0.22 * -(-len(policies) // legend_columns))
+    grid = panels(figure, len(rows), columns, 2.15, margins, sharey=True)
+    legend(figure, [(policy, line_mark(policy)) for policy in policies], legend_columns)
+    points = [point for panel in value.panels for line in panel.lines for point in line.points]
+    low = min(point.low for point in points) * _MILLI / 1.3
+    high = max(point.high for point in points) * _MILLI * 1.3
+    for axes_row, row in zip(grid, rows, strict=True):
+        for axes in axes_row[len(row) :]:
+            axes.set_visible(False)
+        for axes, panel in zip(axes_row, row, strict=False):
+            _draw_panel(axes, panel)
             axes.set_ylim(low, high)
             log_axis(axes.yaxis, low, high)
-            _draw_lines(axes, value, validity, scenario, colours())
-    for axes in panels[-1]:
-        axes.set_xlabel("devices in the resulting domain")
+        axes_row[0].set_ylabel("time (ms)")
+    for column in range(columns):
+        bottom = [row[column] for row in grid if row[column].get_visible()][-1]
+        bottom.set_xlabel("devices in the resulting domain")
 
 
-def _draw_lines(axes: Axes, value: Drawing, validity: str, scenario: str, palette: list[str]) -> None:
-    labels = []
-    for number, policy in enumerate(value.policies):
-        line = value.lines.get((validity, scenario, policy))
-        if line is None:
-            continue
-        xs = [point.devices for point in line]
-        colour = palette[number % len(palette)]
-        axes.plot(xs, [point.middle for point in line], color=colour, marker=MARKERS[number % len(MARKERS)])
+def _draw_panel(axes: Axes, panel: Panel) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_title(f"{panel.task}: {panel.scenario}, {panel.validity}", fontsize=9)
+    for line in panel.lines:
+        colour, marker, dashes = look(line.policy)
+        xs = [point.devices for point in line.points]
+        middles = [point.middle * _MILLI for point in line.points]
+        axes.plot(xs, middles, color=colour, marker=marker, linestyle=dashes, linewidth=1.2)
         axes.fill_between(
-            xs, [point.low for point in line], [point.high for point in line], color=colour, alpha=0.2, lw=0
+            xs,
+            [point.low * _MILLI for point in line.points],
+            [point.high * _MILLI for point in line.points],
+            color=colour,
+            alpha=0.18,
+            linewidth=0,
         )
-        labels.append(Label(policy, xs[-1], line[-1].middle, colour))
-    every = [
-        point.devices for (_, other, _), line in value.lines.items() if other == scenario for point in line
-    ]
-    axes.set_xlim(min(every) / 1.15, max(every) * 1.15)
-    log_axis(axes.xaxis, min(every), max(every))
-    label_ends(axes, labels)
+    counts = [point.devices for line in panel.lines for point in line.points]
+    axes.set_xlim(min(counts) / 1.2, max(counts) * 1.2)
+    log_axis(axes.xaxis, min(counts) / 1.2, max(counts) * 1.2)
 
 
-def _point(one: Measured) -> Point:
-    values = [value * _MILLI for run in one.runs for value in run.block_values]
+def _panel(family: Family) -> Panel:
+    lines = tuple(_line(family, policy) for policy in family.arms)
+    return Panel(family.key.scenario, family.key.task, family.key.validity, lines)
+
+
+def _line(family: Family, policy: str) -> Line:
+    samples = family.samples(policy)
+    points = tuple(_point(devices, values) for devices, values in samples.items())
+    return Line(policy, points, fit_line(samples))
+
+
+def _point(devices: int, values: tuple[float, ...]) -> Point:
     low, middle, high = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
-    return Point(one.counts.devices, low, middle, high)
+    return Point(devices, low, middle, high)
 
 
-def _devices(point: Point) -> int:
-    return point.devices
+def _finding(value: Drawing) -> str:
+    best: tuple[float, Panel, Line, Line] | None = None
+    for panel in value.panels:
+        lines = {line.policy: line for line in panel.lines}
+        quick = next((lines[name] for name in _PREFERRED if name in lines), panel.lines[-1])
+        slow = panel.lines[0]
+        gain = slow.points[-1].middle / quick.points[-1].middle
+        if best is None or gain > best[0]:
+            best = (gain, panel, slow, quick)
+    assert best is not None, "a drawing has a panel"
+    _, panel, slow, quick = best
+    where = f"{panel.scenario} under '{panel.validity}'"
+    if slow.fit is None or quick.fit is None or slow.policy == quick.policy:
+        return (
+            f"{where}: {task_name(panel.task)} takes {duration(slow.points[-1].middle)} with '{slow.policy}'."
+        )
+    return (
+        f"Each device adds {slow.fit.slope.value * _MICRO:.0f} µs with '{slow.policy}' and"
+        f" {quick.fit.slope.value * _MICRO:.0f} µs with '{quick.policy}' ({where}): {task_name(panel.task)}"
+        f" of {slow.points[-1].devices} devices takes {duration(slow.points[-1].middle)} or"
+        f" {duration(quick.points[-1].middle)}."
+    )
 
 
-def _time(milliseconds: float) -> str:
-    return f"{milliseconds:.3g} ms"
+def _slopes(value: Drawing) -> Table:
+    rows = tuple(
+        (
+            panel.scenario,
+            panel.validity,
+            line.policy,
+            estimate(line.fit.slope, _MICRO),
+            estimate(line.fit.intercept, _MICRO),
+            duration(line.points[-1].middle),
+        )
+        for panel in value.panels
+        for line in panel.lines
+        if line.fit is not None
+    )
+    return Table(
+        "Slope and intercept, with 95 % intervals",
+        ("scenario", "validity", "policy", "µs a device", "intercept (µs)", "time of the largest"),
+        rows,
+        left=("scenario", "validity", "policy"),
+    )

@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qcaps.bounded import read_bounded
 from qcaps.errors import QcapsError
 from qcaps.measure.cell import Cell
 from qcaps.measure.subject import Counts
@@ -85,16 +86,33 @@ def write(path: Path, results: Results) -> None:
 
 def read(path: Path) -> Results:
     """The results in a file. Raises QcapsError for one that is truncated or not written by `write`."""
+    results, complaints = read_leniently(path)
+    if complaints:
+        raise QcapsError(complaints[0])
+    return results
+
+
+def read_leniently(path: Path) -> tuple[Results, tuple[str, ...]]:
+    """The benchmarks of a file that `write` wrote, and a line for each other one.
+
+    Raises QcapsError for a file that is truncated or none of pyperf's.
+    """
     import pyperf  # noqa: PLC0415  # likewise
 
     try:
-        suite = pyperf.BenchmarkSuite.load(str(path))
+        suite = pyperf.BenchmarkSuite.loads(read_bounded(path).decode())
     except OSError as error:
         raise QcapsError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         why = f"{type(error).__name__}: {error}"
         raise QcapsError(f"{path}: truncated, or not a results file ({why:.200}); measure again") from error
-    return Results(tuple(_from_benchmark(path, benchmark) for benchmark in suite))
+    measured, complaints = [], []
+    for benchmark in suite:
+        try:
+            measured.append(_from_benchmark(path, benchmark))
+        except QcapsError as error:
+            complaints.append(str(error))
+    return Results(tuple(measured)), tuple(complaints)
 
 
 def replace_file(path: Path, dump: Any) -> None:  # noqa: ANN401  # pyperf has no types
@@ -155,7 +173,7 @@ def _from_run(
     metadata: Mapping[str, Any], values: Sequence[float], warmups: Sequence[tuple[int, float]]
 ) -> Run:
     calls = int(metadata["calls_a_block"])
-    if calls < 1 or len(values) % calls:
+    if calls < 1 or not values or len(values) % calls:
         raise ValueError(f"{len(values)} values are no whole number of blocks of {calls}")
     blocks = tuple(tuple(values[at : at + calls]) for at in range(0, len(values), calls))
     facts = {name: value for name, value in metadata.items() if name not in _OWN}

@@ -30,6 +30,7 @@ def session_facts(scratch: Path) -> Metadata:
         "platform": platform.platform(),
         "hostname": platform.node() or "unknown",
         "cpu_count": os.cpu_count() or 1,
+        "load_avg_1min": round(os.getloadavg()[0], 2),
         "fsync_us": round(fsync_cost_us(scratch), 1),
     }
     if model := _cpu_model():

@@ -1,56 +1,100 @@
-"""Figures: modules in `reports/` that draw from results, found by path and never measuring.
-
-A figure module declares
-
-    def data(results: Results) -> value or None     what is drawn, computed; None if there is nothing to draw
-    def draw(value, figure: Figure) -> None         the drawing; its title says the finding
-
-The shared look is `reports/style.mplstyle`.
-"""
+"""Draws the figure of a section: for the page in two widths, and as files that stand alone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import io
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from qcaps import content
 from qcaps.errors import QcapsError
+from qcaps.report.svg import for_page
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from qcaps.measure.results import Results
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
-FORMATS = ("png", "svg")
+    from qcaps.report.section import Section
 
-
-def draw_all(results: Results, directory: Path, extra: Path | None = None) -> tuple[Path, ...]:
-    """Draw every figure the results have something for; the files written, `<module>.png` and `.svg`."""
-    written: list[Path] = []
-    for name in content.files("reports", extra):
-        module = content.load("reports", name, extra)
-        if not (hasattr(module, "data") and hasattr(module, "draw")):
-            continue
-        value = module.data(results)
-        if value is not None:
-            written += _render(module, value, directory / name, extra)
-    return tuple(written)
+STYLE = "style.mplstyle"
+WIDE, NARROW = 8.4, 3.8
+"""Inches. A drawing narrower than `NARROW_BELOW` puts its panels below each other."""
+NARROW_BELOW = 5.0
+_LETTERS_AN_INCH = 10.4
+_HEAD_SIZE = 11.0
+_PAD = 0.08
 
 
-def _render(module: Any, value: Any, stem: Path, extra: Path | None) -> list[Path]:  # noqa: ANN401  # by path
-    # matplotlib takes 0.3 s to import, and pyplot as long again: a figure needs no pyplot
-    import matplotlib as mpl  # noqa: PLC0415
+@dataclass(frozen=True)
+class Drawn:
+    """A figure as SVG elements for a page, and the files it was written to."""
+
+    wide: str
+    narrow: str
+    files: tuple[Path, ...]
+
+
+def draw(section: Section, directory: Path, colours: Mapping[str, str], extra: Path | None = None) -> Drawn:
+    """Both widths for the page; and `<name>.svg` and `<name>.png`, with the finding above, on white.
+
+    `colours` maps the style's colours to the page's CSS variables.
+    """
+    import matplotlib as mpl  # noqa: PLC0415  # 0.3 s
+
+    widths = []
+    with mpl.rc_context(fname=content.find_file("reports", STYLE, extra)):
+        for width, suffix in ((WIDE, "wide"), (NARROW, "narrow")):
+            figure = _figure(section, width)
+            name = f"{section.name.replace('_', '-')}-{suffix}"
+            words = section.content.finding, section.content.description or section.heading
+            widths.append(for_page(_svg(figure), name, *words, colours))
+            if width == WIDE:
+                box = _write_head(figure, section.content.finding)
+                files = tuple(
+                    _save(figure, directory / f"{section.name}.{end}", box) for end in ("svg", "png")
+                )
+    wide, narrow = widths
+    return Drawn(wide, narrow, files)
+
+
+def _figure(section: Section, width: float) -> Figure:
+    # pyplot takes 0.3 s to import, and a figure needs none
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    files = []
-    with mpl.rc_context(fname=content.find_file("reports", "style.mplstyle", extra)):
-        figure = Figure()
-        module.draw(value, figure)
-        for suffix in FORMATS:
-            path = stem.with_name(f"{stem.name}.{suffix}")
-            try:
-                # without a date, the same results give the same bytes
-                figure.savefig(path, metadata={"Date": None} if suffix == "svg" else None)
-            except OSError as error:
-                raise QcapsError(f"{path}: cannot be written: {error.strerror or error}") from error
-            files.append(path)
-    return files
+    figure = Figure(figsize=(width, 4))
+    section.draw(section.value, figure)
+    return figure
+
+
+def _svg(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    return file.getvalue()
+
+
+def _write_head(figure: Figure, finding: str) -> Bbox:
+    """Above the drawing; the box, in inches, that holds both."""
+    from matplotlib.transforms import Bbox  # noqa: PLC0415
+
+    width, height = figure.get_size_inches()
+    lines = textwrap.wrap(finding, int(_LETTERS_AN_INCH * width))
+    place = 0.1 / width, 1 + 0.12 / height
+    figure.text(
+        *place, "\n".join(lines), fontsize=_HEAD_SIZE, fontweight="bold", va="bottom", linespacing=1.25
+    )
+    head = 0.3 + len(lines) * _HEAD_SIZE * 1.3 / 72
+    return Bbox.from_extents(-_PAD, -_PAD, width + _PAD, height + head)
+
+
+def _save(figure: Figure, path: Path, box: Bbox) -> Path:
+    # without a date, the same results give the same bytes
+    metadata = {"Date": None} if path.suffix == ".svg" else None
+    try:
+        figure.savefig(path, metadata=metadata, bbox_inches=box)
+    except OSError as error:
+        raise QcapsError(f"{path}: cannot be written: {error.strerror or error}") from error
+    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,12 @@ def ratio_of(numerator: Measured, denominator: Measured) -> Ratio | None:
     """The ratio of two arms of one comparison, over blocks of the same round of the same worker."""
     pairs = [pair for run in numerator.runs for pair in _paired(run.worker, numerator, denominator)]
     return paired_ratio([one for one, _ in pairs], [other for _, other in pairs]) if pairs else None
+
+
+def paired_differences(numerator: Measured, denominator: Measured) -> list[float]:
+    """ln(numerator / denominator) of each such pair of blocks."""
+    pairs = [pair for run in numerator.runs for pair in _paired(run.worker, numerator, denominator)]
+    return [math.log(one / other) for one, other in pairs]
 
 
 def median_seconds(arm: Measured) -> float:

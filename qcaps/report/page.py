@@ -1,0 +1,119 @@
+"""The report: one page that needs nothing, a summary for a pull request, figures and numbers as files."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qcaps import __version__, content
+from qcaps.errors import QcapsError
+from qcaps.measure.cell import BASELINE
+from qcaps.measure.results import replace_file
+from qcaps.report import figures, summary
+from qcaps.report.section import Absent, Section, absent, failure, present, sections
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from jinja2 import Environment
+
+    from qcaps.report.figures import Drawn
+    from qcaps.report.section import Link
+    from qcaps.report.sources import Sources
+
+PAGE, SUMMARY, NUMBERS = "report.html", "summary.md", "summary.json"
+_VARIABLE = re.compile(r"(?P<name>--[a-z0-9-]+):\s*(?P<colour>#[0-9a-fA-F]{6})")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written, and what could not be shown."""
+
+    files: tuple[Path, ...]
+    shown: tuple[str, ...]
+    missing: tuple[Absent, ...]
+
+
+def build(sources: Sources, directory: Path, extra: Path | None = None, baseline: str = BASELINE) -> Report:
+    """Write the report into a folder that exists. Raises QcapsError if it cannot be written.
+
+    `baseline` is that of the numbers in `summary.json`; the sections have their own.
+    """
+    found = sections(sources, extra)
+    style = content.find_file("reports", "templates/report.css", extra).read_text(encoding="utf-8")
+    drawn, found = _draw(found, directory, _colours(style), extra)
+    shown, missing = present(found), tuple(one for one in absent(found) if one.why)
+    numbers = summary.to_json(summary.speedups(sources.results, baseline))
+    given: dict[str, Any] = {
+        "sources": sources,
+        "shown": shown,
+        "missing": missing,
+        "drawn": drawn,
+        "style": style,
+        "version": __version__,
+        "data_uri": _data_uri,
+    }
+    environment = _environment(extra)
+    files = [path for one in drawn.values() for path in one.files]
+    for name, text in (
+        (PAGE, environment.get_template("report.html.j2").render(given)),
+        (SUMMARY, environment.get_template("summary.md.j2").render(given)),
+        (NUMBERS, json.dumps(numbers, indent=2) + "\n"),
+        *((link.name, link.text) for section in shown for link in section.content.links),
+    ):
+        path = directory / name
+        replace_file(path, lambda file, text=text: file.write(text))
+        files.append(path)
+    return Report(tuple(files), tuple(section.name for section in shown), missing)
+
+
+def _draw(
+    found: Sequence[Section | Absent], directory: Path, colours: dict[str, str], extra: Path | None
+) -> tuple[dict[str, Drawn], tuple[Section | Absent, ...]]:
+    """Figures by section, and the sections again: one that cannot be drawn is absent."""
+    drawn: dict[str, Drawn] = {}
+    still: list[Section | Absent] = []
+    for section in found:
+        if isinstance(section, Section) and section.draw is not None:
+            try:
+                drawn[section.name] = figures.draw(section, directory, colours, extra)
+            except QcapsError:
+                raise
+            except Exception as error:  # noqa: BLE001  # a user's own module, or results nobody thought of
+                still.append(failure(section.name, section.heading, error))
+                continue
+        still.append(section)
+    return drawn, tuple(still)
+
+
+def _colours(style: str) -> dict[str, str]:
+    """The style's variables by the colour they have in the light: the first declaration of each counts."""
+    found: dict[str, str] = {}
+    names: set[str] = set()
+    for match in _VARIABLE.finditer(style):
+        if match["name"] not in names:
+            names.add(match["name"])
+            found.setdefault(match["colour"].lower(), match["name"])
+    return found
+
+
+def _data_uri(link: Link) -> str:
+    encoded = base64.b64encode(link.text.encode()).decode()
+    return f"data:{link.media_type};base64,{encoded}"
+
+
+def _environment(extra: Path | None) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415  # 40 ms
+
+    folders = [folder / "templates" for folder in content.folders("reports", extra)]
+    return Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=select_autoescape(("html", "html.j2")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,79 @@
+"""Ratios with their intervals, one below the other, coloured by what they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from ._drawing import BLUE, GREEN, GREY, INK, ORANGE, PALE, RED, Margins, is_narrow, legend, log_axis, panels
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = {
+    "faster": (GREEN, "D"),
+    "no different": (BLUE, "s"),
+    "slower": (RED, "X"),
+    "not to be told": (ORANGE, "o"),
+    "PASS": (BLUE, "s"),
+    "IMPROVED": (GREEN, "D"),
+    "FAIL": (RED, "X"),
+    "UNCONFIRMED": (ORANGE, "o"),
+    "INCONCLUSIVE": (ORANGE, "o"),
+    "NOISY HOST": (GREY, "v"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison. `name` has two parts, so that a narrow figure can put one below the other."""
+
+    name: tuple[str, str]
+    verdict: str
+    ratio: float
+    low: float
+    high: float
+
+
+def draw_rows(rows: tuple[Row, ...], margin: float, axis: str, figure: Figure) -> None:
+    """The rows from above; a band around 1 for the margin."""
+    narrow = is_narrow(figure)
+    names = [
+        "\n".join(filter(None, row.name)) if narrow else ", ".join(filter(None, row.name)) for row in rows
+    ]
+    letters = max(len(line) for name in names for line in name.splitlines())
+    found = list(dict.fromkeys(row.verdict for row in rows))
+    entries: list[tuple[str, Line2D | Patch]] = [
+        (name, Line2D([], [], color=COLOURS[name][0], marker=COLOURS[name][1])) for name in found
+    ]
+    entries.append((f"within {100 * margin:g} %", Patch(facecolor=PALE, alpha=0.6)))
+    columns = 2 if narrow else len(entries)
+    margins = Margins(
+        left=min(0.077 * letters + 0.1, 2.1 if narrow else 3.6),
+        right=0.3,
+        title=0.0,
+        head=0.15 + 0.2 * -(-len(entries) // columns),
+        bottom=0.48,
+    )
+    height = max((0.34 if narrow else 0.2) * len(rows), 0.5)
+    ((axes,),) = panels(figure, 1, 1, height, margins)
+    legend(figure, entries, columns)
+    axes.set_xscale("log")
+    axes.axvspan(1 / (1 + margin), 1 + margin, color=PALE, alpha=0.6, linewidth=0)
+    axes.axvline(1, color=INK, linewidth=0.8)
+    for place, row in enumerate(rows):
+        colour, marker = COLOURS[row.verdict]
+        axes.hlines(place, row.low, row.high, color=colour, linewidth=1.5)
+        axes.plot([row.ratio], [place], marker=marker, color=colour, markersize=4.5)
+    low = min(0.97, *(row.low for row in rows)) / 1.03
+    high = max(1.03, *(row.high for row in rows)) * 1.03
+    axes.set_xlim(low, high)
+    log_axis(axes.xaxis, low, high)
+    axes.set_yticks(range(len(rows)), names, fontsize=8)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(axis)

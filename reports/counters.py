@@ -1,0 +1,145 @@
+"""Counts, exactly: expected by formula, observed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qcaps.measure import laws
+from qcaps.report.section import Content, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qcaps.measure.results import Measured
+    from qcaps.report.sources import Sources
+
+ORDER = 80
+HEADING = "Exact counters"
+MISSING = "nothing was measured: qcaps run"
+_MOST_ROWS = 60
+_ZERO, _ONE = 0, 1
+
+
+@dataclass(frozen=True)
+class Group:
+    """Domains of one subject, task, policy and validity that agree with the formula, or one that does not."""
+
+    subject: str
+    task: str
+    policy: str
+    validity: str
+    arms: tuple[Measured, ...]
+    lookups: str
+    forks: str
+    agrees: bool | None
+
+
+def data(sources: Sources) -> tuple[Group, ...] | None:
+    """What differs first, each domain by itself; then what agrees, together."""
+    groups: dict[tuple[str, str, str, str, bool | None, int], list[Measured]] = {}
+    for number, one in enumerate(sources.results.measured):
+        cell, agrees = one.cell, _agrees(one)
+        apart = number if agrees is False else -1
+        groups.setdefault((cell.subject, cell.task, cell.policy, cell.validity, agrees, apart), []).append(
+            one
+        )
+    found = [
+        Group(subject, task, policy, validity, tuple(arms), *_formulas(policy, task, validity), agrees)
+        for (subject, task, policy, validity, agrees, _), arms in groups.items()
+    ]
+    found.sort(key=lambda group: (group.agrees is not False, group.agrees is None))
+    return tuple(found) or None
+
+
+def content(value: tuple[Group, ...]) -> Content:
+    """How many arms agree."""
+    known = [group for group in value if group.agrees is not None]
+    arms = sum(len(group.arms) for group in known)
+    wrong = [group for group in known if not group.agrees]
+    rest = sum(len(group.arms) for group in value) - arms
+    if wrong:
+        finding = f"{len(wrong)} of {arms} arms do NOT count what the formula says"
+    else:
+        finding = f"All {arms} arms with a formula count exactly what it says"
+    shown = value[:_MOST_ROWS]
+    headings = (
+        *("task", "policy", "validity", "domains", "devices"),
+        *("lookups: formula", "expected", "observed", "forks: expected", "observed"),
+    )
+    rows = tuple(_row(group) for group in shown)
+    columns = (headings.index("observed"), len(headings) - 1)
+    bad = frozenset(
+        (number, column) for number, group in enumerate(shown) if group.agrees is False for column in columns
+    )
+    notes = [
+        "D is the number of devices of the result, implicit ones included. Lookups and forks of one task."
+    ]
+    if rest:
+        notes.append(f"For {rest} more arms no closed form is known.")
+    if len(shown) < len(value):
+        notes.append(f"{len(value) - len(shown)} more groups agree.")
+    return Content(
+        finding + ".",
+        notes=tuple(notes),
+        tables=(
+            Table("Expected and observed counts", headings, rows, left=headings[:4] + headings[5:6], bad=bad),
+        ),
+    )
+
+
+def _agrees(one: Measured) -> bool | None:
+    cell, counts = one.cell, one.counts
+    lookups = laws.lookups(cell.policy, cell.task, counts.devices)
+    forks = laws.forks(cell.policy, cell.task, cell.validity, counts.devices)
+    if cell.subject != "reference" or lookups is None or forks is None:
+        return None
+    return (lookups, forks) == (counts.lookups, counts.forks)
+
+
+def _formulas(policy: str, task: str, validity: str) -> tuple[str, str]:
+    return (
+        _formula(lambda devices: laws.lookups(policy, task, devices)),
+        _formula(lambda devices: laws.forks(policy, task, validity, devices)),
+    )
+
+
+def _formula(law: Callable[[int], int | None]) -> str:
+    """A straight line in D as text, from its values at 0 and 1."""
+    constant, next_one = law(_ZERO), law(_ONE)
+    if constant is None or next_one is None:
+        return "none known"
+    each = next_one - constant
+    terms = [str(constant)] if constant or not each else []
+    if each:
+        terms.append("D" if each == 1 else f"{each} D")
+    return " + ".join(terms)
+
+
+def _row(group: Group) -> tuple[str, ...]:
+    domains = dict.fromkeys(f"{one.cell.scenario}/{one.cell.n}" for one in group.arms)
+    words = next(iter(domains)) if len(domains) == 1 else f"{len(domains)} domains"
+    if group.subject != "reference":
+        words = f"{words} ({group.subject})"
+    expected = [laws.lookups(group.policy, group.task, one.counts.devices) for one in group.arms]
+    forks = [laws.forks(group.policy, group.task, group.validity, one.counts.devices) for one in group.arms]
+    return (
+        group.task,
+        group.policy,
+        group.validity,
+        words,
+        _span([one.counts.devices for one in group.arms]),
+        group.lookups,
+        _span(expected),
+        _span([one.counts.lookups for one in group.arms]),
+        _span(forks),
+        _span([one.counts.forks for one in group.arms]),
+    )
+
+
+def _span(values: list[int | None] | list[int]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "-"
+    low, high = min(known), max(known)
+    return str(low) if low == high else f"{low} to {high}"

@@ -1,0 +1,107 @@
+"""Every ratio with its interval against margins, coloured by what it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qcaps.measure.cell import BASELINE
+from qcaps.measure.statistics import FEWEST_PAIRS
+from qcaps.measure.verdict import Margins
+from qcaps.report.section import Content, Table
+from qcaps.report.sources import of_subject
+from qcaps.report.summary import speedups
+
+from ._forest import Row, draw_rows
+from ._words import interval, percent, times
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from qcaps.report.sources import Sources
+    from qcaps.report.summary import Speedup
+
+ORDER = 70
+HEADING = "Every comparison"
+MISSING = "no policy was measured beside the baseline 'naive': qcaps run"
+MOST_ROWS = 34
+_MARGINS = Margins()
+
+
+@dataclass(frozen=True)
+class Forest:
+    """All rows; those shown in the figure are the ones that say least, and then `once`."""
+
+    rows: tuple[Row, ...]
+    shown: tuple[Row, ...]
+
+
+def data(sources: Sources) -> Forest | None:
+    """Every policy against the baseline, on every subject."""
+    rows = []
+    for subject in dict.fromkeys(one.cell.subject for one in sources.results.measured):
+        own = of_subject(sources.results, subject)
+        rows += [_row(one, "" if subject == "reference" else f" ({subject})") for one in speedups(own)]
+    if not rows:
+        return None
+    ranked = sorted(range(len(rows)), key=lambda number: (_interest(rows[number]), number))
+    chosen = sorted(ranked[:MOST_ROWS])
+    return Forest(tuple(rows), tuple(rows[number] for number in chosen))
+
+
+def content(value: Forest) -> Content:
+    """How many say what."""
+    counts = {name: sum(row.verdict == name for row in value.rows) for name in _NAMES}
+    said = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
+    note = (
+        f"Faster: the whole 95 % interval beyond {percent(_MARGINS.delta)}. No different: all of it within"
+        f" {percent(_MARGINS.margin)}."
+    )
+    left = len(value.rows) - len(value.shown)
+    if left:
+        note += (
+            f" {left} more comparisons stand in the table only: those that are surely faster, without 'once'."
+        )
+    rows = tuple(
+        (*row.name, row.verdict, times(row.ratio), interval(row.low, row.high)) for row in value.rows
+    )
+    headings = ("domain, task, validity", "policy", "verdict", "times as fast", "95 % interval")
+    table = Table(f"Every policy against '{BASELINE}'", headings, rows, left=headings[:3])
+    return Content(
+        f"Of {len(value.rows)} comparisons with '{BASELINE}': {said}.",
+        description="A row a comparison: "
+        + "; ".join(f"{', '.join(row.name)}: {times(row.ratio)} ({row.verdict})" for row in value.shown),
+        notes=(note,),
+        tables=(table,),
+    )
+
+
+def draw(value: Forest, figure: Figure) -> None:
+    """The rows that are shown."""
+    draw_rows(value.shown, _MARGINS.margin, f"times as fast as '{BASELINE}'", figure)
+
+
+_NAMES = ("faster", "no different", "slower", "not to be told")
+
+
+def _row(one: Speedup, subject: str) -> Row:
+    name = (f"{one.scenario}/{one.n} {one.task} {one.validity}{subject}", one.policy)
+    return Row(name, _verdict(one), one.ratio, one.low, one.high)
+
+
+def _verdict(one: Speedup) -> str:
+    low, high = one.low, one.high
+    if one.pairs < FEWEST_PAIRS:
+        return "not to be told"
+    if low > 1 + _MARGINS.delta:
+        return "faster"
+    if high < 1 / (1 + _MARGINS.delta):
+        return "slower"
+    within = low > 1 / (1 + _MARGINS.margin) and high < 1 + _MARGINS.margin
+    return "no different" if within else "not to be told"
+
+
+def _interest(row: Row) -> int:
+    if row.name[1] == "once":
+        return 0
+    return {"slower": 1, "not to be told": 2, "no different": 3}.get(row.verdict, 4)

@@ -1,0 +1,164 @@
+"""Lookups and time after each patch of the series of 2018."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from qcaps.pipeline.policy import LADDER
+from qcaps.report.section import Content, Table
+from qcaps.report.summary import median_seconds, ratio_of
+from qcaps.report.table import duration
+
+from ._drawing import BLUE, VERMILION, Margins, is_narrow, panels
+from ._words import times
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from qcaps.measure.cell import Cell
+    from qcaps.measure.results import Measured
+    from qcaps.report.sources import Sources
+
+ORDER = 50
+HEADING = "The ladder: patch by patch"
+MISSING = "the 11 steps of the series were not measured: qcaps run ladder"
+_TASKS = ("define", "start", "createXML")
+_FIRST = "naive"
+_STEPS = (_FIRST, *(policy.name for policy in LADDER))
+_MILLI = 1e3
+
+
+@dataclass(frozen=True)
+class Step:
+    """After `patch` patches: lookups, seconds, and how many times as fast as before the series."""
+
+    patch: int
+    lookups: int
+    seconds: float
+    ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """One task."""
+
+    task: str
+    scenario: str
+    n: int
+    devices: int
+    validity: str
+    steps: tuple[Step, ...]
+
+
+def data(sources: Sources) -> tuple[Ladder, ...] | None:
+    """Each task's ladder, on the domain that has most of its steps."""
+    found: dict[str, Ladder] = {}
+    for question, arms in sources.reference.by_question().items():
+        made = _ladder(question, arms)
+        known = found.get(question.task)
+        if made is not None and (known is None or len(made.steps) > len(known.steps)):
+            found[question.task] = made
+    order = [*(task for task in _TASKS if task in found), *(task for task in found if task not in _TASKS)]
+    return tuple(found[task] for task in order[:3]) or None
+
+
+def content(value: tuple[Ladder, ...]) -> Content:
+    """Which patch takes most lookups away, and what all of them make of the time."""
+    parts = []
+    for ladder in value:
+        first, last = ladder.steps[0], ladder.steps[-1]
+        parts.append(
+            f"{ladder.task} {first.lookups} → {last.lookups} lookups ({times(last.ratio)} times as fast)"
+        )
+    steps = pairwise(value[0].steps)
+    _, best = max(steps, key=lambda pair: pair[0].lookups - pair[1].lookups)
+    headings = ("task", "patch", "what it does", "lookups", "time", "times as fast [95 %]")
+    rows = tuple(
+        (
+            ladder.task,
+            str(step.patch),
+            "before the series" if step.patch == 0 else LADDER[step.patch - 1].stands_for.partition(": ")[2],
+            str(step.lookups),
+            duration(step.seconds),
+            f"{times(step.ratio)} [{times(step.low)}-{times(step.high)}]",
+        )
+        for ladder in value
+        for step in ladder.steps
+    )
+    domain = value[0]
+    return Content(
+        f"Patch {best.patch} takes most lookups away: {', '.join(parts)}.",
+        description="; ".join(
+            f"{ladder.task}: lookups {', '.join(str(step.lookups) for step in ladder.steps)}"
+            for ladder in value
+        ),
+        notes=(
+            (
+                f"{domain.scenario}/{domain.n}, {domain.devices} devices, under '{domain.validity}'. 0 is"
+                " the variant before the series. The steps are a reconstruction from the patches' titles"
+                " and file lists. Bars: 95 % interval of the ratio to step 0, applied to the time."
+            ),
+        ),
+        tables=(Table("Each step", headings, rows, left=("task", "what it does")),),
+    )
+
+
+def draw(value: tuple[Ladder, ...], figure: Figure) -> None:
+    """Lookups above, time below; a column a task, or on a phone below each other."""
+    if is_narrow(figure):
+        grid = panels(figure, 2 * len(value), 1, 1.05, Margins(head=0.0, left=0.58))
+        pairs = [(grid[2 * number][0], grid[2 * number + 1][0]) for number in range(len(value))]
+    else:
+        grid = panels(figure, 2, len(value), 1.45, Margins(head=0.0), sharex=True)
+        pairs = [(grid[0][number], grid[1][number]) for number in range(len(value))]
+    for number, ((above, below), ladder) in enumerate(zip(pairs, value, strict=True)):
+        patches = [step.patch for step in ladder.steps]
+        above.set_title(f"{ladder.task}: lookups")
+        above.bar(patches, [step.lookups for step in ladder.steps], color=BLUE, width=0.72)
+        for step in ladder.steps:
+            above.annotate(
+                str(step.lookups), (step.patch, step.lookups), (0, 1.5), textcoords="offset points",
+                ha="center",
+                fontsize=7.5,
+            )  # fmt: skip
+        above.set_ylim(0, max(step.lookups for step in ladder.steps) * 1.18)
+        below.set_title(f"{ladder.task}: time (ms)")
+        seconds = [step.seconds * _MILLI for step in ladder.steps]
+        whole = ladder.steps[0].seconds * _MILLI
+        below.plot(patches, seconds, color=VERMILION, marker="o", linewidth=1.2)
+        below.vlines(
+            patches,
+            [whole / step.high for step in ladder.steps],
+            [whole / step.low for step in ladder.steps],
+            color=VERMILION,
+        )  # fmt: skip
+        below.set_ylim(0, max(seconds) * 1.15)
+        for axes in (above, below):
+            axes.set_xticks(range(len(_STEPS)))
+            axes.set_xlim(-0.6, len(_STEPS) - 0.4)
+            axes.grid(visible=False, axis="x")
+        if not is_narrow(figure) or number == len(value) - 1:
+            below.set_xlabel("after patch")
+
+
+def _ladder(question: Cell, arms: dict[str, Measured]) -> Ladder | None:
+    if _FIRST not in arms or sum(name in arms for name in _STEPS) < 3:  # noqa: PLR2004  # two make no ladder
+        return None
+    base = arms[_FIRST]
+    steps = [Step(0, base.counts.lookups, median_seconds(base), 1.0, 1.0, 1.0)]
+    for patch, name in enumerate(_STEPS[1:], start=1):
+        found = ratio_of(base, arms[name]) if name in arms else None
+        if found is not None:
+            arm = arms[name]
+            steps.append(
+                Step(patch, arm.counts.lookups, median_seconds(arm), found.ratio, found.low, found.high)
+            )
+    if len(steps) < 2:  # noqa: PLR2004  # likewise
+        return None
+    return Ladder(
+        question.task, question.scenario, question.n, base.counts.devices, question.validity, tuple(steps)
+    )

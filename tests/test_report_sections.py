@@ -1,0 +1,263 @@
+"""What each section shows: its data, from results that follow a known law."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import reporting
+
+from qcaps.measure.cell import Cell, grid
+from qcaps.measure.results import Results
+from qcaps.report.fit import fit_line, fit_speedup
+from qcaps.report.sources import Gate, GateRow, Sources
+
+FULL = reporting.sources(reporting.full())
+DEVICE, REST = reporting.DEVICE, reporting.REST
+FORK = reporting.LOOKUP["fork"]
+
+
+def ratio(devices: int, slow: int, quick: int, lookup: float = FORK) -> float:
+    rest = REST + devices * DEVICE
+    return (rest + slow * lookup) / (rest + quick * lookup)
+
+
+def test_a_line_is_found_again_and_its_interval_holds_it() -> None:
+    samples = {n: [(1e-3 + n * 5e-5) * (1 + step / 1000) for step in range(-10, 11)] for n in (5, 20, 100)}
+    line = fit_line(samples)
+    assert line is not None
+    assert line.slope.value == pytest.approx(5e-5, rel=1e-6)
+    assert line.intercept.value == pytest.approx(1e-3, rel=1e-6)
+    assert line.slope.low < 5e-5 < line.slope.high
+    assert line.at(40) == pytest.approx(3e-3)
+    assert fit_line({5: [1.0]}) is None
+
+
+def test_a_speedup_tends_to_the_ratio_of_the_slopes() -> None:
+    slow = {n: [2e-3 + n * 60e-5] * 5 for n in (5, 20, 100)}
+    quick = {n: [2e-3 + n * 3e-5] * 5 for n in (5, 20, 100)}
+    found = fit_speedup(slow, quick)
+    assert found is not None
+    assert found.limit is not None
+    assert found.limit.value == pytest.approx(20)
+    assert found.at(100) == pytest.approx(62e-3 / 5e-3)
+    flat = fit_speedup(slow, {n: [2e-3 - n * 1e-6] * 5 for n in (5, 20, 100)})
+    assert flat is not None
+    assert flat.limit is None
+
+
+def test_the_verdict_names_the_guest_and_the_largest_domain() -> None:
+    module = reporting.module("verdict")
+    verdict = module.data(FULL)
+    first, second = verdict.best[:2]
+    assert (first.scenario, first.policy, first.validity) == ("simple", "once", "fork")
+    assert first.ratio == pytest.approx(ratio(10, 12, 1))
+    assert (second.devices, second.policy) == (73, "once")
+    assert verdict.slower == 2, "patch 8 adds a lookup to define and to createXML"
+    assert verdict.faster + verdict.slower + verdict.unclear == len(
+        reporting.module("forest").data(FULL).rows
+    )
+    # the blocks are the law itself, scaled alike: no noise is left in a pair
+    assert verdict.detectable == pytest.approx(0, abs=1e-9)
+    words = module.content(verdict)
+    assert f"{ratio(10, 12, 1):.1f} times as fast" in words.finding
+    assert "surely faster" in " ".join(words.notes)
+
+
+def test_too_few_pairs_are_said_to_be_too_few() -> None:
+    one = [
+        replace(arm, runs=(replace(arm.runs[0], blocks=arm.runs[0].blocks[:2]),))
+        for arm in reporting.full().measured
+    ]
+    few = reporting.sources(Results(tuple(one)))
+    words = reporting.module("verdict").content(reporting.module("verdict").data(few))
+    assert "too few pairs" in words.finding
+    assert {row.verdict for row in reporting.module("forest").data(few).rows} == {"not to be told"}
+
+
+def test_the_speedup_has_a_line_a_policy_and_real_libvirt() -> None:
+    drawing = reporting.module("speedup_by_devices").data(FULL)
+    first = drawing.panels[0]
+    assert (first.scenario, first.validity) == ("disks@pc", "fork")
+    assert [line.policy for line in first.lines] == ["series", "once", "once-abort", "oracle"]
+    once = first.lines[1]
+    assert [point.devices for point in once.points] == [9, 10, 13, 25, 73]
+    assert once.points[-1].ratio == pytest.approx(ratio(73, 75, 1))
+    assert once.model.limit.value == pytest.approx((DEVICE + FORK) / DEVICE, rel=1e-3)
+    assert once.model.at(73) == pytest.approx(once.points[-1].ratio, rel=1e-3)
+    assert [point.ratio for point in first.real] == [2.46, 2.75, 3.46, 6.21, 14.8, 21.7, 31.4]
+    assert all(panel.real == () for panel in drawing.panels if panel.validity != "fork")
+
+
+def test_live_points_stand_beside_the_reference() -> None:
+    cells = [
+        replace(cell, subject="embedded") for cell in grid(("disks@pc",), (4,), policies=("naive", "once"))
+    ]
+    both = Results((*reporting.grown("disks@pc").measured, *reporting.of(cells).measured))
+    panels = reporting.module("speedup_by_devices").data(reporting.sources(both)).panels
+    assert [point.devices for point in panels[0].live] == [13]
+
+
+def test_the_cost_of_a_device_is_the_law_s() -> None:
+    drawing = reporting.module("time_by_devices").data(FULL)
+    naive, *_, oracle = drawing.panels[0].lines
+    assert naive.fit.slope.value == pytest.approx((DEVICE + FORK) * 1.0175, rel=1e-3)
+    assert oracle.fit.slope.value == pytest.approx(DEVICE * 1.0175, rel=1e-3)
+    assert oracle.fit.intercept.value == pytest.approx(REST * 1.0175, rel=1e-2)
+    words = reporting.module("time_by_devices").content(drawing)
+    assert "Each device adds 539 µs with 'naive' and 31 µs with 'once'" in words.finding
+
+
+def test_the_time_goes_into_forks() -> None:
+    panels = reporting.module("where_time_goes").data(FULL)
+    assert [(panel.validity, panel.devices) for panel in panels] == [("fork", 73), ("ctime", 73)]
+    naive = panels[0].bars[0]
+    assert (naive.policy, naive.lookups, naive.forks) == ("naive", 75, 75)
+    assert naive.parts["forks"] == pytest.approx(75 * 450)
+    assert naive.asking == pytest.approx(75 * FORK / (REST + 73 * DEVICE + 75 * FORK))
+
+
+def test_the_ladder_has_twelve_steps_a_task() -> None:
+    ladders = reporting.module("ladder").data(FULL)
+    assert [ladder.task for ladder in ladders] == ["define", "start", "createXML"]
+    define = [step.lookups for step in ladders[0].steps]
+    assert define == [12] * 8 + [13, 12, 12, 2]
+    assert ladders[0].steps[-1].ratio == pytest.approx(ratio(10, 12, 2))
+    assert "Patch 11 takes most" in reporting.module("ladder").content(ladders).finding
+
+
+def test_the_map_says_what_sharing_and_what_cheaper_checks_buy() -> None:
+    matrix = reporting.module("policy_by_validity").data(FULL)[0]
+    assert (matrix.scenario, matrix.validities) == ("simple", ("fork", "ctime", "watch", "trust"))
+    assert matrix.ratio("naive", "fork") == 1
+    assert matrix.ratio("once", "fork") == pytest.approx(ratio(10, 12, 1))
+    slow = REST + 10 * DEVICE + 12 * FORK
+    assert matrix.ratio("once", "trust") == pytest.approx(slow / (REST + 10 * DEVICE + 1e-6))
+    assert "patch-3" not in matrix.policies
+
+
+def test_counts_that_differ_are_first_and_red() -> None:
+    module = reporting.module("counters")
+    right = reporting.grown("disks").measured
+    counts = replace(right[0].counts, lookups=99)
+    wrong = reporting.sources(Results((replace(right[0], counts=counts), *right[1:])))
+    words = module.content(module.data(wrong))
+    assert "1 of 30 arms do NOT" in words.finding
+    (table,) = words.tables
+    assert table.rows[0][6:8] == ("12", "99")
+    assert {row for row, _ in table.bad} == {0}
+    assert "All 30 arms" in module.content(module.data(reporting.sources(Results(right)))).finding
+
+
+def test_the_formula_is_read_off_the_law() -> None:
+    groups = {(group.task, group.policy): group.lookups for group in reporting.module("counters").data(FULL)}
+    assert groups["define", "naive"] == "2 + D"
+    assert groups["createXML", "patch-8"] == "5 + 2 D"
+    assert groups["define", "oracle"] == "0"
+
+
+def test_the_timeline_has_a_mark_for_each_lookup_and_fork() -> None:
+    module = reporting.module("timeline")
+    drawing = module.data(FULL)
+    assert (drawing.scenario, drawing.task, drawing.validity) == ("simple", "define", "fork")
+    assert list(drawing.traces) == ["naive", "once"]
+    assert [len(drawing.marks(policy, "lookup")) for policy in drawing.traces] == [12, 1]
+    assert [len(drawing.marks(policy, "fork")) for policy in drawing.traces] == [12, 1]
+    perfetto, speedscope = (json.loads(link.text) for link in module.content(drawing).links)
+    durations = [event["dur"] for event in perfetto["traceEvents"] if event.get("cat") == "fork"]
+    assert len(durations) == 13
+    for profile in speedscope["profiles"]:
+        ats = [event["at"] for event in profile["events"]]
+        assert ats == sorted(ats)
+        assert sum(1 if event["type"] == "O" else -1 for event in profile["events"]) == 0
+
+
+def test_the_order_shows_a_burst() -> None:
+    arms = reporting.grown("disks").measured
+    quiet = [
+        replace(arm, runs=tuple(replace(arm.runs[0], worker=worker) for worker in range(8))) for arm in arms
+    ]
+    module = reporting.module("run_order")
+    order = module.data(reporting.sources(Results(tuple(quiet))))
+    assert (len(order.jobs), order.bursts, order.drift) == (8, 0, 0)
+    loud = [
+        replace(arm, runs=tuple(run if run.worker != 5 else _slower(run) for run in arm.runs))
+        for arm in quiet
+    ]
+    order = module.data(reporting.sources(Results(tuple(loud))))
+    assert order.bursts == 1
+    assert order.jobs[5].middle == pytest.approx(1, abs=0.05)
+    assert "1 of 8 jobs" in module.content(order).finding
+
+
+def _slower(run: object) -> object:
+    blocks = tuple((2 * call,) for (call,) in run.blocks)  # type: ignore[attr-defined]  # a Run
+    return replace(run, blocks=blocks)  # type: ignore[type-var]  # likewise
+
+
+def test_real_libvirt_names_the_cost_that_differs() -> None:
+    module = reporting.module("real_libvirt")
+    comparison = module.data(FULL)
+    assert [row.domain for row in comparison.rows] == [
+        *("empty", "simple", "1 virtio disk", "4 virtio disks", "16 virtio disks", "64 virtio disks")
+    ]
+    row = comparison.rows[-1]
+    assert row.ours == pytest.approx(ratio(73, 75, 2))
+    assert row.our_costs.lookup == pytest.approx(500 * 1.0175, rel=1e-6)
+    assert row.their_costs.lookup == pytest.approx((47200 - 3196) / 71)
+    assert row.within == (abs(row.ours / 14.8 - 1) <= 0.25)
+    for row in comparison.rows:
+        assert bool(row.cause) != row.within
+        rest = row.our_costs.fsync + row.our_costs.work
+        assert rest + 2 * row.our_costs.lookup == pytest.approx(
+            1e6 * reporting.seconds(Cell("", 0, policy="series"), row.devices) * 1.0175
+        )
+
+
+def test_files_of_several_commits_are_a_history() -> None:
+    older = reporting.of(grid(("disks",), (1, 8), policies=("naive", "once")))
+    newer = Results(
+        tuple(
+            reporting.measured(one.cell, git_commit="fedcba", date="2026-11-23 12:00:00")
+            for one in older.measured
+        )
+    )
+    side = reporting.module("files").data(reporting.sources(older, newer))
+    assert side.is_history
+    assert len(side.series) == 2
+    assert side.series[0].change == pytest.approx(1)
+    assert reporting.module("files").data(reporting.sources(older)) is None
+
+
+def test_the_newest_file_has_the_last_word() -> None:
+    older = reporting.of(grid(("disks",), (1, 8), policies=("naive", "once")))
+    newer = Results(tuple(replace(one, counts=replace(one.counts, devices=99)) for one in older.measured[:2]))
+    merged = reporting.sources(older, newer).results
+    assert sorted(one.counts.devices for one in merged.measured) == [17, 17, 99, 99]
+
+
+def test_a_gate_s_report_is_shown_the_worst_first() -> None:
+    rows = (
+        GateRow("a", "PASS", 1.0, 0.99, 1.01, 8, 0.02),
+        GateRow("b", "FAIL", 1.2, 1.1, 1.3, 32, 0.05),
+        GateRow("c", "INCONCLUSIVE", None, None, None, 0, None),
+    )
+    given = Sources(
+        (), gates=(Gate("gate-report.json", "1 FAIL, 1 PASS", "v1", "v2", rows, ("naive: 3, not 2",)),)
+    )
+    module = reporting.module("gate")
+    gated = module.data(given)
+    assert [row.verdict for row in gated.rows] == ["FAIL", "PASS"]
+    words = module.content(gated)
+    assert words.notes[0].endswith("2.0 % at best, 5.0 % at worst.")
+    assert "naive: 3, not 2" in words.notes[1]
+    assert "1 FAIL" in reporting.module("verdict").content(reporting.module("verdict").data(given)).finding
+
+
+def test_provenance_says_where_it_is_from() -> None:
+    (origin,) = reporting.module("provenance").data(FULL)
+    facts = dict(origin.facts)
+    assert facts["commit"] == "0123456789abcdef"
+    assert facts["fsync of 4 kB"] == "300.0 µs"
+    assert origin.command == "qcaps run reference"

@@ -33,7 +33,7 @@ def count(args: argparse.Namespace) -> int:
     with subject_of(args, args.counting) as subject:
         counts = [count(subject, *cell) for cell in with_progress(cells)]
         about = facts(subject)
-    rows = [{**asdict(one), "verdict": one.verdict} for one in counts]
+    rows = [{**asdict(one), "verdict": one.verdict, "storm": one.storm} for one in counts]
     if args.json:
         print(json.dumps({**about, "counts": rows}, indent=2))
     else:

@@ -84,18 +84,15 @@ class Interposer:
 
     def cost(self, call: Callable[[], Any], *, once: bool) -> Cost:
         """Everything there is to know; with `once`, one lookup a domain parse."""
-        before = self._read()
+        thread = None if self._in_daemon else threading.get_native_id()
         self._counters.set_once(once=once)
+        before = self._counters.snapshot(thread)
         try:
             ns = _timed(call)
         finally:
             self._counters.set_once(once=False)
-        return _from_reading(ns, self._read() - before)
-
-    def _read(self) -> Reading:
-        if self._in_daemon:
-            return self._counters.total()
-        return self._counters.of_thread(threading.get_native_id())
+        after = self._counters.snapshot(thread)
+        return _from_reading(ns, self._counters.reading(after) - self._counters.reading(before))
 
 
 class DebugLog:

@@ -91,34 +91,33 @@ class Counters:
         """Answer every parse's further lookups with what its first one found, from now on, or not."""
         struct.pack_into("=Q", self._map, _ONCE_OFFSET, once)
 
-    def of_thread(self, thread: int) -> Reading:
-        """What one thread (its kernel id) has counted so far."""
-        return self._reading(list(self._threads(thread)))
+    def snapshot(self, thread: int | None = None) -> bytes:
+        """The counters of one thread (its kernel id), or of all, as they are: read them later.
 
-    def total(self) -> Reading:
-        """What all threads have counted so far."""
-        return self._reading(list(self._threads()))
+        The call that is timed next finds the processor's caches as we leave them: no more is done than copy.
+        """
+        return b"".join(self._map[offset : offset + _THREAD.size] for offset in self._offsets(thread))
 
-    def _threads(self, only: int | None = None) -> Iterator[tuple[int, ...]]:
-        """The places in use, or one thread's; the last is that of all for whom there was none."""
-        for offset in range(_FIRST_THREAD, SIZE, _THREAD.size):
-            (thread,) = _WORD.unpack_from(self._map, offset)
-            # No more is read than needed: the call timed next finds the processor's caches as we leave them.
-            if thread and only in (None, thread):
-                yield _THREAD.unpack_from(self._map, offset)
-            elif not thread:
-                break
-        if only is None:
-            yield _THREAD.unpack_from(self._map, SIZE - _THREAD.size)
-
-    def _reading(self, rows: list[tuple[int, ...]]) -> Reading:
-        sums = [sum(column) for column in zip(*rows, strict=True)] if rows else [0] * (_THREAD.size // 8)
-        counters, phases, sites = _split(sums[1:])
+    def reading(self, snapshot: bytes) -> Reading:
+        """What a snapshot says."""
+        sums = [sum(column) for column in zip(*_THREAD.iter_unpack(snapshot), strict=True)]
+        counters, phases, sites = _split(sums[1:] or [0] * (_THREAD.size // _WORD.size - 1))
         return Reading(
             **dict(zip(_COUNTERS, counters, strict=True)),
             phases=dict(zip(PHASES, zip(phases[::2], phases[1::2], strict=True), strict=True)),
             sites={self._site_name(i): count for i, count in enumerate(sites) if count},
         )
+
+    def _offsets(self, only: int | None) -> Iterator[int]:
+        """Where the threads' counters lie; the last place is that of all for whom there was none."""
+        for offset in range(_FIRST_THREAD, SIZE, _THREAD.size):
+            (thread,) = _WORD.unpack_from(self._map, offset)
+            if not thread:
+                break
+            if only in (None, thread):
+                yield offset
+        if only is None:
+            yield SIZE - _THREAD.size
 
     def _site_name(self, index: int) -> str:
         address, name = _SITE.unpack_from(self._map, _HEADER.size + index * _SITE.size)

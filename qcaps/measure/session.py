@@ -24,7 +24,7 @@ def session_facts(scratch: Path) -> Metadata:
     """Metadata of every run; names that pyperf knows are spelt as pyperf spells them."""
     facts: Metadata = {
         "qcaps_version": qcaps.__version__,
-        "command_line": shlex.join(sys.argv),
+        "command_line": _command_line(),
         "python_version": platform.python_version(),
         "python_implementation": platform.python_implementation().lower(),
         "platform": platform.platform(),
@@ -38,6 +38,13 @@ def session_facts(scratch: Path) -> Metadata:
     if commit := _commit():
         facts["git_commit"] = commit
     return facts
+
+
+def _command_line() -> str:
+    """What the user typed, wherever qcaps is installed."""
+    program = Path(sys.argv[0]).name
+    started = ("python", "-m", "qcaps") if program == "__main__.py" else (program,)
+    return shlex.join((*started, *sys.argv[1:]))
 
 
 def fsync_cost_us(directory: Path) -> float:

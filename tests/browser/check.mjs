@@ -1,0 +1,84 @@
+// Opens a report in headless Chromium at three widths, light and dark, and reports what is wrong as JSON:
+// console errors, requests, sideways overflow, text that is cut, and what axe finds.
+// Usage: node check.mjs REPORT.html [SCREENSHOT-FOLDER]; QCAPS_CHROMIUM names the browser.
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const modules = createRequire(`${process.env.QCAPS_NODE_MODULES ?? process.cwd()}/`);
+const { chromium } = modules("playwright-core");
+const axe = readFileSync(modules.resolve("axe-core/axe.min.js"), "utf8");
+
+const [page, screenshots] = process.argv.slice(2);
+const widths = [360, 800, 1600];
+const schemes = ["light", "dark"];
+const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
+
+const browser = await chromium.launch({
+  executablePath: process.env.QCAPS_CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+  ],
+});
+const found = [];
+for (const width of widths) {
+  for (const colorScheme of schemes) {
+    const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
+    const tab = await context.newPage();
+    const where = `${width} ${colorScheme}`;
+    const say = (what, detail) => found.push({ where, what, detail });
+    tab.on("console", (message) => message.type() === "error" && say("console", message.text()));
+    tab.on("pageerror", (error) => say("error", String(error)));
+    tab.on("request", (request) => {
+      if (!/^(file|data):/.test(request.url())) say("request", request.url());
+    });
+    await tab.goto(pathToFileURL(page).href);
+    for (const open of [false, true]) {
+      await tab.evaluate((wanted) => document.querySelectorAll("details").forEach((one) => { one.open = wanted; }), open);
+      const overflow = await tab.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      if (overflow > 0) say("overflow", `${overflow} px sideways${open ? ", details open" : ""}`);
+    }
+    for (const words of await tab.evaluate(cutWords)) say("cut", words);
+    for (const words of await tab.evaluate(smallWords)) say("small", words);
+    await tab.evaluate(axe);
+    const { violations } = await tab.evaluate((only) => axe.run(document, { runOnly: only }), tags);
+    for (const one of violations) {
+      say("axe", `${one.id}: ${one.help}; ${one.nodes.length} times, first ${one.nodes[0].html.slice(0, 160)}`);
+    }
+    await tab.evaluate(() => document.querySelectorAll("details").forEach((one) => { one.open = false; }));
+    if (screenshots) await tab.screenshot({ path: `${screenshots}/${width}-${colorScheme}.png`, fullPage: true });
+    await context.close();
+  }
+}
+await browser.close();
+console.log(JSON.stringify(found, null, 1));
+process.exit(found.length ? 1 : 0);
+
+function cutWords() {
+  // a word of a figure that leaves it, or of the page that leaves the window
+  const cut = [];
+  for (const svg of document.querySelectorAll("svg")) {
+    const box = svg.getBoundingClientRect();
+    if (!box.width) continue;
+    for (const text of svg.querySelectorAll("text")) {
+      const own = text.getBoundingClientRect();
+      if (own.left < box.left - 1 || own.right > box.right + 1 || own.top < box.top - 1 || own.bottom > box.bottom + 1) {
+        cut.push(`${svg.getAttribute("aria-labelledby")}: ${text.textContent}`);
+      }
+    }
+  }
+  return cut;
+}
+
+function smallWords() {
+  // text of a figure below 9 px cannot be read
+  const small = new Set();
+  for (const text of document.querySelectorAll("svg text")) {
+    if (!text.getBoundingClientRect().width) continue;
+    const scale = text.getScreenCTM()?.a ?? 0;
+    const size = parseFloat(getComputedStyle(text).fontSize) * Math.abs(scale || text.getScreenCTM()?.b || 0);
+    if (size && size < 8) small.add(`${size.toFixed(1)} px: ${text.textContent}`);
+  }
+  return [...small];
+}

@@ -61,17 +61,21 @@ class Cost:
 class Meter(Protocol):
     """A way of counting."""
 
-    def cost(self, call: Callable[[], Any], *, once: bool) -> Cost:
-        """Make the call, and say what it cost. An exception of the call's passes through."""
+    def measure(self, call: Callable[[], Any], *, once: bool) -> Callable[[], Cost]:
+        """Make the call, and return what says what it cost. An exception of the call's passes through.
+
+        Working that out is put off, since a timed call finds the processor's caches as we leave them.
+        """
 
 
 class Clock:
     """Counts nothing."""
 
-    def cost(self, call: Callable[[], Any], *, once: bool) -> Cost:
+    def measure(self, call: Callable[[], Any], *, once: bool) -> Callable[[], Cost]:
         """Only nanoseconds."""
         _refuse(once=once)
-        return Cost(_timed(call))
+        ns = _timed(call)
+        return lambda: Cost(ns)
 
 
 class Interposer:
@@ -82,7 +86,7 @@ class Interposer:
         self._counters = counters
         self._in_daemon = in_daemon
 
-    def cost(self, call: Callable[[], Any], *, once: bool) -> Cost:
+    def measure(self, call: Callable[[], Any], *, once: bool) -> Callable[[], Cost]:
         """Everything there is to know; with `once`, one lookup a domain parse."""
         thread = None if self._in_daemon else threading.get_native_id()
         self._counters.set_once(once=once)
@@ -92,44 +96,46 @@ class Interposer:
         finally:
             self._counters.set_once(once=False)
         after = self._counters.snapshot(thread)
-        return _from_reading(ns, self._counters.reading(after) - self._counters.reading(before))
+        counters = self._counters
+        return lambda: _from_reading(ns, counters.reading(after) - counters.reading(before))
 
 
 class DebugLog:
-    """Counts the lines of a libvirt's debug log; `count` takes the file, and where to begin in it."""
+    """Counts the lines of a libvirt's debug log; `count` takes the file, and the window in it."""
 
-    def __init__(self, path: Path, count: Callable[[Path, int], int]) -> None:
+    def __init__(self, path: Path, count: Callable[[Path, int, int], int]) -> None:
         """Read the file `path`, which libvirt writes."""
         self._path = path
         self._count = count
 
-    def cost(self, call: Callable[[], Any], *, once: bool) -> Cost:
+    def measure(self, call: Callable[[], Any], *, once: bool) -> Callable[[], Cost]:
         """Lookups."""
         _refuse(once=once)
         start = self._path.stat().st_size
         ns = _timed(call)
-        return Cost(ns, self._count(self._path, start))
+        end = self._path.stat().st_size
+        return lambda: Cost(ns, self._count(self._path, start, end))
 
 
-def logged_here(path: Path, start: int) -> int:
-    """How many lookups the calling thread has logged in `path` since it was `start` bytes long."""
+def logged_here(path: Path, start: int, end: int) -> int:
+    """How many lookups the calling thread has logged in `path` from byte `start` to byte `end`."""
     thread = threading.get_native_id()
-    return sum(function == _LOOKUP and by == thread for by, function, _ in _logged(path, start))
+    return sum(function == _LOOKUP and by == thread for by, function, _ in _logged(path, start, end))
 
 
-def logged_by_all(path: Path, start: int) -> int:
-    """How many lookups any thread has logged since then."""
-    return sum(function == _LOOKUP for _, function, _ in _logged(path, start))
+def logged_by_all(path: Path, start: int, end: int) -> int:
+    """How many lookups any thread has logged there."""
+    return sum(function == _LOOKUP for _, function, _ in _logged(path, start, end))
 
 
-def logged_for(tag: str, path: Path, start: int) -> int:
-    """How many lookups were logged since then in calls of the API that speak of `tag`.
+def logged_for(tag: str, path: Path, start: int, end: int) -> int:
+    """How many lookups were logged there in calls of the API that speak of `tag`.
 
     A thread of a daemon serves one call after another: a lookup belongs to the last call that it logged.
     """
     ours: dict[int, bool] = {}
     lookups = 0
-    for thread, function, text in _logged(path, start):
+    for thread, function, text in _logged(path, start, end):
         if function == _LOOKUP:
             lookups += ours.get(thread, False)
         elif not function.startswith(_OF_CAPABILITIES):
@@ -180,15 +186,15 @@ class Activity:
         return found
 
 
-def _logged(path: Path, start: int, upto: int | None = None) -> Iterator[tuple[int, bytes, bytes]]:
+def _logged(path: Path, start: int, end: int) -> Iterator[tuple[int, bytes, bytes]]:
     """Thread, function and text of each entry; a text may have more than one line."""
     with path.open("rb") as file:
         file.seek(start)
-        entries = file.read() if upto is None else file.read(upto - start)
+        entries = file.read(end - start)
     matches = list(_LINE.finditer(entries))
     ends = [*(match.start() for match in matches[1:]), len(entries)]
-    for match, end in zip(matches, ends, strict=False):  # no entry has no end
-        yield int(match[1]), match[2], entries[match.end() : end]
+    for match, its_end in zip(matches, ends, strict=False):  # no entry has no end
+        yield int(match[1]), match[2], entries[match.end() : its_end]
 
 
 def _timed(call: Callable[[], Any]) -> int:

@@ -35,13 +35,13 @@ class Run:
     xml: str
     device: str = DEVICE
     once: bool = False
-    cost: Cost | None = None
+    cost: Callable[[], Cost] | None = None
     kept: dict[str, str] = field(default_factory=dict)
 
     def measure(self, call: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401  # libvirt has no types
         """Make the one call that this task is about."""
         result: list[Any] = []
-        self.cost = self.meter.cost(lambda: result.append(call(*arguments)), once=self.once)
+        self.cost = self.meter.measure(lambda: result.append(call(*arguments)), once=self.once)
         return result[0]
 
     @contextmanager

@@ -66,19 +66,19 @@ class Worker:
             run = Run(link.libvirt, link.connection, link.meter, self.folder, xml, device or DEVICE, each)
             TASKS[task](run)
             assert run.cost is not None
-            costs.append(run.cost.to_plain())
+            costs.append(run.cost)
             kept = run.kept
-        return {"costs": costs, **kept}
+        return {"costs": [cost().to_plain() for cost in costs], **kept}
 
     def probe(self, binary: str) -> dict[str, Any]:
         """Have libvirt find out about a QEMU binary; what it wrote to its cache is the text, or null."""
         link = self.link
-        cost = link.meter.cost(
+        cost = link.meter.measure(
             lambda: link.connection.getDomainCapabilities(binary, None, None, None, 0), once=False
         )
         name = hashlib.sha256(binary.encode()).hexdigest()
         path = self.folder / "root" / "cache" / "qemu" / "capabilities" / f"{name}.xml"
-        return {"cost": cost.to_plain(), "text": path.read_text() if path.is_file() else None}
+        return {"cost": cost().to_plain(), "text": path.read_text() if path.is_file() else None}
 
     def facts(self) -> dict[str, Any]:
         """The version that answers, and where the libraries that were loaded lie."""

@@ -82,7 +82,7 @@ def test_a_large_slowdown_fails_and_none_does_not(tmp_path: Path) -> None:
 def test_a_slowdown_of_the_pipeline_is_spun(tmp_path: Path) -> None:
     one, outcome = bench(tmp_path, ONCE), Outcome()
     check_counts(one, (BASE, HEAD), (ONCE,), outcome)
-    slow = Arm("head", sys.executable, path=BASE.path, slowdown=1.0)
+    slow = Arm("head", sys.executable, path=BASE.path, slowdown=3.0)
     for base, head in take_round(one, (BASE, slow), (ONCE,), lambda _cell: 0):
         assert head.runs[0].block_values[0] > 1.5 * base.runs[0].block_values[0]
 

@@ -55,6 +55,7 @@ COMMANDS = (
     Command("report", "qcaps.commands.report", "draw results: one page, a summary, figures"),
     Command("calibrate", "qcaps.commands.calibrate", "measure how often the gate is wrong on this host"),
     Command("compare", "qcaps.commands.compare", "show two results files side by side"),
+    Command("profile", "qcaps.commands.profile", "show where one task's time goes: exact spans, call tree"),
     Command("define", "qcaps.commands.define", "define domain files with the reference driver"),
     Command("start", "qcaps.commands.start", "start a domain file: QEMU's command line, and a real QEMU"),
     Command("explain", "qcaps.commands.explain", "show every lookup of one task, its site and its device"),
@@ -87,6 +88,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(f"error: {error}", error.exit_status)
     except OSError as error:
         return _report_os_error(error)
+    except MemoryError:
+        return _complain("error: memory ran out: allow more, or ask for less", 1)
     except Exception:  # noqa: BLE001  # a fault of ours must not exit 1, which says "your input"
         import traceback  # noqa: PLC0415  # 5 ms that only a fault of ours should cost
 

@@ -40,6 +40,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=300.0, help="begin none after (default: 300)")
     parser.add_argument("--repetitions", type=int, help="stop after so many (default: when the time is up)")
     parser.add_argument(
+        "--slowdown",
+        nargs="+",
+        type=float,
+        default=[0.0, 3.0, 5.0, 10.0],
+        metavar="PERCENT",
+        help="put these in, 0 for false alarms (default: 0 3 5 10)",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         metavar="DIR",
@@ -57,6 +65,9 @@ def run(args: argparse.Namespace) -> int:
     """Decide until the time is up, keep what was found, print it."""
     from qcaps.measure import calibration  # noqa: PLC0415  # `--help` need not pay for any of this
 
+    for percent in args.slowdown:
+        if not 0 <= percent <= 1000:  # noqa: PLR2004  # ten times the work is slow enough
+            raise UsageError(f"--slowdown {percent:g}: expected 0 to 1000 percent")
     if args.repetitions is not None and args.repetitions < 1:
         raise UsageError(f"--repetitions {args.repetitions}: expected at least 1")
     make_folder(args.output)
@@ -103,7 +114,7 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
     history = calibration.History()
     begun, repetition = time.monotonic(), 0
     while repetition != args.repetitions and (repetition == 0 or time.monotonic() - begun < args.seconds):
-        order = list(calibration.SLOWDOWNS)
+        order = [percent / 100 for percent in args.slowdown]
         bench.draw.shuffle(order)
         for number, share in enumerate(order):
             bar(
@@ -122,10 +133,10 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
 
 
 def _lines(found: Calibration) -> list[str]:
-    from qcaps.measure.calibration import SLOWDOWNS, upper_bound  # noqa: PLC0415
+    from qcaps.measure.calibration import upper_bound  # noqa: PLC0415
 
     lines = [f"{'slowdown':10}{'decisions':>10}{'FAIL':>7}  other verdicts"]
-    for share in SLOWDOWNS:
+    for share in sorted(map(float, found.verdicts)):
         decisions, failed = found.decisions(share), found.failed(share)
         rest = ", ".join(
             f"{count} {name}"

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qcaps.bounded import read_bounded
 from qcaps.commands._options import add_reference_options, reference_from
 from qcaps.errors import QcapsError
 from qcaps.measure.naming import describe
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
     with tempfile.TemporaryDirectory(prefix="qcaps-explain-") as scratch:
         driver = reference_from(args, Path(scratch), watch=watch)
-        data = Path(args.file).read_bytes()
+        data = read_bounded(args.file)
         try:
             driver.warm(data, args.file)
             if args.task == "createXML":

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from qcaps.measure.pairs import Store
     from qcaps.measure.series import Pair
 
-SLOWDOWNS = (0.0, 0.03, 0.05, 0.10)
-
 
 @dataclass
 class Calibration:

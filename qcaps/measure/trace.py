@@ -95,7 +95,7 @@ class Traceable(Protocol):
         """Tell `recorder` from now on; None: nobody."""
 
 
-def trace(arm: Traceable) -> dict[str, Any]:
+def trace(arm: Traceable, most_spans: int = MOST_SPANS) -> dict[str, Any]:
     """Run the arm's task a few times, observed, and sum up. Raises what the task raises."""
     runs: list[tuple[int, int, list[Span]]] = []
     begun = perf_counter_ns()
@@ -120,7 +120,7 @@ def trace(arm: Traceable) -> dict[str, Any]:
         "parts": {
             name: _microseconds(statistics.median(one.get(name, 0) for one in parts)) for name in names
         },
-        "spans": _plain(spans, start) if len(spans) <= MOST_SPANS else [],
+        "spans": _plain(spans, start) if len(spans) <= most_spans else [],
     }
 
 

@@ -40,19 +40,20 @@ def trace_of(measured: Measured) -> Trace | None:
     """The trace kept with an arm; None if there is none that can be read."""
     for run in measured.runs:
         try:
-            plain = json.loads(str(run.facts["spans"]))
-            return Trace(
-                int(plain["runs"]),
-                float(plain["total"]),
-                {str(name): float(value) for name, value in plain["parts"].items()},
-                tuple(
-                    Span(str(kind), str(name), float(at), float(long))
-                    for kind, name, at, long in plain["spans"]
-                ),
-            )
+            return from_plain(json.loads(str(run.facts["spans"])))
         except (KeyError, TypeError, ValueError, AttributeError):
             continue
     return None
+
+
+def from_plain(plain: Mapping[str, Any]) -> Trace:
+    """A trace from the plain value that `qcaps.measure.trace` makes. Raises what a wrong one raises."""
+    return Trace(
+        int(plain["runs"]),
+        float(plain["total"]),
+        {str(name): float(value) for name, value in plain["parts"].items()},
+        tuple(Span(str(kind), str(name), float(at), float(long)) for kind, name, at, long in plain["spans"]),
+    )
 
 
 def to_perfetto(traces: Mapping[str, Trace]) -> str:

@@ -1,0 +1,106 @@
+"""`qcaps profile`: where one cell's time goes, as exact spans and as a sampled call tree."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qcaps.commands._measuring import make_folder, scratch_folder
+from qcaps.errors import QcapsError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from qcaps.measure.cell import Cell
+    from qcaps.measure.subject import Arm
+
+PERFETTO, SPEEDSCOPE = "trace.json", "spans.speedscope.json"
+CALLS, SAMPLES = "calls.txt", "samples.speedscope.json"
+INSTALL = "pip install 'qcaps[profile]'"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.description = (
+        "Run one task and write what it does when: phases, lookups and forks as exact spans (Perfetto and\n"
+        "speedscope), and with pyinstrument installed a sampled call tree (text and speedscope)."
+    )
+    for option, default in (
+        ("--scenario", "simple"),
+        ("--task", "define"),
+        ("--policy", "naive"),
+        ("--validity", "fork"),
+    ):
+        parser.add_argument(option, default=default, help=f"(default: {default})")
+    parser.add_argument("-n", type=int, default=1, help="devices (default: 1)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="sample for so long (default: 1)")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", default=Path("qcaps-profile"), help="(default: ./qcaps-profile)"
+    )
+    parser.add_argument("--content", type=Path, metavar="DIR", help="your own scenarios/")
+    parser.epilog = "Example: qcaps profile --scenario disks -n 64 --policy naive --validity fork"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trace and sample the cell; print the parts of its time."""
+    from qcaps.measure.cell import Cell  # noqa: PLC0415  # `--help` need not pay for the pipeline
+    from qcaps.measure.subject import subject  # noqa: PLC0415
+    from qcaps.measure.suite import sources  # noqa: PLC0415
+
+    cell = Cell(args.scenario, args.n, args.task, args.validity, args.policy)
+    xml = sources([cell], args.content)[cell].encode()
+    output = make_folder(args.output)
+    with tempfile.TemporaryDirectory(prefix="qcaps-profile-", dir=scratch_folder(None)) as scratch:
+        arm = subject(cell.subject).prepare(cell, xml, Path(scratch))
+        written = [*_spans(arm, cell, output), *_samples(arm, args.seconds, output)]
+        arm.close()
+    print(f"{output}: {', '.join(written)}")
+    return 0
+
+
+def _spans(arm: Arm, cell: Cell, output: Path) -> list[str]:
+    """Exact spans of one run, and the median parts of a few."""
+    from qcaps.measure.results import replace_file  # noqa: PLC0415
+    from qcaps.measure.trace import Traceable, trace  # noqa: PLC0415
+    from qcaps.report import spans  # noqa: PLC0415
+
+    if not isinstance(arm, Traceable):
+        raise QcapsError(f"{cell.name}: subject {cell.subject!r} does not say what it does")
+    found = trace(arm, most_spans=sys.maxsize)
+    print(f"{cell.name}: {found['total']:.0f} us (median of {found['runs']} runs, observed)")
+    for name, microseconds in sorted(found["parts"].items(), key=lambda part: -part[1]):
+        print(f"  {microseconds:>10.1f} us  {microseconds / found['total']:>4.0%}  {name}")
+    traces = {cell.name: spans.from_plain(found)}
+    for name, text in ((PERFETTO, spans.to_perfetto(traces)), (SPEEDSCOPE, spans.to_speedscope(traces))):
+        replace_file(output / name, lambda file, text=text: file.write(text))
+    return [PERFETTO, SPEEDSCOPE]
+
+
+def _samples(arm: Arm, seconds: float, output: Path) -> list[str]:
+    """A sampled call tree of as many runs as fit, if pyinstrument is there."""
+    if importlib.util.find_spec("pyinstrument") is None:
+        print(f"no call tree: pyinstrument is not installed ({INSTALL})")
+        return []
+    from time import monotonic  # noqa: PLC0415
+
+    import pyinstrument  # noqa: PLC0415
+    from pyinstrument.renderers import SpeedscopeRenderer  # noqa: PLC0415
+
+    from qcaps.measure.results import replace_file  # noqa: PLC0415
+
+    profiler: Any = pyinstrument.Profiler(interval=0.0005)
+    end = monotonic() + seconds
+    with profiler:
+        while monotonic() < end:
+            arm.run()
+            arm.reset()
+    texts = {
+        CALLS: profiler.output_text(unicode=True, show_all=False),
+        SAMPLES: profiler.output(SpeedscopeRenderer()),
+    }
+    for name, text in texts.items():
+        replace_file(output / name, lambda file, text=text: file.write(text))
+    return list(texts)

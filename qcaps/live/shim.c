@@ -39,11 +39,6 @@ enum counter {
 
 typedef uint64_t word;
 
-struct site {
-    word address;
-    char name[NAME];
-};
-
 struct thread {
     word id;
     word counters[COUNTERS];
@@ -54,8 +49,9 @@ struct shared {
     word magic;
     word size;
     word once; /* written by the reader */
-    struct site sites[SITES];
+    word sites[SITES]; /* return addresses */
     struct thread threads[THREADS];
+    char names[SITES][NAME]; /* of sites; last, so that what every lookup touches lies close together */
 };
 
 static struct shared unshared;
@@ -124,19 +120,19 @@ static void count(enum counter which, word amount)
     add(&self->counters[which], amount);
 }
 
-static void name_site(struct site *site, void *address)
+static void name_site(char *name, void *address)
 {
     Dl_info info;
     const char *where = phase ? phase : "";
     const char *gap = phase ? " " : "";
 
     if (!dladdr(address, &info) || !info.dli_fname) {
-        snprintf(site->name, NAME, "%s%s%p", where, gap, address);
+        snprintf(name, NAME, "%s%s%p", where, gap, address);
     } else if (info.dli_sname) {
-        snprintf(site->name, NAME, "%s", info.dli_sname);
+        snprintf(name, NAME, "%s", info.dli_sname);
     } else { /* a static function of a stripped library: the offset is what addr2line takes */
         const char *slash = strrchr(info.dli_fname, '/');
-        snprintf(site->name, NAME, "%s%s%.64s+0x%lx", where, gap, slash ? slash + 1 : info.dli_fname,
+        snprintf(name, NAME, "%s%s%.64s+0x%lx", where, gap, slash ? slash + 1 : info.dli_fname,
                  (unsigned long)((char *)address - (char *)info.dli_fbase));
     }
 }
@@ -144,10 +140,10 @@ static void name_site(struct site *site, void *address)
 static void count_site(void *address)
 {
     for (int i = 0; i < SITES; i++) {
-        word seen = __atomic_load_n(&shared->sites[i].address, __ATOMIC_RELAXED);
-        if (!seen && __atomic_compare_exchange_n(&shared->sites[i].address, &seen, (word)address, 0,
-                                                 __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-            name_site(&shared->sites[i], address);
+        word seen = __atomic_load_n(&shared->sites[i], __ATOMIC_RELAXED);
+        if (!seen && __atomic_compare_exchange_n(&shared->sites[i], &seen, (word)address, 0, __ATOMIC_RELAXED,
+                                                 __ATOMIC_RELAXED)) {
+            name_site(shared->names[i], address);
             seen = (word)address;
         }
         if (seen == (word)address) {

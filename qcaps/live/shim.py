@@ -27,17 +27,19 @@ ENVIRONMENT: Final = "QCAPS_SHIM_COUNTERS"
 PHASES: Final = ("parse", "post-parse", "validate", "save")
 """Phases that the interposer times. Parse contains post-parse and validate."""
 
-_COMPILE: Final = ("-shared", "-fPIC", "-O2")
+_COMPILE: Final = ("-shared", "-fPIC", "-O2", "-ftls-model=initial-exec")
 _MAGIC: Final = 0x71636170
 _SITES, _THREADS, _NAME = 64, 128, 120
 _COUNTERS: Final = ("lookups", "lookup_ns", "answered", "failed", "forks")
 _HEADER = struct.Struct("=QQQ")
 _ONCE_OFFSET: Final = 16
 _WORD = struct.Struct("=Q")
-_SITE = struct.Struct(f"=Q{_NAME}s")
+_SITES_OFFSET: Final = _HEADER.size
 _THREAD = struct.Struct(f"=Q{len(_COUNTERS) + 2 * len(PHASES)}Q{_SITES}Q")
-_FIRST_THREAD = _HEADER.size + _SITES * _SITE.size
-SIZE: Final = _FIRST_THREAD + _THREADS * _THREAD.size
+_FIRST_THREAD = _SITES_OFFSET + _SITES * _WORD.size
+_LAST_THREAD = _FIRST_THREAD + (_THREADS - 1) * _THREAD.size
+_NAMES_OFFSET = _LAST_THREAD + _THREAD.size
+SIZE: Final = _NAMES_OFFSET + _SITES * _NAME
 """Bytes of the counters' file."""
 
 
@@ -110,18 +112,20 @@ class Counters:
 
     def _offsets(self, only: int | None) -> Iterator[int]:
         """Where the threads' counters lie; the last place is that of all for whom there was none."""
-        for offset in range(_FIRST_THREAD, SIZE, _THREAD.size):
+        for offset in range(_FIRST_THREAD, _LAST_THREAD, _THREAD.size):
             (thread,) = _WORD.unpack_from(self._map, offset)
             if not thread:
                 break
             if only in (None, thread):
                 yield offset
         if only is None:
-            yield SIZE - _THREAD.size
+            yield _LAST_THREAD
 
     def _site_name(self, index: int) -> str:
-        address, name = _SITE.unpack_from(self._map, _HEADER.size + index * _SITE.size)
-        return bytes(name).split(b"\0", 1)[0].decode(errors="replace") or hex(address)
+        begin = _NAMES_OFFSET + index * _NAME
+        name = self._map[begin : begin + _NAME].split(b"\0", 1)[0]
+        (address,) = _WORD.unpack_from(self._map, _SITES_OFFSET + index * _WORD.size)
+        return name.decode(errors="replace") or hex(address)
 
 
 def _split(sums: list[int]) -> tuple[list[int], list[int], list[int]]:

@@ -30,10 +30,18 @@ def _is_root() -> bool:
     return os.geteuid() == 0
 
 
+def _has_browser() -> bool:
+    modules = Path(os.environ.get("QCAPS_NODE_MODULES", "absent"), "node_modules")
+    programs = (os.environ.get("QCAPS_CHROMIUM", "chromium"), "node", "java")
+    needed = ("playwright-core", "axe-core", "vnu-jar")
+    return all(map(shutil.which, programs)) and all((modules / name).is_dir() for name in needed)
+
+
 COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
     "qemu": (_has_qemu, "qemu-system-x86_64 is not on PATH"),
     "libvirt": (_has_libvirt, "libvirt-python is not installed"),
     "root": (_is_root, "not root"),
+    "browser": (_has_browser, "no chromium, node, java, or QCAPS_NODE_MODULES (see docs/report.md)"),
 }
 
 

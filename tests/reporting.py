@@ -15,12 +15,14 @@ from qcaps.report.sources import Source, Sources
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from qcaps.measure.results import Metadata
+
 POLICIES = ("naive", "series", "once", "once-abort", "oracle")
 LADDER = ("naive", *(f"patch-{number}" for number in range(1, 12)))
 DEVICE, LOOKUP, REST = 30e-6, {"fork": 500e-6, "ctime": 20e-6, "watch": 2e-6, "trust": 1e-6}, 200e-6
 """Seconds: a device's own work, a lookup's by validity, and what every task costs."""
 BLOCKS = 8
-FACTS = {
+FACTS: Metadata = {
     "date": "2026-11-22 12:00:00.000001",
     "git_commit": "0123456789abcdef",
     "command_line": "qcaps run reference",
@@ -48,7 +50,11 @@ def measured(cell: Cell, **facts: str | float) -> Measured:
     forks = laws.forks(cell.policy, cell.task, cell.validity, devices) or 0
     time = seconds(cell, devices)
     blocks = tuple((time * (1 + step / 200),) for step in range(BLOCKS))
-    known = {**FACTS, "spans": json.dumps(trace(time, lookups, forks, LOOKUP[cell.validity])), **facts}
+    known: Metadata = {
+        **FACTS,
+        "spans": json.dumps(trace(time, lookups, forks, LOOKUP[cell.validity])),
+        **facts,
+    }
     return Measured(cell, Counts(devices, lookups, lookups, forks, 0), (Run(0, blocks, (), known),))
 
 
@@ -104,6 +110,6 @@ def sources(*all_results: Results) -> Sources:
     )
 
 
-def module(name: str) -> Any:  # noqa: ANN401  # found by path
+def module(name: str) -> Any:  # found by path
     """A section's module."""
     return content.load("reports", name)

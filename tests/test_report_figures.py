@@ -8,7 +8,7 @@ from typing import Any
 
 import matplotlib as mpl
 import pytest
-import reporting
+import reporting  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 

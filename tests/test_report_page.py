@@ -6,16 +6,16 @@ import json
 import re
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import reporting
+import reporting  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 from lxml import html
 
 from qcaps.commands import main
 from qcaps.measure import results as results_file
 from qcaps.measure.results import Results
-from qcaps.report import page, sources
+from qcaps.report import page, section, sources
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ def test_every_section_is_on_it(drawn: tuple[Path, page.Report]) -> None:
 
 def test_the_page_needs_nothing(drawn: tuple[Path, page.Report]) -> None:
     text = (drawn[0] / "report.html").read_text()
-    document = html.fromstring(text)
+    document: Any = html.fromstring(text)
     assert document.xpath("//script | //link | //img | //iframe | //object") == []
     for address in document.xpath("//@href | //@src"):
         assert address.startswith(("#", "data:")), address
@@ -56,7 +56,7 @@ def test_the_page_needs_nothing(drawn: tuple[Path, page.Report]) -> None:
 
 
 def test_names_are_unique_and_refer_to_something(drawn: tuple[Path, page.Report]) -> None:
-    document = html.fromstring((drawn[0] / "report.html").read_text())
+    document: Any = html.fromstring((drawn[0] / "report.html").read_text())
     names = document.xpath("//@id")
     assert len(names) == len(set(names))
     pointed = [name for names in document.xpath("//@aria-labelledby") for name in names.split()]
@@ -67,7 +67,7 @@ def test_names_are_unique_and_refer_to_something(drawn: tuple[Path, page.Report]
 
 
 def test_every_picture_has_words(drawn: tuple[Path, page.Report]) -> None:
-    document = html.fromstring((drawn[0] / "report.html").read_text())
+    document: Any = html.fromstring((drawn[0] / "report.html").read_text())
     pictures = document.xpath("//svg")
     assert len(pictures) == 2 * FIGURES
     for picture in pictures:
@@ -231,3 +231,12 @@ def test_no_such_file_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["report", str(tmp_path / "absent.json"), "-o", str(tmp_path / "out")]) == 2
     assert "no such file" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_section_in_the_documentation_works(checkout: Path, tmp_path: Path) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (checkout / "docs" / "report.md").read_text(), re.DOTALL)
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "often.py").write_text(example)
+    found = section.sections(reporting.sources(reporting.grown("disks", ns=(1,))), tmp_path)
+    (own,) = (one for one in section.present(found) if one.name == "often")
+    assert own.content.tables[0].rows[0] == ("naive", "16")

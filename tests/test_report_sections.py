@@ -6,10 +6,10 @@ import json
 from dataclasses import replace
 
 import pytest
-import reporting
+import reporting  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 
 from qcaps.measure.cell import Cell, grid
-from qcaps.measure.results import Results
+from qcaps.measure.results import Results, Run
 from qcaps.report.fit import fit_line, fit_speedup
 from qcaps.report.sources import Gate, GateRow, Sources
 
@@ -20,7 +20,7 @@ FORK = reporting.LOOKUP["fork"]
 
 def ratio(devices: int, slow: int, quick: int, lookup: float = FORK) -> float:
     rest = REST + devices * DEVICE
-    return (rest + slow * lookup) / (rest + quick * lookup)
+    return float((rest + slow * lookup) / (rest + quick * lookup))
 
 
 def test_a_line_is_found_again_and_its_interval_holds_it() -> None:
@@ -191,9 +191,9 @@ def test_the_order_shows_a_burst() -> None:
     assert "1 of 8 jobs" in module.content(order).finding
 
 
-def _slower(run: object) -> object:
-    blocks = tuple((2 * call,) for (call,) in run.blocks)  # type: ignore[attr-defined]  # a Run
-    return replace(run, blocks=blocks)  # type: ignore[type-var]  # likewise
+def _slower(run: Run) -> Run:
+    blocks = tuple((2 * call,) for (call,) in run.blocks)
+    return replace(run, blocks=blocks)
 
 
 def test_real_libvirt_names_the_cost_that_differs() -> None:

@@ -1,0 +1,44 @@
+"""The page in a real browser at three widths, light and dark; a validator's and axe's opinion of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import reporting  # type: ignore[import-not-found]  # pytest puts tests/ on the path
+
+from qcaps.report import page
+
+pytestmark = pytest.mark.browser
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    page.build(reporting.sources(reporting.full(), reporting.full()), folder)
+    return folder / "report.html"
+
+
+def test_nothing_is_cut_and_nobody_is_left_out(report: Path) -> None:
+    node = shutil.which("node")
+    assert node is not None
+    done = subprocess.run(
+        [node, str(HERE / "browser" / "check.mjs"), str(report)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout, done.stderr
+    assert json.loads(done.stdout) == []
+
+
+def test_the_html_is_valid(report: Path) -> None:
+    java = shutil.which("java")
+    assert java is not None
+    jar = Path(os.environ["QCAPS_NODE_MODULES"], "node_modules", "vnu-jar", "build", "dist", "vnu.jar")
+    done = subprocess.run(
+        [java, "-jar", str(jar), "--errors-only", str(report)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -245,7 +245,16 @@ def _verdicts(lines: list[dict[str, Any]]) -> Iterator[str]:
             )
             if found:
                 said = ", ".join(f"{count} {name}" for name, count in found.most_common())
-                yield f"{'noisy' if noisy else 'quiet'} {_heading(share)}: {said}"
+                took = _median(
+                    [
+                        line["seconds"]
+                        for line in lines
+                        if "verdict" in line and (line["slowdown"], line["noisy"]) == (share, noisy)
+                    ]
+                )
+                yield f"{'noisy' if noisy else 'quiet'} {_heading(share)}: {said}; median {took} s"
+    loads = sorted(line["load"] for line in lines)
+    yield f"load average: median {loads[len(loads) // 2]}, {loads[0]} to {loads[-1]}"
 
 
 def _heading(share: float) -> str:

@@ -69,6 +69,7 @@ def test_equal_arms_count_the_same_and_a_pair_is_a_block_of_each(tmp_path: Path)
 def test_a_large_slowdown_fails_and_none_does_not(tmp_path: Path) -> None:
     one, outcome = bench(tmp_path, LOOP), Outcome()
     check_counts(one, (BASE, HEAD), (LOOP,), outcome)
+    one.calls[LOOP] = 5
     slow = Arm("head", sys.executable, path=BASE.path, slowdown=0.6)
     found, store = decide(one, (BASE, slow), outcome, MarginTable(), folder=tmp_path)
     assert [judged.verdict for judged in found.judged] == [Verdict.FAIL]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.lines import Line2D
 
+from qcaps.measure.statistics import FEWEST_PAIRS
 from qcaps.report.section import Content, Table
 from qcaps.report.summary import speedups
 
@@ -35,6 +36,13 @@ class Series:
 
     name: str
     points: tuple[tuple[int, Speedup], ...]
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the first and the last interval have nothing in common, both from pairs enough."""
+        first, last = self.points[0][1], self.points[-1][1]
+        enough = min(first.pairs, last.pairs) >= FEWEST_PAIRS
+        return enough and (last.low > first.high or last.high < first.low)
 
     @property
     def change(self) -> float:
@@ -76,13 +84,12 @@ def data(sources: Sources) -> Side | None:
 
 def content(value: Side) -> Content:
     """What changed most from the first file to the last."""
-    moved = max(value.series, key=lambda one: max(one.change, 1 / one.change))
+    moved = max(value.series, key=lambda one: (one.is_sure, max(one.change, 1 / one.change)))
     first, last = moved.points[0][1], moved.points[-1][1]
     kind = f"Over {len(value.labels)} commits" if value.is_history else f"Across {len(value.labels)} files"
-    apart = last.low > first.high or last.high < first.low
     finding = (
         f"{kind}, {moved.name} moved most: {times(first.ratio)} to {times(last.ratio)} times as fast as"
-        f" '{first.baseline}' ({'beyond' if apart else 'within'} the 95 % intervals)"
+        f" '{first.baseline}' ({'beyond' if moved.is_sure else 'within'} what the 95 % intervals allow)"
     )
     rows = tuple(
         (one.name, *(_cell(one, number) for number in range(len(value.labels)))) for one in value.series

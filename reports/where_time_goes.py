@@ -227,9 +227,15 @@ def _bar(arm: Measured) -> Bar | None:
     return Bar(arm.cell.policy, parts, arm.counts.lookups, arm.counts.forks)
 
 
-def _preference(panel: Panel) -> tuple[bool, int, bool, int]:
+def _preference(panel: Panel) -> tuple[bool, int, bool, bool, int]:
     small = panel.devices <= _MOST_DEVICES
-    return panel.task == _TASK, len(panel.bars), small, panel.devices if small else -panel.devices
+    return (
+        panel.task == _TASK,
+        len(panel.bars),
+        panel.scenario.startswith("disks"),
+        small,
+        panel.devices if small else -panel.devices,
+    )
 
 
 def _table(value: tuple[Panel, ...]) -> Table:

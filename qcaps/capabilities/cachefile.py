@@ -150,13 +150,13 @@ class _Reader:
 
     def stamps(self, root: _Element, end: bytes) -> Stamps:
         fine = _IDENTITY.search(end)
+        modules = self.number(root, "qemumoddirmtime") if "qemumoddirmtime" in self.texts else 0
         ctime_ns, inode, size = map(int, fine.groups()) if fine else (None, None, None)
         return Stamps(
             binary=self.required(root, "emulator"),
             binary_ctime=self.number(root, "qemuctime"),
-            module_dir_mtime=self.number(root, "qemumoddirmtime")
-            if "qemumoddirmtime" in self.texts
-            else None,
+            # libvirt takes 0 for "no such directory", and does not write it
+            module_dir_mtime=modules or None,
             self_ctime=self.number(root, "selfctime"),
             self_version=self.number(root, "selfvers"),
             microcode_version=self.number(root, "microcodeVersion"),

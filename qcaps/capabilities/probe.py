@@ -46,7 +46,11 @@ def record(binary: Path | str, deadline: float = DEADLINE) -> Recording:
     """The conversation behind `probe`, uninterpreted. Raises as `probe` does."""
     path = str(binary)
     _check(path)
-    return asyncio.run(_record(path, deadline))
+    try:
+        with asyncio.Runner() as runner:
+            return runner.run(_record(path, deadline))
+    except OSError as error:  # there is not even an event loop to be had
+        raise ProbeError(f"{binary}: cannot be probed: {error.strerror or error}") from error
 
 
 def _check(binary: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qcaps.bounded import read_bounded
 from qcaps.commands._options import add_reference_options, reference_from
 from qcaps.errors import QcapsError
 
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 def define_file(driver: Driver, file: str) -> Defined:
     """Defines one file and forgets it again, so that files with one name do not meet."""
     try:
-        data = Path(file).read_bytes()
+        data = read_bounded(file)
         driver.warm(data, file)
         before = driver.cache.counters.forks
         done = driver.define(data, file)

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qcaps.bounded import read_bounded
 from qcaps.commands._options import add_reference_options, reference_from
 from qcaps.errors import UsageError
 
@@ -107,7 +108,7 @@ def _truths(args: argparse.Namespace) -> Iterator[Truth]:
 def _files(paths: list[Path]) -> Iterator[tuple[str, bytes]]:
     for path in paths:
         for file in sorted(path.glob("*.xml")) if path.is_dir() else [path]:
-            yield str(file), file.read_bytes()
+            yield str(file), read_bounded(file)
 
 
 def _scenarios() -> Iterator[tuple[str, bytes]]:

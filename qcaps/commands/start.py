@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qcaps.bounded import read_bounded
 from qcaps.commands._options import add_reference_options, reference_from
 from qcaps.errors import QcapsError
 
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 def _started(args: argparse.Namespace) -> Done:
     file = args.file
     try:
-        data = Path(file).read_bytes()
+        data = read_bounded(file)
         with tempfile.TemporaryDirectory(prefix="qcaps-start-") as scratch:
             driver = reference_from(args, Path(scratch))
             driver.warm(data, file)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +126,8 @@ def replace_file(path: Path, dump: Any) -> None:  # noqa: ANN401  # pyperf has n
             os.fsync(file.fileno())
         new.replace(path)
     except OSError as error:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that may not be written in
+            new.unlink(missing_ok=True)
         raise QcapsError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 

@@ -7,6 +7,7 @@ import statistics
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
+from qcaps.bounded import read_bounded
 from qcaps.errors import QcapsError
 from qcaps.measure.results import replace_file
 from qcaps.measure.torn import REFERENCE, Arm, Experiment, Tally
@@ -113,7 +114,7 @@ def write(path: Path, what: Found) -> None:
 def read(path: Path) -> Found:
     """What a file says. Raises QcapsError for one that `write` did not write."""
     try:
-        plain = json.loads(path.read_bytes())
+        plain = json.loads(read_bounded(path))
         rows = tuple(_checked(Row, row) for row in plain["rows"])
         removed = tuple(str(flag) for flag in plain["removed"])
         what = _checked(Found, {**plain, "rows": rows, "removed": removed})

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from qcaps.bounded import read_bounded
 from qcaps.domain import document
 from qcaps.errors import QcapsError
 from qcaps.pipeline.refusal import Refused
@@ -127,7 +128,7 @@ class Domains:
         self._changes = changes
 
     def _load(self, name: str, path: Path) -> None:
-        data = path.read_bytes()
+        data = read_bounded(path)
         digest = blake2b(data, digest_size=16).digest()
         if self._digests.get(name) == digest:
             return

@@ -11,6 +11,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from qcaps.errors import QcapsError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,6 +21,10 @@ _NAMES = 1 << 20
 _STRIPES = 64
 _COUNT = struct.Struct("=Q")
 _FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux
+
+
+class LockError(QcapsError):
+    """The file of the locks cannot be opened, or its file system has no locks."""
 
 
 class SharedLocks:
@@ -71,14 +77,20 @@ class SharedLocks:
 
     def _open(self) -> None:
         self._process = os.getpid()
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise LockError(f"{self._path}: cannot be opened: {error.strerror}") from error
         weakref.finalize(self, os.close, self._file)
 
     @contextmanager
     def _byte(self, place: int) -> Iterator[None]:
         if self._process != os.getpid():
             self._open()  # a fork shares its parent's open file, and with it the locks
-        self._lock(fcntl.F_OFD_SETLKW, fcntl.F_WRLCK, place)
+        try:
+            self._lock(fcntl.F_OFD_SETLKW, fcntl.F_WRLCK, place)
+        except OSError as error:
+            raise LockError(f"{self._path}: cannot be locked: {error.strerror}") from error
         try:
             yield
         finally:

@@ -60,7 +60,7 @@ def content(value: Forest) -> Content:
     left = len(value.rows) - len(value.shown)
     if left:
         note += (
-            f" {left} more comparisons stand in the table only: those that are surely faster, without 'once'."
+            f" {left} more stand in the table only: the figure has 'once' first, then what is least clear."
         )
     rows = tuple(
         (*row.name, row.verdict, times(row.ratio), interval(row.low, row.high)) for row in value.rows

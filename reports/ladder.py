@@ -72,7 +72,7 @@ def content(value: tuple[Ladder, ...]) -> Content:
     for ladder in value:
         first, last = ladder.steps[0], ladder.steps[-1]
         parts.append(
-            f"{ladder.task} {first.lookups} lookups to {last.lookups} ({times(last.ratio)} times as fast)"
+            f"{ladder.task} {first.lookups} to {last.lookups} lookups ({times(last.ratio)} times as fast)"
         )
     steps = pairwise(value[0].steps)
     _, best = max(steps, key=lambda pair: pair[0].lookups - pair[1].lookups)

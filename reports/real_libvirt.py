@@ -33,6 +33,7 @@ MISSING = (
 )
 BAND = 0.25
 _MICRO = 1e6
+_TINY = 1e-9
 _BEFORE, _AFTER = "naive", "series"
 
 
@@ -257,7 +258,7 @@ def _cause(ours: Costs, theirs: Costs, counts: tuple[int, int], wanted: float) -
             ours.lookup, ours.fsync, theirs.work
         ),
     }
-    return min(swapped, key=lambda name: abs(math.log(swapped[name].ratio(*counts) / wanted)))
+    return min(swapped, key=lambda name: abs(math.log(max(swapped[name].ratio(*counts), _TINY) / wanted)))
 
 
 def _more(ours: float, theirs: float) -> str:

@@ -59,10 +59,16 @@ class Speedup:
 
 
 def fit_line(samples: Mapping[int, Sequence[float]]) -> Line | None:
-    """The line through block values (seconds) by device count; None with fewer than two counts."""
+    """The line through block values (seconds) by device count; None with fewer than two counts.
+
+    None too for values so wild that no line can be computed.
+    """
     if len(samples) < _FEWEST_POINTS:
         return None
-    intercepts, slopes = _lines(samples)
+    with np.errstate(all="ignore"):
+        intercepts, slopes = _lines(samples)
+    if not (np.isfinite(intercepts).all() and np.isfinite(slopes).all()):
+        return None
     return Line(_estimate(intercepts), _estimate(slopes))
 
 

@@ -31,6 +31,7 @@ from qcaps.measure.subject import Counts
 from qcaps.pipeline.driver import Driver
 from qcaps.pipeline.policy import by_name
 from qcaps.pipeline.store import Store, StoreError
+from qcaps.report import figures
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
@@ -168,6 +169,26 @@ def test_a_results_file_killed_is_the_old_or_the_new(tmp_path: Path) -> None:
 
     act()  # pyperf is imported before the fork
     kill_again_and_again(act, check, seed=4)
+
+
+def test_a_figure_killed_is_the_old_or_the_new(tmp_path: Path) -> None:
+    from matplotlib.figure import Figure  # noqa: PLC0415  # 0.3 s that one test needs
+    from matplotlib.transforms import Bbox  # noqa: PLC0415
+
+    figure = Figure()
+    figure.text(0.1, 0.1, "as good as any")
+    path = tmp_path / "figure.svg"
+
+    def act() -> None:
+        figures._save(figure, path, Bbox.from_extents(0, 0, 2, 2))
+
+    def check() -> None:
+        assert path.read_bytes().endswith(b"</svg>\n")
+        act()
+        assert [file.name for file in tmp_path.iterdir()] == ["figure.svg"]
+
+    act()
+    kill_again_and_again(act, check, seed=5)
 
 
 # ── disks ──────────────────────────────────────────────────────────────────────────────────────────

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -93,8 +94,12 @@ def _write_head(figure: Figure, finding: str) -> Bbox:
 def _save(figure: Figure, path: Path, box: Bbox) -> Path:
     # without a date, the same results give the same bytes
     metadata = {"Date": None} if path.suffix == ".svg" else None
+    new = path.with_name(path.name + ".new")
     try:
-        figure.savefig(path, metadata=metadata, bbox_inches=box)
+        figure.savefig(new, format=path.suffix[1:], metadata=metadata, bbox_inches=box)
+        new.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
         raise QcapsError(f"{path}: cannot be written: {error.strerror or error}") from error
     return path

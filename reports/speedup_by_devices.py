@@ -16,6 +16,7 @@ from qcaps.report.summary import ratio_of
 
 from ._drawing import GREY, INK, Margins, is_narrow, legend, line_mark, log_axis, look, panels
 from ._growth import Family, families, panels_to_show
+from ._live import Point, live_points
 from ._real import Point as RealPoint
 from ._real import real
 from ._words import MEANING, estimate, interval, times
@@ -32,16 +33,6 @@ HEADING = "Speedup against device count"
 MISSING = "no scenario at two or more device counts with the baseline beside another policy: qcaps run"
 _FEWEST_FOR_MODEL = 3
 _PREFERRED = ("once", "series")
-
-
-@dataclass(frozen=True)
-class Point:
-    """The speedup at one device count, and its 95 % interval."""
-
-    devices: int
-    ratio: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -223,7 +214,7 @@ def _panel(family: Family, live: list[Measured]) -> Panel:
         family.key.validity,
         tuple(line for line in lines if line is not None),
         points,
-        _live_points(family, live),
+        live_points(family.key, live),
     )
 
 
@@ -240,25 +231,6 @@ def _line(family: Family, base: dict[int, Measured], policy: str) -> Line | None
     if len(points) >= _FEWEST_FOR_MODEL:
         model = fit_speedup(family.samples(BASELINE), family.samples(policy))
     return Line(policy, tuple(points), model)
-
-
-def _live_points(family: Family, live: list[Measured]) -> tuple[Point, ...]:
-    """Ratios that live subjects were measured for on the same scenario and task, whatever they are called."""
-    arms: dict[tuple[str, int], dict[str, Measured]] = {}
-    for one in live:
-        cell = one.cell
-        if (cell.task, cell.scenario) == (family.key.task, family.key.scenario):
-            arms.setdefault((cell.subject, cell.n), {})[cell.policy] = one
-    points = []
-    for by_policy in arms.values():
-        base, best = (
-            by_policy.get(BASELINE),
-            next((by_policy[name] for name in _PREFERRED if name in by_policy), None),
-        )
-        found = ratio_of(base, best) if base is not None and best is not None else None
-        if found is not None and best is not None:
-            points.append(Point(best.counts.devices, found.ratio, found.low, found.high))
-    return tuple(sorted(points, key=lambda point: point.devices))
 
 
 def _main(panel: Panel) -> Line:

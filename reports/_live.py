@@ -1,0 +1,45 @@
+"""What live subjects were measured for, to stand beside the reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qcaps.measure.cell import BASELINE
+from qcaps.report.summary import ratio_of
+
+if TYPE_CHECKING:
+    from qcaps.measure.results import Measured
+
+    from ._growth import Key
+
+_PREFERRED = ("once", "series")
+
+
+@dataclass(frozen=True)
+class Point:
+    """The speedup at one device count, and its 95 % interval."""
+
+    devices: int
+    ratio: float
+    low: float
+    high: float
+
+
+def live_points(key: Key, live: list[Measured]) -> tuple[Point, ...]:
+    """Ratios that live subjects were measured for on the same scenario and task, whatever they are called."""
+    arms: dict[tuple[str, int], dict[str, Measured]] = {}
+    for one in live:
+        cell = one.cell
+        if (cell.task, cell.scenario) == (key.task, key.scenario):
+            arms.setdefault((cell.subject, cell.n), {})[cell.policy] = one
+    points = []
+    for by_policy in arms.values():
+        base, best = (
+            by_policy.get(BASELINE),
+            next((by_policy[name] for name in _PREFERRED if name in by_policy), None),
+        )
+        found = ratio_of(base, best) if base is not None and best is not None else None
+        if found is not None and best is not None:
+            points.append(Point(best.counts.devices, found.ratio, found.low, found.high))
+    return tuple(sorted(points, key=lambda point: point.devices))

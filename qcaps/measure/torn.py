@@ -70,7 +70,7 @@ class Experiment:
     mean: float = 0.002
     seed: int = 0
     content: Path | None = None
-    quiet_rounds: int = 12
+    quiet_rounds: int = 24
 
 
 @dataclass

@@ -77,6 +77,12 @@ def odd(text: str) -> str:
     return json.dumps(plain)
 
 
+def without_values(text: str) -> str:
+    plain = json.loads(text)
+    del plain["benchmarks"][0]["runs"][0]["values"]
+    return json.dumps(plain)
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -86,6 +92,7 @@ def odd(text: str) -> str:
         (lambda _: '{"benchmarks": [], "version": "1.0"}', "not a results file"),
         (foreign, "was not measured by 'qcaps run'"),
         (odd, "no whole number of blocks"),
+        (without_values, "no whole number of blocks"),
     ],
 )
 def test_a_broken_file_is_one_line_that_names_it(file: Path, spoil: object, said: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import time
@@ -19,6 +18,7 @@ from qcaps.domain import document
 from qcaps.domain.codec import Element, XmlError, read
 from qcaps.domain.document import DomainError, load, parse
 from qcaps.domain.domain import Domain
+from qcaps.domain.element import fields_of
 from qcaps.domain.plan import Field, _plain, plan_of
 from qcaps.errors import QcapsError
 
@@ -415,7 +415,7 @@ def _unknown(element: Element, path: str) -> Iterator[str]:
     for raw in element.unknown_children:
         name = etree.fromstring(raw).tag
         yield f"{path}/{name.replace('http://libvirt.org/schemas/domain/qemu/1.0', 'qemu')}"
-    for field in dataclasses.fields(element):
+    for field in fields_of(type(element)):
         value = element.__dict__.get(field.name)
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, Element) and field.name != "devices":

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
 
 from qcaps.domain import document, syntax
 from qcaps.domain.codec import Element
+from qcaps.domain.document import DomainError
 from qcaps.domain.domain import Domain
+from qcaps.domain.element import fields_of
 from qcaps.domain.memory import CurrentMemory, Memory, Size, SizeError, kib
 from qcaps.domain.namespace import qemu_arguments, qemu_environment, qemu_flags
 from qcaps.domain.plan import plan_of
@@ -184,7 +185,7 @@ def _declared(cls: type[Element], seen: set[type[Element]]) -> Iterator[tuple[st
 
 
 def _touched(element: Element) -> Iterator[tuple[str, str]]:
-    for field in dataclasses.fields(element):
+    for field in fields_of(type(element)):
         if field.name not in element.__dict__:
             continue
         yield type(element).__name__, field.name
@@ -353,3 +354,38 @@ def test_uuids_in_every_dress(text: str) -> None:
 def test_what_is_no_uuid(text: str) -> None:
     with pytest.raises(ValueError, match="UUID"):
         syntax.uuid(text)
+
+
+def _texts(texts: str) -> Domain:
+    os = "<os><type>hvm</type></os>"
+    return document.parse(f"<domain type='qemu'><name>a</name>{os}{texts}</domain>".encode())
+
+
+def test_blanks_may_stand_before_a_number_and_nowhere_else() -> None:
+    number = _texts("<iothreads>\n 2</iothreads>").iothreads
+    assert number == _texts("<iothreads>2</iothreads>").iothreads
+    for text in (
+        "<iothreads>2 </iothreads>",
+        "<memory>1024\n</memory>",
+        "<memory> </memory>",
+        "<on_crash> destroy</on_crash>",
+        "<on_crash>destroy </on_crash>",
+        "<uuid> </uuid>",
+    ):
+        with pytest.raises(DomainError):
+            _texts(text)
+
+
+def test_a_text_is_all_that_stands_in_it() -> None:
+    assert _texts("<title>a<b>c</b>d</title>").title == "acd"
+    with pytest.raises(DomainError, match="on_crash: 'destroynow' is not one of"):
+        _texts("<on_crash>destroy<b>now</b></on_crash>")
+
+
+def test_an_empty_text_is_as_none_unless_it_says_something() -> None:
+    empty = _texts("<title/><on_crash/><iothreads/><genid/><cputune><shares/></cputune>")
+    assert (empty.title, empty.on_crash, empty.genid) == (None, None, "")
+    assert empty.cputune is not None
+    assert empty.cputune.shares is None
+    with pytest.raises(DomainError, match="name"):
+        document.parse(b"<domain type='qemu'><name/><os><type>hvm</type></os></domain>")

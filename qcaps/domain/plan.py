@@ -34,6 +34,17 @@ class Field(NamedTuple):
     last: bool = False
 
     @property
+    def takes_empty(self) -> bool:
+        """Whether an empty text says something: what has words of its own for it."""
+        if self.parse is str:
+            return False
+        try:
+            self.parse("")
+        except ValueError:
+            return False
+        return True
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The child elements the field takes."""
         return (self.name,) if self.name else tuple(member.TAG for member in self.members)

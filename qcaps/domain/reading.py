@@ -75,8 +75,8 @@ def _finisher(cls: type[Element], plan: tuple[Field, ...]) -> Callable[[Node, El
 
     def finish(node: Node, element: Element) -> None:
         values = element.__dict__
-        if text is not None and node.text is not None and node.text.strip():
-            values[text.field] = _parsed(text, node)
+        if text is not None and (content := _content(text, node)):
+            values[text.field] = _parsed(text, content, node)
         for field in many:
             if field in values:
                 values[field] = tuple(values[field])
@@ -95,10 +95,23 @@ def _what(item: Field) -> str:
     return f"attribute {item.name}" if item.kind == "attribute" else f"<{item.tags[0]}>"
 
 
-def _parsed(item: Field, node: Node) -> Any:  # noqa: ANN401  # whatever the field holds
-    content = node.text or ""
+def _content(item: Field, node: Node) -> str:
+    """The text of `node`. A word or number is all that stands in it, as XPath takes it; layout is no text."""
+    if item.parse is str:
+        own = node.text or ""
+        return own if own.strip() else ""
+    whole = _string(node)
+    return whole if whole.strip() or not len(node) else ""
+
+
+def _string(node: Node) -> str:
+    return "".join(cast("Iterator[str]", node.itertext())) if len(node) else node.text or ""
+
+
+def _parsed(item: Field, content: str, node: Node) -> Any:  # noqa: ANN401  # whatever the field holds
+    """Blanks are the parser's business: libvirt takes them before a number, and nowhere else."""
     try:
-        return content if item.parse is str else item.parse(content.strip())
+        return item.parse(content)
     except ValueError as error:
         raise XmlError(node, str(error)) from None
 
@@ -136,9 +149,14 @@ def _puts(item: Field) -> Iterator[tuple[str, _Put]]:
 
 
 def _put_text(item: Field) -> _Put:
+    takes_empty = item.takes_empty
+
     def put(node: Node, values: dict[str, Any]) -> None:
-        if item.field not in values:
-            values[item.field] = _parsed(item, node)
+        if item.field in values:
+            return
+        content = _string(node)
+        if content or takes_empty:  # else it is as if it were not there; libvirt reads it so
+            values[item.field] = _parsed(item, content, node)
 
     return put
 

@@ -69,7 +69,7 @@ def uuid(text: str) -> str:
 
 def hexadecimal(text: str) -> int:
     """The number that `text` names in base 16, with or without 0x."""
-    if not re.fullmatch(r"(?:0[xX])?[0-9a-fA-F]{1,8}", text):
+    if not re.fullmatch(r"(?:0[xX])?[0-9a-fA-F]{1,8}", text.lstrip(_BLANK)):
         raise ValueError(f"'{text[:40]}' is not a hexadecimal number of up to 8 digits")
     return int(text, 16)
 

@@ -147,7 +147,9 @@ def _machine(sources: Sources) -> str:
         for file in sources.files
         if (facts := file.facts)
     )
-    return "; ".join(machines) or "an unknown machine"
+    loads = [float(load) for file in sources.files if (load := file.facts.get("load_avg_1min")) is not None]
+    busy = f" (load {max(loads):.2g} when it began)" if loads else ""
+    return ("; ".join(machines) or "an unknown machine") + busy
 
 
 def _detectable(sources: Sources) -> float | None:

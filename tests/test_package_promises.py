@@ -21,4 +21,4 @@ def test_every_promise_is_held_by_a_test(checkout: Path) -> None:
 
 def test_no_promise_names_a_test_in_another_way(checkout: Path) -> None:
     text = (checkout / "docs" / "promises.md").read_text()
-    assert len(re.findall(r"\btest_\w+", text)) == 2 * len(re.findall(r"`test_\w+::test_\w+`", text))
+    assert len(re.findall(r"(?<!/)\btest_\w+", text)) == 2 * len(re.findall(r"`test_\w+::test_\w+`", text))

@@ -280,7 +280,7 @@ REFUSALS = {
     "virtio disk elsewhere": (
         "pc",
         disks(1).replace("</disk>", "<address type='drive'/></disk>"),
-        "a virtio disk cannot have an address of type 'drive'",
+        "'drive' is no address for a virtio disk",
     ),
     "USB NIC": ("pc", NIC.format("usb-net"), "no PCI device"),
     "no bus at all": ("bare pc", "<memballoon model='virtio'/>", "no PCI bus"),

@@ -189,7 +189,7 @@ def test_virtio_consoles_follow_the_twin() -> None:
 
 
 def test_only_the_first_console_is_a_serial_port() -> None:
-    with pytest.raises(Refused, match="only the first console"):
+    with pytest.raises(Refused, match="must be the first one"):
         completed("<console/><console><target type='serial'/></console>")
 
 

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BANNER = """<!--
-WARNING: THIS IS AN AUTO-GENERATED FILE. CHANGES TO IT ARE LIKELY TO BE
-OVERWRITTEN AND LOST. Changes to this xml configuration should be made using:
-  qcaps define
+Written by qcaps, and written anew whenever this domain is defined or altered: what is edited here by hand
+can be lost. To change the domain, edit a file of your own and hand it to "qcaps define".
 -->
 
 """
@@ -47,7 +46,9 @@ class Store:
     def path(self, name: str) -> str:
         """The file of the domain called `name`; raises StoreError for a name no file can have."""
         if _UNFIT.search(name) or len(os.fsencode(name)) > 240:  # noqa: PLR2004  # NAME_MAX less our suffix
-            raise StoreError(f"domain name {name!r:.80} cannot be a file name; use neither '/' nor newlines")
+            raise StoreError(
+                f"domain name {name!r:.80} cannot be a file name; use at most 240 bytes, no '/' or newline"
+            )
         return f"{self.directory}/{name}{_SUFFIX}"
 
     def prepare(self, name: str, xml: str) -> str:

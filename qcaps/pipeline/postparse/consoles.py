@@ -34,7 +34,9 @@ def add_twin(draft: Draft) -> None:
     serials, consoles = draft.of(Serial), draft.of(Console)
     for console in consoles[1:]:
         if _type(console) == "serial":
-            raise Refused("unsupported configuration: only the first console can be a serial port", console)
+            raise Refused(
+                "unsupported configuration: a console of type serial must be the first one", console
+            )
     if consoles and _type(consoles[0]) in (None, "none", "serial"):
         if not serials:
             serials.append(_serial_of(consoles[0]))

@@ -146,9 +146,7 @@ def _check_disk(disk: Disk, *, mmio: bool) -> None:
         return
     if isinstance(address, (PciAddress, CcwAddress)) or (mmio and isinstance(address, VirtioMmioAddress)):
         return
-    raise Refused(
-        f"unsupported configuration: a virtio disk cannot have an address of type '{address.type}'", disk
-    )
+    raise Refused(f"unsupported configuration: '{address.type}' is no address for a virtio disk", disk)
 
 
 def assign_slots(places: Places, space: Space) -> None:

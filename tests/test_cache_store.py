@@ -126,8 +126,13 @@ def _dangling(path: Path) -> None:
     path.symlink_to("nowhere")
 
 
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 @pytest.mark.parametrize(
-    "damage", [_truncate, _empty, _binary_rubbish, _another_document, _another_binary, _dangling]
+    "damage", [_truncate, _empty, _binary_rubbish, _another_document, _another_binary, _dangling, _pipe]
 )
 def test_a_damaged_file_is_a_miss_with_a_warning(
     damage: object, cache_host: Host, binary: str, saved: Path, caplog: pytest.LogCaptureFixture

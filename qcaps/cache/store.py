@@ -70,6 +70,9 @@ class Store:
         path = self.path(binary)
         if not os.path.lexists(path):
             return None
+        if not os.path.isfile(path):  # noqa: PTH113  a str; reading a pipe would wait, with the lock held
+            _warn(f"ignored, and probed anew: {path}: is no regular file")
+            return None
         from qcaps.capabilities import cachefile  # noqa: PLC0415  an XML parser, only when there is XML
 
         try:

@@ -167,7 +167,7 @@ def _report_os_error(error: OSError) -> int:
         return READER_WENT_AWAY
     if fault is not None:
         return _complain(f"error: standard output: {fault.strerror or fault}", 1)
-    name = "a file or a process" if error.filename is None else error.filename
+    name = "standard output, a file or a process" if error.filename is None else error.filename
     return _complain(f"error: {name}: {error.strerror or error}", 1)
 
 

@@ -200,10 +200,12 @@ def test_ports_continue_after_the_highest() -> None:
     assert [one.target and one.target.port for one in completed(parallels).of(Parallel)] == [3, 4]
 
 
-def test_isa_ports_named_by_model_are_four() -> None:
-    isa = "<serial><target type='isa-serial'{}><model name='isa-serial'/></target></serial>"
+def test_isa_ports_named_by_type_are_four() -> None:
+    isa = "<serial><target type='isa-serial'{}/></serial>"
     draft = completed(isa.format("") + isa.format(" port='0'"))
     assert [one.target and one.target.port for one in draft.of(Serial)] == [1, 0]
+    before_others = completed("<serial><target type='pci-serial'/></serial>" + isa.format(""))
+    assert [one.target and one.target.port for one in before_others.of(Serial)] == [1, 0]
     with pytest.raises(Refused, match="there are 4 ISA serial ports"):
         completed(isa.format("") * 5)
     with pytest.raises(Refused, match="two serial devices have port 1"):

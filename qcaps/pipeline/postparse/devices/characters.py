@@ -143,9 +143,9 @@ def number_parallels(draft: Draft) -> None:
 
 
 def number_isa_serials(draft: Draft) -> None:
-    """There are four ISA serial ports; those that the file calls so by model share them."""
+    """There are four ISA serial ports; those that the file calls so by type share them, whatever their model."""
     serials = draft.of(Serial)
-    isa = [position for position, one in enumerate(serials) if _model(one) == "isa-serial"]
+    isa = [position for position, one in enumerate(serials) if _type(one) == "isa-serial"]
     used: set[int] = set()
     for count, position in enumerate(isa):
         target = serials[position].target
@@ -163,9 +163,8 @@ def number_isa_serials(draft: Draft) -> None:
             serials[position] = evolve(serials[position], target=evolve(target, port=next(free)))
 
 
-def _model(serial: Serial) -> str | None:
-    target = serial.target
-    return target.model.name if target is not None and target.model is not None else None
+def _type(serial: Serial) -> str | None:
+    return serial.target.type if serial.target is not None else None
 
 
 def complete_serial(state: State, serial: Serial) -> Serial:

@@ -143,7 +143,7 @@ def number_parallels(draft: Draft) -> None:
 
 
 def number_isa_serials(draft: Draft) -> None:
-    """There are four ISA serial ports; those that the file calls so by type share them, whatever their model."""
+    """There are four ISA serial ports; those that the file calls so by type share them, by whatever model."""
     serials = draft.of(Serial)
     isa = [position for position, one in enumerate(serials) if _type(one) == "isa-serial"]
     used: set[int] = set()

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from qcaps.measure.tornfile import Found, Row
+    from qcaps.measure.tornfile import Row
     from qcaps.report.sources import Sources
+    from qcaps.report.sources import Torn as File
 
 ORDER = 75
 HEADING = "Torn tasks"
@@ -68,35 +69,39 @@ class Torn:
     """All files: panels to draw, and what they were drawn from."""
 
     panels: tuple[Panel, ...]
-    experiments: tuple[Found, ...]
+    files: tuple[File, ...]
 
 
 def data(sources: Sources) -> Torn | None:
     """Nanoseconds before whole seconds, file by file."""
     several = len(sources.torn) > 1
     found = tuple(
-        Panel(_title(one.name, whole, several=several), whole, tuple(map(_bar, rows)))
-        for one in sources.torn
+        Panel(_title(number if several else 0, whole), whole, tuple(map(_bar, rows)))
+        for number, one in enumerate(sources.torn, 1)
         for whole in (False, True)
         if (rows := [row for row in one.found.rows if row.whole_seconds is whole and row.tasks])
     )
-    return Torn(found, tuple(one.found for one in sources.torn)) if found else None
+    return Torn(found, sources.torn) if found else None
 
 
 def content(value: Torn) -> Content:
     """Who tore tasks, who committed stale ones, who did neither; what whole seconds let through."""
     notes = [
         (
-            f"{one.scenario}/{one.n}, defined while a second process replaced the binary {one.swaps:,} times,"
-            f" {one.mean_ms:g} ms apart in the mean; every second set of capabilities lacks"
-            f" {', '.join(one.removed)}, and either set alone accepts the domain."
+            (f"File {number}, {file.name}: " if len(value.files) > 1 else "")
+            + f"{one.scenario}/{one.n}, defined while a second process replaced the binary {one.swaps:,}"
+            f" times, {one.mean_ms:g} ms apart in the mean; every second set of capabilities lacks"
+            f" {', '.join(one.removed)}."
         )
-        for one in value.experiments
+        for number, file in enumerate(value.files, 1)
+        for one in (file.found,)
     ]
     notes.append(
         "Torn: the task used two sets. Stale: it committed on a set that had been replaced before its commit"
         " began. Aborted: undone, nothing was committed."
     )
+    if not any(row.refused for file in value.files for row in file.found.rows):
+        notes.append("No task that used one set alone was refused.")
     first = value.panels[0]
     coarse = next((panel for panel in value.panels if panel.whole_seconds), None)
     if coarse is not None and coarse is not first:
@@ -114,7 +119,7 @@ def content(value: Torn) -> Content:
             for bar in panel.bars
         ),
         notes=tuple(notes),
-        tables=(_table(value.experiments),),
+        tables=(_table(value.files),),
     )
 
 
@@ -180,9 +185,9 @@ def _draw_panel(axes: Axes, panel: Panel, most: int) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def _title(name: str, whole_seconds: bool, *, several: bool) -> str:  # noqa: FBT001  # the value itself
-    title = "whole seconds, as libvirt" if whole_seconds else "nanoseconds, inode and size"
-    return f"{title} ({name})" if several else title
+def _title(number: int, whole_seconds: bool) -> str:  # noqa: FBT001  # the value itself
+    sees = "whole seconds, as by libvirt" if whole_seconds else "nanoseconds, inode and size"
+    return f"File {number}: known by {sees}" if number else f"A binary is known by {sees}"
 
 
 def _bar(row: Row) -> Bar:
@@ -219,7 +224,7 @@ def _finding(panel: Panel) -> str:
     return "; ".join(parts) + "."
 
 
-def _table(experiments: tuple[Found, ...]) -> Table:
+def _table(files: tuple[File, ...]) -> Table:
     headings = (
         *("policy", "tasks", "replaced", "consistent", "torn", "of it refused", "stale", "refused"),
         *("aborted", "retried", "late"),
@@ -230,8 +235,8 @@ def _table(experiments: tuple[Found, ...]) -> Table:
             *(f"{count:,}" for count in (row.tasks, row.swaps, row.consistent, row.torn, row.torn_refused)),
             *(f"{count:,}" for count in (row.stale, row.refused, row.aborted, row.retried, row.late)),
         )
-        for one in experiments
-        for row in one.rows
+        for file in files
+        for row in file.found.rows
     )
     return Table(
         "Tasks of each arm. Retried: undone, run again, and came through. Late: the binary was replaced"

@@ -18,7 +18,9 @@ ONLY_WITH_OTHERS = {"gate", "files"}
 
 @pytest.fixture(scope="module")
 def given() -> sources.Sources:
-    return sources.load([content.find_file("reports", "reference/results.json")])
+    return sources.load(
+        [content.find_file("reports", f"reference/{name}.json") for name in ("results", "torn")]
+    )
 
 
 def test_it_has_something_for_every_section(given: sources.Sources) -> None:

@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="RESULTS",
-        help="results.json of a run, gate-report.json of a gate",
+        help="results.json of a run, gate-report.json of a gate, the output of `qcaps torn`",
     )
     parser.add_argument(
         "-o",

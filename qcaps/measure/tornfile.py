@@ -111,6 +111,15 @@ def write(path: Path, what: Found) -> None:
     replace_file(path, lambda file: file.write(json.dumps(plain, indent=1) + "\n"))
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a file says that `write` wrote it, whole or damaged inside."""
+    try:
+        plain = json.loads(read_bounded(path))
+    except (OSError, ValueError, RecursionError, QcapsError):
+        return False
+    return isinstance(plain, dict) and plain.get("kind") == _KIND
+
+
 def read(path: Path) -> Found:
     """What a file says. Raises QcapsError for one that `write` did not write."""
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from qcaps.errors import QcapsError
 from qcaps.measure import results as results_file
+from qcaps.measure import tornfile
 from qcaps.measure.results import Measured, Results
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from qcaps.measure.cell import Cell
     from qcaps.measure.results import Metadata
+    from qcaps.measure.tornfile import Found
 
 REFERENCE = "reference"
 
@@ -71,6 +73,14 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Torn:
+    """What `qcaps torn` found, from its file."""
+
+    name: str
+    found: Found
+
+
+@dataclass(frozen=True)
 class Sources:
     """All files, oldest first; `complaints` has a line for each file or benchmark that could not be read.
 
@@ -80,6 +90,7 @@ class Sources:
     files: tuple[Source, ...]
     complaints: tuple[str, ...] = ()
     gates: tuple[Gate, ...] = ()
+    torn: tuple[Torn, ...] = ()
 
     @property
     def results(self) -> Results:
@@ -108,14 +119,17 @@ def from_results(results: Results, name: str = "results.json") -> Sources:
 
 
 def load(paths: Sequence[Path]) -> Sources:
-    """Read what can be read of each file: results, or a gate's report."""
-    files, complaints, gates = [], [], []
+    """Read what can be read of each file: results, a gate's report, or what `qcaps torn` found."""
+    files, complaints, gates, torn = [], [], [], []
     for path in paths:
         gate = _gate(path)
         if gate is not None:
             gates.append(gate)
             continue
         try:
+            if tornfile.is_ours(path):
+                torn.append(Torn(str(path), tornfile.read(path)))
+                continue
             results, unread = results_file.read_leniently(path)
         except QcapsError as error:
             complaints.append(str(error))
@@ -125,7 +139,7 @@ def load(paths: Sequence[Path]) -> Sources:
             complaints.append(f"{path}: nothing was measured")
         files.append(Source(str(path), results))
     labelled = _labelled(sorted(files, key=lambda file: file.date))
-    return Sources(tuple(labelled), tuple(complaints), tuple(gates))
+    return Sources(tuple(labelled), tuple(complaints), tuple(gates), tuple(torn))
 
 
 def _gate(path: Path) -> Gate | None:

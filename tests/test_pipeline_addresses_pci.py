@@ -13,6 +13,7 @@ from addressing import (  # type: ignore[import-not-found]  # pytest puts tests/
 )
 
 from qcaps.capabilities.snapshots import snapshot
+from qcaps.domain.address import PciAddress
 from qcaps.domain.devices import Controller, Disk, Hostdev, Interface, Iommu, Memballoon, Sound, Video
 from qcaps.pipeline.addresses import assign_addresses
 from qcaps.pipeline.refusal import Refused
@@ -300,3 +301,11 @@ def test_refusals_name_line_and_element(name: str) -> None:
 
 def test_disks_keep_their_order() -> None:
     assert shorts(assigned("pc", disks(3)).of(Disk)) == ["pci 00:02.0", "pci 00:03.0", "pci 00:04.0"]
+
+
+def test_a_mark_without_a_place_is_forgotten() -> None:
+    given = NIC.format("rtl8139").replace("</interface>", "<address type='pci' {}/></interface>")
+    for place, kept in (("slot='7' multifunction='on'", True), ("multifunction='on'", None)):
+        address = assigned("pc", given.replace("{}", place)).of(Interface)[0].address
+        assert isinstance(address, PciAddress)
+        assert address.multifunction is kept

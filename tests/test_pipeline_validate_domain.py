@@ -25,6 +25,7 @@ LATENCY = "<latency initiator='0' target='{}' type='access' value='5'/>"
 EMULATOR = [
     Rule("os type", "", "hvm", "xen", "os type", head="<os><type arch='x86_64' machine='pc-i440fx-7.2'>{}</type></os>"),
     Rule("machine", "", "pc-i440fx-7.2", "pc-i440fx-99", "pc-i440fx-99", head="<os><type arch='x86_64' machine='{}'>hvm</type></os>"),
+    Rule("idmap", "", "gid", "uid", "idmap", head="<idmap><uid start='0' target='1' count='2'/><{} start='0' target='1' count='2'/></idmap>"),
     Rule("min_guarantee", "", "hard_limit", "min_guarantee", "min_guarantee", head="<memtune><{}>1</{}></memtune>"),
     Rule("UEFI needs ACPI", "", "<acpi/>", "<apic/>", "UEFI", head="<os firmware='efi'><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os><features>{}</features>"),
     Rule("useserial", "{}", "<serial type='pty'/>", "", "serial port", head="<os><type arch='x86_64' machine='pc'>hvm</type><bios useserial='yes'/></os>"),

@@ -84,6 +84,8 @@ DEVICES = [
     Rule("backing format", "<disk><driver type='qcow2'/><source file='/d'/><backingStore type='file'>{}<source file='/b'/></backingStore>" + TARGET + "</disk>", "<format type='raw'/>", "", "format"),
     Rule("cookie", "<disk type='network'><source protocol='http' name='n'><host name='h'/><cookies><cookie name='c'>{}</cookie></cookies></source>" + TARGET + "</disk>", "v", "a;b", "cookie"),
     Rule("interface's source", "<interface type='bridge'>{}</interface>", "<source bridge='b'/>", "", "source"),
+    Rule("NIC's model", "<interface type='user'><model type='{}'/></interface>", "rtl_8139-x", "foo!", "foo!"),
+    Rule("one source", "<serial type='{}'><source mode='connect' host='h' service='1'/><source mode='bind' host='h' service='2'/></serial>", "udp", "tcp", "one <source>"),
     Rule("virtualport", "<interface type='{}'><source bridge='b'/><virtualport type='openvswitch'/></interface>", "bridge", "ethernet", "virtualport"),
     Rule("virtualport's needs", BRIDGE.replace("{}", "<source bridge='b'/><virtualport type='802.1Qbh'><parameters {}/></virtualport>"), "profileid='p'", "", "profileid"),
     Rule("virtualport's extras", BRIDGE.replace("{}", "<source bridge='b'/><virtualport type='openvswitch'><parameters {}/></virtualport>"), "profileid='p'", "typeid='1'", "typeid"),

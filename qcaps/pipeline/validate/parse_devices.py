@@ -36,6 +36,8 @@ def _check_chardev(device: d.Serial | d.Parallel | d.Console | d.Channel) -> Non
     end = device.target.type if device.target is not None else None
     if device.type == "spicevmc" and (device.TAG, end) not in _SPICEVMC:
         raise unsupported("a source of type 'spicevmc' is for channels of target type 'virtio'", device)
+    if device.second_source is not None and device.type != "udp":
+        raise malformed(f"a character device of type '{device.type}' has one <source>", device)
     _check_reconnect(device)
 
 

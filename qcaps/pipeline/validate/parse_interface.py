@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
@@ -41,6 +42,8 @@ _PORT_TAKES = {
 
 _PARAMETERS = ("managerid", "typeid", "typeidversion", "instanceid", "interfaceid", "profileid")
 
+_MODEL_NAME = re.compile(r"[a-zA-Z0-9_-]+")
+
 
 def check_parsed_interface(interface: Interface) -> None:
     """Refuses an interface that libvirt's parser would not let through."""
@@ -49,6 +52,9 @@ def check_parsed_interface(interface: Interface) -> None:
         if interface.source is None:
             raise malformed(f"an interface of type '{kind}' needs a <source>", interface)
         _check_source(interface)
+    model = interface.model.type if interface.model is not None else None
+    if model and not _MODEL_NAME.fullmatch(model):
+        raise Refused(f"invalid argument: '{model[:40]}' cannot be the name of a NIC model", interface.model)
     port = interface.virtualport
     if port is not None:
         if kind not in _PORT_TYPES:

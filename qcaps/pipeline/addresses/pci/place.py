@@ -29,10 +29,10 @@ class Place:
         address = self.device.address
         if type(address) is PciAddress:
             self.zpci = address.zpci
-            self.multifunction = address.multifunction
             if address.domain or address.bus or address.slot:
                 self.domain = address.domain or 0
                 self.at = At(address.bus or 0, address.slot or 0, address.function or 0)
+                self.multifunction = address.multifunction
 
     @property
     def is_first(self) -> bool:

@@ -227,7 +227,7 @@ def test_a_binary_replaced_within_the_second_is_seen_through_the_file(
         while time.time() % 1 > 0.5:
             time.sleep(0.01)
         Path(binary).chmod(0o755)
-        before = int(os.stat(binary).st_ctime)
+        before = int(Path(binary).stat().st_ctime)
         CapabilityCache(fine, cache_host, probe, tmp_path / "cache").lookup(binary)
         unchanged = CapabilityCache(fine, cache_host, probe, tmp_path / "cache")
         unchanged.lookup(binary)
@@ -235,7 +235,7 @@ def test_a_binary_replaced_within_the_second_is_seen_through_the_file(
         other = Path(binary).with_name("other")
         other.write_text("second, and longer")
         other.rename(binary)
-        if int(os.stat(binary).st_ctime) == before:
+        if int(Path(binary).stat().st_ctime) == before:
             break
     else:
         pytest.fail("no second was long enough")

@@ -5,9 +5,15 @@ from random import Random
 
 from ._parts import CONSOLE, DATA, RNG, TABLET, VIDEO, VNC, cdrom, channel, disk, nic
 
-SUMMARY = "one of every device kind, and n virtio disks"
+SUMMARY = "one of every device kind a PC may have, and n virtio disks"
 LARGEST = {"q35": 200, "pc": 46}
 HEADER = """\
+  <maxMemory slots='4' unit='KiB'>1048576</maxMemory>
+  <cpu>
+    <numa>
+      <cell id='0' cpus='0' memory='262144' unit='KiB'/>
+    </numa>
+  </cpu>
   <features>
     <acpi/>
     <apic/>
@@ -61,12 +67,19 @@ _ONE_OF_EACH = (
   <key>key</key>
   <target path='{DATA}/lease'/>
 </lease>""",
+    """\
+<memory model='dimm'>
+  <target>
+    <size unit='KiB'>131072</size>
+    <node>0</node>
+  </target>
+</memory>""",
     "<vsock model='virtio'>\n  <cid auto='no' address='3'/>\n</vsock>",
 )
 
 
 def devices(n: int, machine: str, random: Random) -> Iterator[str]:
-    """All kinds but nvram (pseries only) and memory (needs NUMA); an IOMMU only where the machine has one."""
+    """All kinds but nvram (pseries only); an IOMMU only where the machine has one."""
     del random
     yield cdrom("hda", "ide") if machine == "pc" else cdrom("sda", "sata")
     yield nic(0, model="e1000")

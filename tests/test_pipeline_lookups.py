@@ -53,7 +53,16 @@ def test_define_start_and_create_follow_the_law(tmp_path: Path, policy: str, xml
 
 
 @pytest.mark.parametrize(
-    ("policy", "attach", "detach"), [("naive", 4, 3), ("series", 3, 3), ("once", 1, 1), ("oracle", 0, 0)]
+    ("policy", "attach", "detach"),
+    [
+        ("naive", 4, 3),
+        ("libvirt-9.0", 4, 3),
+        ("patch-1", 4, 3),
+        ("patch-11", 3, 3),
+        ("series", 3, 3),
+        ("once", 1, 1),
+        ("oracle", 0, 0),
+    ],
 )
 def test_attach_and_detach_follow_the_law(tmp_path: Path, policy: str, attach: int, detach: int) -> None:
     xml = scenario("disks").xml(3).encode()

@@ -80,7 +80,9 @@ def recorded(directory: Path) -> Iterator[Truth]:
                 (directory / "defined" / file).read_bytes() if accepted else b"",
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise QcapsError(f"{index}: no record of truth: {error}") from error
+        raise QcapsError(
+            f"{index}: no record of truth: {error}; to ask this machine's libvirt about files, add --live"
+        ) from error
 
 
 def asked(subject: Embedded, name: str, data: bytes, emulator: str | None) -> Truth:

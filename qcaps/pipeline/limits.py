@@ -1,6 +1,6 @@
 """Bounds that libvirt does not have: beyond them time and memory would grow with a number in the file.
 
-Both lie far beyond what QEMU can start. A file with more *elements* is as slow as it is long.
+They lie far beyond what QEMU can start. A file with more *elements* is as slow as it is long.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 CONTROLLERS: Final = 1024
 """Of one type. A PCI address has room for 256 buses."""
 
-IOTHREADS: Final = 16384
-"""As many CPUs as libvirt counts."""
+CPUS: Final = 16384
+"""As many as libvirt counts."""
+
+IOTHREADS: Final = CPUS
+"""No guest has use for more."""
 
 
 def check_number(what: str, number: int, most: int, element: Element | None = None) -> None:

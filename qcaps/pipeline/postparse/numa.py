@@ -8,6 +8,7 @@ from qcaps.domain.codec import evolve
 from qcaps.domain.numa import NumaBandwidth, NumaDistances, NumaSibling
 from qcaps.domain.syntax import cpuset
 from qcaps.domain.tuning import Numatune, NumatuneMemory
+from qcaps.pipeline import limits
 from qcaps.pipeline.postparse import vcpus
 from qcaps.pipeline.postparse.sets import canonical, ranges
 from qcaps.pipeline.postparse.sizes import attribute_in_kib
@@ -78,6 +79,7 @@ def fill(draft: Draft) -> None:
     if cpu is None or cpu.numa is None or not cpu.numa.cell:
         return
     most = vcpus.maximum(draft.domain)
+    limits.check_number("virtual CPUs", most, limits.CPUS, draft.domain.vcpu)
     sets = [cpuset(cell.cpus) if cell.cpus else frozenset() for cell in cpu.numa.cell]
     if sum(map(len, sets)) >= most:
         return

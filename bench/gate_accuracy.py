@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TURNS = 16_000
-OURS = (0.0, 0.0, 0.0, 0.0, 0.03, 0.03, 0.05, 0.05, 0.10)
+OURS = (*(0.0,) * 8, 0.03, 0.03, 0.05, 0.05)
 OTHERS = (0.0, 0.03, 0.05, 0.10)
 OTHERS_EVERY = 4
 RULES = (("mean", 0.05), ("median", 0.05), ("min", 0.05))
@@ -79,16 +79,17 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("-o", "--output", type=Path, default=Path("gate-accuracy.jsonl"))
     parser.add_argument("--only-ours", action="store_true", help="leave the other tools out")
+    parser.add_argument("--weather", choices=("quiet", "noisy"), help="one of the two (default: in turn)")
     parser.add_argument("--report", action="store_true", help="print the table of what was measured")
     args = parser.parse_args()
     if not args.report:
-        measure(args.output, args.seconds, others=not args.only_ours)
+        measure(args.output, args.seconds, others=not args.only_ours, weather=args.weather)
     lines = args.output.read_text().splitlines()
     sys.stdout.write(report([json.loads(line) for line in lines]) + "\n")
     return 0
 
 
-def measure(output: Path, seconds: float, *, others: bool) -> None:
+def measure(output: Path, seconds: float, *, others: bool, weather: str | None = None) -> None:
     """Add decisions to a file until the time is up, quiet and noisy in turn."""
     end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="qcaps-accuracy-") as scratch:
@@ -99,7 +100,7 @@ def measure(output: Path, seconds: float, *, others: bool) -> None:
         ours = _Ours(folder / "blocks")
         repetition = 0
         while time.monotonic() < end:
-            noisy = repetition % 2 == 1
+            noisy = repetition % 2 == 1 if weather is None else weather == "noisy"
             jobs: list[tuple[Callable[[float], dict[str, Any]], float]] = [(ours.decide, one) for one in OURS]
             if others and repetition // 2 % OTHERS_EVERY == 0:
                 for tool in (_pytest_benchmark, _pyperf):

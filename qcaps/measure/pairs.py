@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from qcaps.errors import QcapsError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.measure.cell import Cell
+    from qcaps.measure.results import Run
     from qcaps.measure.rounds import Sides
 
 BASE, HEAD, SESSION = "base.json", "head.json", "gate.json"
@@ -47,9 +49,7 @@ class Store:
         """One more pair of a cell; `save` puts it on the disk."""
         one, other = sides
         self.base, self.head = results_file.add(self.base, [one]), results_file.add(self.head, [other])
-        self.pairs.setdefault(one.cell, []).append(
-            Pair(one.runs[0].block_values[0], other.runs[0].block_values[0])
-        )
+        self.pairs.setdefault(one.cell, []).append(_pair(one.runs[0], other.runs[0]))
 
     def save(self) -> None:
         """Write both files; each is replaced at once."""
@@ -67,13 +67,22 @@ def paired(base: Results, head: Results) -> dict[Cell, list[Pair]]:
     heads = {one.cell: {run.worker: run for run in one.runs} for one in head.measured}
     return {
         one.cell: [
-            Pair(run.block_values[0], heads[one.cell][run.worker].block_values[0])
-            for run in one.runs
-            if run.worker in heads[one.cell]
+            _pair(run, heads[one.cell][run.worker]) for run in one.runs if run.worker in heads[one.cell]
         ]
         for one in base.measured
         if one.cell in heads
     }
+
+
+def _pair(base: Run, head: Run) -> Pair:
+    """Base's block value, and as much times that as head took in the middle one of their turns.
+
+    The calls of a turn follow each other at once. A machine that goes from one speed to another, as virtual
+    ones do, spoils the turn it does so in; the quickest call of each block could be from either speed.
+    """
+    value = base.block_values[0]
+    turns = zip(base.blocks[0], head.blocks[0], strict=False)  # as long as each other, or cut off
+    return Pair(value, value * median(after / before for before, after in turns))
 
 
 def session(folder: Path) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ _FEWEST_POINTS = 3
 
 
 class Pair(NamedTuple):
-    """Block values of one pair, in seconds."""
+    """One pair, in seconds: base's block value, and head's as their turns relate them."""
 
     base: float
     head: float

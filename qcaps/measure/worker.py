@@ -27,10 +27,8 @@ from typing import TYPE_CHECKING, Any
 
 from qcaps.errors import QcapsError
 from qcaps.measure.cell import Cell
-from qcaps.measure.naming import Names
 from qcaps.measure.slowdown import slowed
 from qcaps.measure.subject import subject
-from qcaps.measure.trace import Traceable, trace
 
 if TYPE_CHECKING:
     from qcaps.measure.subject import Arm
@@ -120,6 +118,8 @@ def work(job: Job, began: float) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _say("done", {"steady": steady, "max_rss": usage.ru_maxrss * 1024, "python": sys.version.split()[0]})
     if job.trace:
+        from qcaps.measure.trace import Traceable, trace  # noqa: PLC0415  # after timing, where asked for
+
         _say("spans", [trace(arm) if isinstance(arm, Traceable) else None for arm in arms])
     for arm in arms:
         arm.close()
@@ -141,6 +141,9 @@ def _prepare(job: Job, number: int, cell: Cell) -> Arm:
 
 def _explain(job: Job) -> None:
     """Say the site and the device of each lookup of the first cell's task, in order."""
+    from qcaps.measure.naming import Names  # noqa: PLC0415  # likewise
+    from qcaps.measure.trace import Traceable  # noqa: PLC0415
+
     arm = _prepare(job, 0, job.cells[0])
     names = Names()
     if isinstance(arm, Traceable):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qcaps.measure.cell import BASELINE
 from qcaps.report.summary import ratio_of
+
+from ._growth import Key
 
 if TYPE_CHECKING:
     from qcaps.measure.results import Measured
-
-    from ._growth import Key
 
 _PREFERRED = ("once", "series")
 
@@ -27,16 +26,16 @@ class Point:
 
 
 def live_points(key: Key, live: list[Measured]) -> tuple[Point, ...]:
-    """Ratios that live subjects were measured for on the same scenario and task, whatever they are called."""
+    """Ratios that live subjects were measured for on the same scenario, task and validity."""
     arms: dict[tuple[str, int], dict[str, Measured]] = {}
     for one in live:
         cell = one.cell
-        if (cell.task, cell.scenario) == (key.task, key.scenario):
+        if Key(cell.task, cell.validity, cell.scenario) == key:
             arms.setdefault((cell.subject, cell.n), {})[cell.policy] = one
     points = []
     for by_policy in arms.values():
         base, best = (
-            by_policy.get(BASELINE),
+            next((one for name, one in by_policy.items() if name not in _PREFERRED), None),
             next((by_policy[name] for name in _PREFERRED if name in by_policy), None),
         )
         found = ratio_of(base, best) if base is not None and best is not None else None

@@ -12,10 +12,14 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+import reporting
 
 from qcaps.commands import main
 from qcaps.commands._live_pairs import compared
 from qcaps.live.count import Count
+from qcaps.measure import results
+from qcaps.report.sources import Source, Sources
+from qcaps.report.summary import ratio_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +42,47 @@ def test_count_is_for_programs_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert answer["counted_by"] == "log"
     (one,) = answer["counts"]
     assert (one["lookups"], one["law"], one["verdict"], one["forks"]) == (20, 20, "equal", None)
+
+
+@pytest.mark.libvirt
+@pytest.mark.root
+def test_system_calls_are_counted_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["live", "count", "--scenario", "serials", "-n", "1", "11", "--syscalls"]
+    assert main([*arguments, "--json"]) == 0
+    one, other = json.loads(capsys.readouterr().out)["counts"]
+    assert other["system_calls"] - one["system_calls"] == 14 * (other["lookups"] - one["lookups"])
+    assert main([*arguments, "--daemon"]) == 2
+    assert "embedded driver only" in capsys.readouterr().err
+
+
+@pytest.mark.libvirt
+@pytest.mark.root
+def test_what_if_leaves_a_results_file_that_reports_and_pyperf_read(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "live.json"
+    arguments = ["live", "whatif", "--scenario", "disks", "serials", "-n", "1", "--runs", "8"]
+    assert main([*arguments, "--output", str(file), "--json"]) == 0
+    speedups = json.loads(capsys.readouterr().out)["speedups"]
+    found = results.read(file).measured
+    assert [(one.cell.scenario, one.cell.subject, one.cell.policy) for one in found] == [
+        (name, "embedded", policy) for name in ("disks", "serials") for policy in ("libvirt-9.0", "once")
+    ]
+    assert [(one.counts.devices, one.counts.lookups) for one in found] == [
+        (12, 14),
+        (12, 1),
+        (12, 14),
+        (12, 1),
+    ]
+    assert ratio_of(found[0], found[1]).ratio == pytest.approx(speedups[0]["speedup"])
+    assert all(len(one.runs[0].blocks) == 8 for one in found)
+    shown = subprocess.run(
+        [sys.executable, "-m", "pyperf", "stats", str(file)], capture_output=True, text=True, check=False
+    )
+    assert shown.returncode == 0, shown.stderr
+    section = reporting.module("live_libvirt")
+    value = section.data(Sources((Source("live.json", results.read(file)),)))
+    assert "2 of 2 domains counted exactly that" in section.content(value).finding
 
 
 @pytest.mark.libvirt
@@ -195,7 +240,10 @@ def test_overhead_is_of_each_way_of_counting(capsys: pytest.CaptureFixture[str])
         (["count", "-n", "9999999"], "takes 0 to"),
         (["watch", "qemu:///system", "--yes", "--every", "0"], "above 0"),
         (["count", "--uri", "qemu:///system"], "--yes"),
-        (["count", "--uri", "qemu:///system", "--yes", "--counting", "interposer"], "by its log only"),
+        (
+            ["count", "--uri", "qemu:///system", "--yes", "--counting", "interposer"],
+            "by its log or by uprobes",
+        ),
         (["count", "--uri", "qemu:///system", "--yes", "--daemon"], "choose it or --uri"),
         (["overhead", "--pairs", "0"], "expected at least 1"),
         (["gate", "--delta", "5", "--margin", "1"], "beyond --delta"),

@@ -109,8 +109,9 @@ def test_it_is_given_only_names_that_nobody_has(running: str) -> None:
     assert names[0] != names[1]
 
 
-def test_what_others_do_meanwhile_does_not_count(running: str) -> None:
-    with RunningDaemon(running) as busy, RunningDaemon(running) as subject:
+@pytest.mark.parametrize("counting", ["log", "uprobes"])
+def test_what_others_do_meanwhile_does_not_count(running: str, counting: Counting) -> None:
+    with RunningDaemon(running) as busy, RunningDaemon(running, counting=counting) as subject:
         done = threading.Event()
         rounds = 0
 
@@ -212,3 +213,75 @@ def test_a_prefix_without_a_daemon_is_named(tmp_path: Path) -> None:
     (tmp_path / "src" / "libvirt.so.0").symlink_to("libvirt.so.0.9000.0")
     with pytest.raises(NoLibvirt, match="no libvirtd or virtqemud"):
         PrivateDaemon("none", tmp_path)
+
+
+@pytest.fixture(scope="module")
+def tracefs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("tracefs")
+    subprocess.run(["mount", "-t", "tracefs", "tracefs", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def probes_in(tracefs: Path) -> list[str]:
+    """Names of ours in the kernel's list of probes."""
+    return [line for line in (tracefs / "uprobe_events").read_text().splitlines() if "qcaps_" in line]
+
+
+def test_log_and_uprobes_agree_on_a_running_daemon_and_leave_nothing(running: str, tracefs: Path) -> None:
+    log = AdminLog(running)
+    before = log.settings()
+    tasks = ("define", "redefine", "undefine", "attach", "detach", "update", "dumpxml-cpu", "xmlToNative")
+    cells = [(task, scenario(name).xml(3)) for task in tasks for name in ("disks", "mixed")]
+    with RunningDaemon(running) as logged:
+        by_log = [logged.run(task, xml) for task, xml in cells]
+    with RunningDaemon(running, counting="uprobes") as probed:
+        assert probed.counted_by == "uprobes"
+        assert log.settings() == before
+        assert probes_in(tracefs)
+        by_probes = [probed.run(task, xml) for task, xml in cells]
+    assert [done.error for done in by_log + by_probes] == [None] * 2 * len(cells)
+    assert [done.lookups for done in by_probes] == [done.lookups for done in by_log]
+    assert [done.lookups for done in by_probes] == [
+        law.lookups(task, done.xml) for (task, _), done in zip(cells, by_probes, strict=True)
+    ]
+    assert probes_in(tracefs) == []
+
+
+def test_probes_of_a_killed_one_are_swept(running: str, tracefs: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from qcaps.live.installation import find;"
+        " from qcaps.live.uprobes import Uprobes; one = find();"
+        " Uprobes(one.library, one.driver, Path(sys.argv[1])); print('in', flush=True); time.sleep(60)"
+    )
+    killed = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+    assert killed.stdout is not None
+    assert killed.stdout.readline() == b"in\n"
+    killed.kill()
+    killed.wait()
+    assert probes_in(tracefs)
+    with RunningDaemon(running, counting="uprobes") as subject:
+        assert subject.define(scenario("disks").xml(0)).lookups == 12
+    assert probes_in(tracefs) == []
+    subprocess.run(["umount", str(tmp_path / "tracefs")], capture_output=True, check=False)
+
+
+def test_watch_by_uprobes_names_the_tasks(running: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with RunningDaemon(running) as busy:
+        busy.define(scenario("disks").xml(0))
+        done = threading.Event()
+
+        def define() -> None:
+            while not done.is_set():
+                busy.define(scenario("disks").xml(2))
+
+        thread = threading.Thread(target=define)
+        thread.start()
+        try:
+            arguments = ["live", "watch", running, "--yes", "--json", "--counting", "uprobes"]
+            assert main([*arguments, "--every", "0.5", "--seconds", "1.5"]) == 0
+        finally:
+            done.set()
+            thread.join()
+    rows = [json.loads(line)["lookups"] for line in capsys.readouterr().out.splitlines()]
+    assert any(row.get("define", 0) >= 16 for row in rows)

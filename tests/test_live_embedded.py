@@ -355,3 +355,23 @@ with Embedded("interposer") as subject:
     assert (done.stdout, done.stderr) == ("14 None\n", "")
     assert [path.name for path in folder.iterdir()] == ["cache"]
     shutil.rmtree(folder)
+
+
+def test_a_lookup_is_fourteen_system_calls(libvirt: Embedded) -> None:
+    small, large = (libvirt.syscalls("define", scenario("disks").xml(n)) for n in (4, 36))
+    more = {name: large[name] - small.get(name, 0) for name in large if large[name] != small.get(name, 0)}
+    assert sum(more.values()) == 14 * (84 - 20)
+    lookups = 84 - 20
+    assert more.get("uname") == lookups
+    assert more.get("openat") == lookups
+
+
+def test_system_calls_of_a_refused_task_are_refused(libvirt: Embedded) -> None:
+    with pytest.raises(LiveError, match="refuses to start"):
+        libvirt.syscalls("start", scenario("serials").xml(16))
+    assert libvirt.define(scenario("disks").xml(0)).lookups == 12
+
+
+def test_uprobes_are_for_running_daemons() -> None:
+    with pytest.raises(LiveError, match="--uri"):
+        Embedded("uprobes")

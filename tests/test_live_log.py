@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.live.adminlog import LogSettings, admin_uri, with_file
+from qcaps.live.entries import Activity, follow, logged, of_all, of_tag, of_thread
 from qcaps.live.errors import LiveError
-from qcaps.live.meter import Activity, logged_by_all, logged_for, logged_here
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,15 +38,15 @@ def test_a_window_begins_at_a_size(tmp_path: Path) -> None:
         file.write(
             lookup(7) + "a line of somebody's XML: 1: debug : virQEMUCapsCacheLookup:1 : no\n" + lookup(8)
         )
-    assert logged_by_all(log, start, log.stat().st_size) == 2
-    assert logged_by_all(log, 0, start) == 3
+    assert of_all(logged(log, start, log.stat().st_size)) == 2
+    assert of_all(logged(log, 0, start)) == 3
 
 
 def test_one_thread_is_told_from_another(tmp_path: Path) -> None:
     log = tmp_path / "log"
     own = threading.get_native_id()
     log.write_text(lookup(own) * 2 + lookup(own + 1))
-    assert logged_here(log, 0, log.stat().st_size) == 2
+    assert of_thread(own, logged(log, 0, log.stat().st_size)) == 2
 
 
 def test_calls_of_others_on_the_same_thread_do_not_count(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_calls_of_others_on_the_same_thread_do_not_count(tmp_path: Path) -> None
         + define(1, "someone's")
         + lookup(1)
     )
-    assert logged_for("qcaps-12", log, 0, log.stat().st_size) == 2
+    assert of_tag("qcaps-12", logged(log, 0, log.stat().st_size)) == 2
 
 
 def test_filters_and_outputs_are_added_to_what_is_set(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_uri_that_cannot_be_counted_is_named(uri: str, complaint: str) -> None
 def test_activity_goes_by_the_last_call_of_each_thread(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(lookup(1) * 9)
-    activity = Activity(log)
+    activity = Activity(follow(log))
     with log.open("a") as file:
         file.write(
             lookup(1) + define(1, "a") + line(2, "virConnectGetCapabilities", "conn=0x1") + lookup(1) * 3

@@ -99,6 +99,44 @@ def test_live_points_stand_beside_the_reference() -> None:
     assert [point.devices for point in panels[0].live] == [13]
 
 
+def live(scenario: str) -> Results:
+    policies = ("libvirt-9.0", "once")
+    cells = grid((scenario,), (1, 8, 64), validities=("ctime",), policies=policies)
+    return reporting.of(replace(cell, subject="embedded") for cell in cells)
+
+
+def test_a_real_libvirt_is_held_to_its_law_and_drawn_beside_the_reference() -> None:
+    section = reporting.module("live_libvirt")
+    both = Results((*reporting.grown("disks@pc").measured, *live("disks@pc").measured))
+    value = section.data(reporting.sources(both))
+    assert [(row.devices, row.lookups, row.law) for row in value.rows] == [
+        (10, 12, 12),
+        (17, 19, 19),
+        (73, 75, 75),
+    ]
+    assert "3 of 3 domains counted exactly that" in section.content(value).finding
+    (panel,) = value.panels
+    assert set(panel.curves) == {
+        *(("embedded", policy) for policy in ("libvirt-9.0", "once")),
+        *(("reference", policy) for policy in ("naive", "once")),
+    }
+
+
+def test_a_real_libvirt_that_breaks_its_law_is_marked() -> None:
+    section = reporting.module("live_libvirt")
+    first, *rest = live("disks@pc").measured
+    more = replace(first, counts=replace(first.counts, lookups=first.counts.lookups + 1))
+    words = section.content(section.data(reporting.sources(Results((more, *rest)))))
+    assert "2 of 3 domains" in words.finding
+    assert words.tables[0].bad == {(0, 4)}
+
+
+def test_without_a_real_libvirt_the_section_says_what_to_run() -> None:
+    section = reporting.module("live_libvirt")
+    assert section.data(FULL) is None
+    assert "qcaps live whatif" in section.MISSING
+
+
 def test_the_cost_of_a_device_is_the_law_s() -> None:
     drawing = reporting.module("time_by_devices").data(FULL)
     naive, *_, oracle = drawing.panels[0].lines

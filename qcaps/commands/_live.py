@@ -9,6 +9,8 @@ import shutil
 import time as clock
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from qcaps.commands._live_output import Cell, facts, finish, print_table, said, with_progress
@@ -17,10 +19,12 @@ from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from qcaps.live.meter import Cost
     from qcaps.live.process import Counting, LibvirtProcess
+
+    Calls = Sequence[Cost]
 
 PARSING = ("define", "define-validated", "redefine", "createXML", "xmlToNative", "attach", "detach", "update")
 """Tasks that can look up once a domain parse."""
@@ -30,14 +34,25 @@ def count(args: argparse.Namespace) -> int:
     from qcaps.live.count import STORM, count  # noqa: PLC0415  # `--help` need not pay for lxml
 
     cells = cells_of(args)
+    if args.syscalls and (args.daemon or args.uri):
+        raise UsageError("--syscalls watches the embedded driver only: leave out --daemon and --uri")
     with subject_of(args, args.counting) as subject:
-        counts = [count(subject, *cell) for cell in with_progress(cells)]
+        counts = [count(subject, *cell, syscalls=args.syscalls) for cell in with_progress(cells)]
         about = facts(subject)
-    rows = [{**asdict(one), "verdict": one.verdict, "storm": one.storm} for one in counts]
+    rows = [
+        {
+            **asdict(one),
+            "verdict": one.verdict,
+            "storm": one.storm,
+            "system_calls": sum(one.syscalls.values()) if one.syscalls else None,
+        }
+        for one in counts
+    ]
+    columns: tuple[str, ...] = ("scenario", "n", "task", "devices", "lookups", "law", "forks")
     if args.json:
         print(json.dumps({**about, "counts": rows}, indent=2))
     else:
-        print_table(about, rows, ("scenario", "n", "task", "devices", "lookups", "law", "forks", "verdict"))
+        print_table(about, rows, (*columns, *(("system_calls",) if args.syscalls else ()), "verdict"))
     for one in counts:
         if one.error is not None:
             say(f"{one.scenario} -n {one.n} {one.task}: {one.error}")
@@ -57,9 +72,11 @@ def time(args: argparse.Namespace) -> int:
     rows = []
     cells, runs = cells_of(args), runs_of(args)
     with subject_of(args, "interposer") as subject:
+        keep = keeper(args, subject)
         for scenario, n, task, xml in with_progress(cells):
             subject.costs(task, xml)
             costs = subject.costs(task, xml, [False] * runs)
+            keep((scenario, n, task, xml), costs, ())
             ns = median(cost.ns for cost in costs)
             in_lookups = median((cost.lookup_ns or 0) / cost.ns for cost in costs)
             lookups = costs[-1].lookups
@@ -83,12 +100,14 @@ def whatif(args: argparse.Namespace) -> int:
     cells, runs = cells_of(args), runs_of(args)
     order = _interleaved(runs, args.seed)
     with subject_of(args, "interposer") as subject:
+        keep = keeper(args, subject)
         for scenario, n, task, xml in with_progress(cells):
             subject.costs(task, xml, [False, True])
             costs = list(zip(order, subject.costs(task, xml, order), strict=True))
             as_is = [cost for once, cost in costs if not once]
             once = [cost for once, cost in costs if once]
             _check_spared(as_is[-1], once[-1])
+            keep((scenario, n, task, xml), as_is, once)
             ratio = paired_ratio([one.ns for one in as_is], [one.ns for one in once])
             rows.append({
                 "scenario": scenario, "n": n, "task": task,
@@ -99,6 +118,43 @@ def whatif(args: argparse.Namespace) -> int:
             })  # fmt: skip
         about = facts(subject)
     return finish(args, about, "speedups", rows)
+
+
+def keeper(args: argparse.Namespace, subject: LibvirtProcess) -> Callable[[Cell, Calls, Calls], None]:
+    """What adds the calls of a cell, as it is and with one lookup, to the results file that was asked for."""
+    if args.output is None:
+        return lambda _cell, _as_is, _once: None
+    from qcaps.live.meter import Cost  # noqa: PLC0415
+    from qcaps.live.setup import a_cpu  # noqa: PLC0415
+    from qcaps.measure import live_results, results  # noqa: PLC0415  # numpy, pyperf
+    from qcaps.measure.cell import Cell as Question  # noqa: PLC0415
+    from qcaps.measure.session import session_facts  # noqa: PLC0415
+
+    kept = results.Results(())
+    memory = Path("/dev/shm")  # noqa: S108  # only its speed is asked; as root, libvirt writes to memory too
+    session = session_facts(memory if os.geteuid() == 0 and memory.is_dir() else Path(gettempdir()))
+    session |= {
+        "libvirt_version": subject.installation.version_name,
+        "counted_by": subject.counted_by,
+        "cpu_affinity": str(a_cpu()),
+    }
+
+    def keep(cell: Cell, as_is: Calls, once: Calls) -> None:
+        nonlocal kept
+        scenario, n, task, xml = cell
+        done = subject.run(task, xml)
+        warmup = Cost(done.ns)
+        for policy, costs in (
+            (live_results.policy_of(subject.installation), as_is),
+            (live_results.ONCE, once),
+        ):
+            if costs:
+                name = "daemon" if args.daemon else "embedded"
+                made = Question(scenario, n, task, live_results.VALIDITY, policy, name, args.seed)
+                kept = results.add(kept, [live_results.measured(made, done.xml, costs, warmup, session)])
+        results.write(args.output, kept)
+
+    return keep
 
 
 def probe(args: argparse.Namespace) -> int:
@@ -191,7 +247,7 @@ def subject_of(args: argparse.Namespace, counting: Counting | None) -> Iterator[
     with open_subject(args, counting) as subject:
         yield subject
         if subject.fallback:
-            say(f"counted by the debug log: {subject.fallback}")
+            say(f"counted by the {subject.counted_by}: {subject.fallback}")
 
 
 def open_subject(args: argparse.Namespace, counting: Counting | None) -> LibvirtProcess:
@@ -206,5 +262,5 @@ def open_subject(args: argparse.Namespace, counting: Counting | None) -> Libvirt
     if not args.yes and not ours:
         raise UsageError(f"{args.uri} may serve others: --yes says that this is known")
     if counting == "interposer":
-        raise UsageError("a running daemon can be counted by its log only")
-    return RunningDaemon(args.uri, args.libvirt)
+        raise UsageError("a running daemon can be counted by its log or by uprobes only")
+    return RunningDaemon(args.uri, args.libvirt, counting)

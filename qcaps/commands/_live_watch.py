@@ -28,7 +28,7 @@ def watch(args: argparse.Namespace) -> int:
         raise UsageError(f"--every {args.every:g}: expected seconds, above 0")
     from qcaps.live.daemon import RunningDaemon  # noqa: PLC0415  # lxml, subprocess
 
-    with interruptible(), open_subject(args, None) as subject, _shown(args) as show:
+    with interruptible(), open_subject(args, args.counting) as subject, _shown(args) as show:
         assert isinstance(subject, RunningDaemon)
         begin = before = time.monotonic()
         while args.seconds is None or before - begin < args.seconds:

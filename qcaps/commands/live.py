@@ -112,8 +112,11 @@ def _add_count(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="the daemon behind --uri may be a system's")
     parser.add_argument(
         "--counting",
-        choices=("interposer", "log"),
-        help="by which way (default: interposer, or log where there is no C compiler)",
+        choices=("interposer", "log", "uprobes"),
+        help="by which way (default: interposer, or log where there is no C compiler; of --uri, log)",
+    )
+    parser.add_argument(
+        "--syscalls", action="store_true", help="system calls too, by strace (embedded driver only)"
     )
 
 
@@ -121,11 +124,17 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
     _add_cells(parser)
     _add_daemon(parser)
     parser.add_argument("--runs", type=int, default=40, help="of each task (default: %(default)s)")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="keep every call in a results file, for qcaps report"
+    )
 
 
 def _add_watch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("uri", metavar="URI", help="the daemon; its log settings are changed, and put back")
     parser.add_argument("--yes", action="store_true", help="the daemon may be a system's")
+    parser.add_argument(
+        "--counting", choices=("log", "uprobes"), help="by which way (default: log, or uprobes without it)"
+    )
     parser.add_argument(
         "--every", type=float, default=1.0, metavar="S", help="seconds between two readings (1)"
     )

@@ -8,26 +8,17 @@ import secrets
 import subprocess
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.live.adminlog import AdminLog, with_file
+from qcaps.live.entries import CALL_FILTERS, LOOKUP_FILTER, Activity, follow, of_all, of_tag, of_thread
 from qcaps.live.errors import LiveError, NoLibvirt
-from qcaps.live.meter import (
-    CALL_FILTERS,
-    LOOKUP_FILTER,
-    Activity,
-    Clock,
-    DebugLog,
-    Interposer,
-    Meter,
-    logged_by_all,
-    logged_for,
-    logged_here,
-)
+from qcaps.live.meter import Clock, DebugLog, Interposer, Meter, Probed
 from qcaps.live.shim import ENVIRONMENT, create_counters
+from qcaps.live.uprobes import Uprobes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +81,7 @@ def _embedded(setup: Setup) -> Link:
         meter = Interposer(counters)
     libvirt = _import_libvirt(setup.library)
     if setup.counting == "log":
-        meter = DebugLog(_log_to(folder / "debug.log"), logged_here)
+        meter = DebugLog(_log_to(folder / "debug.log"), partial(of_thread, threading.get_native_id()))
     root = folder / "root"
     (root / "etc").mkdir(parents=True)
     (root / "etc" / "qemu.conf").write_text((_QEMU_USER if os.geteuid() == 0 else "") + _QEMU_CONF)
@@ -124,7 +115,7 @@ def _private(setup: Setup) -> Link:
     elif setup.counting == "log":
         log = folder / "debug.log"
         configuration += f'log_outputs = "1:file:{log}"\nlog_filters = "{LOOKUP_FILTER}"\n'
-        meter = DebugLog(log, logged_by_all)
+        meter = DebugLog(log, of_all)
     (folder / "daemon.conf").write_text(configuration)
     _DAEMON_QEMU_CONF.write_text(_QEMU_USER + _QEMU_CONF)
     daemon = subprocess.Popen(
@@ -157,6 +148,12 @@ def _end(daemon: subprocess.Popen[bytes]) -> None:
 def _running(setup: Setup) -> Link:
     libvirt = _import_libvirt(setup.library)
     connection = _open(libvirt, setup.uri)
+    tag = f"qcaps-{secrets.token_hex(6)}"
+    count = partial(of_tag, tag)
+    if setup.counting == "uprobes":
+        probes = Uprobes(Path(setup.library), Path(setup.driver), Path(setup.folder))
+        meter: Meter = Probed(probes.take, count)
+        return Link(libvirt, connection, meter, tag, Activity(probes.take), probes.close)
     log = AdminLog(setup.uri)
     before = log.settings()
     path = Path(setup.folder) / "debug.log"
@@ -166,10 +163,8 @@ def _running(setup: Setup) -> Link:
     except LiveError:
         log.set(before)
         raise
-    activity = Activity(path)
-    tag = f"qcaps-{secrets.token_hex(6)}"
-    link = Link(libvirt, connection, DebugLog(path, partial(logged_for, tag)), tag, activity)
-    return replace(link, release=partial(log.set, before))
+    activity = Activity(follow(path))
+    return Link(libvirt, connection, DebugLog(path, count), tag, activity, partial(log.set, before))
 
 
 def _open(libvirt: Any, uri: str) -> Any:  # noqa: ANN401  # libvirt has no types

@@ -36,6 +36,7 @@ class Count:
     law: int | None = None
     forks: int | None = None
     sites: Mapping[str, int] = field(default_factory=dict)
+    syscalls: Mapping[str, int] = field(default_factory=dict)
     error: str | None = None
 
     @property
@@ -53,8 +54,13 @@ class Count:
         return self.task in _STARTS_NOTHING and bool(self.forks)
 
 
-def count(subject: LibvirtProcess, scenario: str, n: int, task: str, xml: str) -> Count:
-    """Run `task` twice on the domain `xml`, first so that everything is known, then to count."""
+def count(
+    subject: LibvirtProcess, scenario: str, n: int, task: str, xml: str, *, syscalls: bool = False
+) -> Count:
+    """Run `task` twice on the domain `xml`, first so that everything is known, then to count.
+
+    With `syscalls` a third time, watched.
+    """
     first = subject.run(task, xml)
     done = subject.run(task, xml) if first.accepted else first
     if not done.accepted:
@@ -69,4 +75,5 @@ def count(subject: LibvirtProcess, scenario: str, n: int, task: str, xml: str) -
         law=law.lookups(task, answer),
         forks=done.forks,
         sites=done.sites,
+        syscalls=subject.syscalls(task, xml) if syscalls else {},
     )

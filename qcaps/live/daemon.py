@@ -1,8 +1,8 @@
 """libvirt's daemon: one of our own, started for the purpose, or one that runs already.
 
 Our own runs in private namespaces, with private `/etc/libvirt`, `/var/lib/libvirt` and `/run`: it knows none
-of the host's domains and networks. A running one is asked through its own log, whose settings are put back;
-it is given only domains with names that nobody else has, and loses them again.
+of the host's domains and networks. A running one is asked through its own log, whose settings are put back,
+or through the kernel; it is given only domains with names that nobody else has, and loses them again.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.live.errors import NoLibvirt, NotPermitted
+from qcaps.live import uprobes
+from qcaps.live.adminlog import AdminLog
+from qcaps.live.errors import LiveError, NoLibvirt, NotPermitted
 from qcaps.live.installation import INSTALL, find
 from qcaps.live.namespace import KVM_MODE, Place, place
-from qcaps.live.process import Counting, LibvirtProcess, way_of
+from qcaps.live.process import Counting, LibvirtProcess, Way, way_of
 from qcaps.live.setup import Setup, a_cpu
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class PrivateDaemon(LibvirtProcess):
             counting=way.name,
             shim=way.shim,
             library=str(installation.library),
+            driver=str(installation.driver),
             cpu=a_cpu() if cpu is None else cpu,
             daemon=str(daemon),
         )
@@ -57,30 +60,58 @@ class PrivateDaemon(LibvirtProcess):
 
 
 class RunningDaemon(LibvirtProcess):
-    """A daemon that runs already, behind a URI of libvirt's; it is counted by its debug log."""
+    """A daemon that runs already, behind a URI of libvirt's.
 
-    def __init__(self, uri: str, libvirt: Path | None = None, *, cpu: int | None = None) -> None:
-        """Connect, and turn the log on. Raises LiveError and its kinds.
+    It is counted by its debug log, or by the kernel's probes on its library and driver, which change no
+    setting of it; these also where its log cannot be set, if nothing else was wished for.
+    """
 
-        `libvirt` is the client's, a prefix or a build tree.
+    def __init__(
+        self,
+        uri: str,
+        libvirt: Path | None = None,
+        counting: Counting | None = None,
+        *,
+        cpu: int | None = None,
+    ) -> None:
+        """Connect, and begin to count. Raises LiveError and its kinds.
+
+        `libvirt` is the client's, a prefix or a build tree; for the probes, the daemon's too.
         """
         installation = find(libvirt)
+        way = _way_of_running(uri, counting)
         where = Place(Path(tempfile.mkdtemp(prefix="qcaps-live-")), (), temporary=True)
         setup = Setup(
             folder=str(where.folder),
-            counting="log",
+            counting=way.name,
             shim="",
             library=str(installation.library),
+            driver=str(installation.driver),
             cpu=a_cpu() if cpu is None else cpu,
             uri=uri,
             temporary=where.temporary,
         )
-        super().__init__(setup, where, installation)
+        super().__init__(setup, where, installation, way.fallback)
 
     def activity(self) -> Mapping[str, int]:
         """Lookups by task, of whatever client, since this was last asked. Raises LibvirtDied."""
         lookups: dict[str, int] = self.ask({"ask": "activity"})["lookups"]
         return lookups
+
+
+def _way_of_running(uri: str, counting: Counting | None) -> Way:
+    """The log, unless there is no way to it but one to the probes."""
+    if counting is not None:
+        if counting == "uprobes" and (why := uprobes.usable()):
+            raise NotPermitted(why)
+        return Way(counting)
+    try:
+        AdminLog(uri)
+    except LiveError as error:
+        if uprobes.usable():
+            raise
+        return Way("uprobes", fallback=str(error))
+    return Way("log")
 
 
 def _daemon_of(installation: Installation) -> Path:

@@ -48,6 +48,7 @@ class Embedded(LibvirtProcess):
             counting=way.name,
             shim=way.shim,
             library=str(installation.library),
+            driver=str(installation.driver),
             cpu=a_cpu() if cpu is None else cpu,
             temporary=where.temporary,
         )

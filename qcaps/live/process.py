@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from qcaps.live.namespace import Place
     from qcaps.live.setup import Setup
 
-Counting = Literal["interposer", "log", "none"]
+Counting = Literal["interposer", "log", "uprobes", "none"]
 
 _PATIENCE_S: Final = 70.0
 """More than the worker takes to give up a call that hangs, and to put back what it has changed."""
@@ -58,7 +58,7 @@ class LiveDone:
 
 @dataclass(frozen=True)
 class Way:
-    """A way of counting: interposer, log, or none; `fallback` says why it is not the interposer."""
+    """A way of counting: interposer, log, uprobes, or none; `fallback` says why it is not the interposer."""
 
     name: str
     shim: str = ""
@@ -68,8 +68,10 @@ class Way:
 def way_of(counting: Counting | None, installation: Installation) -> Way:
     """The interposer, or the log where there is no compiler; what `counting` says if it says anything.
 
-    Raises NoCompiler if the interposer is wished for and cannot be built.
+    Raises NoCompiler if the interposer is wished for and cannot be built, LiveError for uprobes.
     """
+    if counting == "uprobes":
+        raise LiveError("uprobes count a daemon that runs: name it with --uri, or count by interposer or log")
     if counting in (None, "interposer"):
         try:
             return Way("interposer", str(shim.compiled(installation.version)))
@@ -149,6 +151,13 @@ class LibvirtProcess:
         if "error" in answer:
             raise LiveError(f"libvirt refuses to {task}: {answer['error']}")
         return tuple(map(Cost.from_plain, answer["costs"]))
+
+    def syscalls(self, task: str, xml: str) -> Mapping[str, int]:
+        """System calls of the task, by name; only of the embedded driver. Raises LiveError."""
+        answer = self.ask({**_request(task, xml, None, [False]), "syscalls": True})
+        if "error" in answer:
+            raise LiveError(f"libvirt refuses to {task}: {answer['error']}")
+        return Cost.from_plain(answer["costs"][0]).syscalls
 
     def probe(self, binary: str) -> tuple[Cost, str]:
         """Have libvirt find out about a QEMU binary: what that cost, and its cache file about the binary.

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Setup:
-    """`folder` is the process's own; `counting` is interposer, log or none, `shim` the interposer's file.
+    """`folder` is the process's own; `counting` is interposer, log, uprobes or none,
+    `shim` the interposer's file.
 
     `daemon` is a program to start and talk to, `uri` a daemon that runs; with neither, the driver is
-    embedded. `library` is the libvirt it is about, `cpu` the one CPU it runs on.
+    embedded. `library` and `driver` are the libvirt it is about, `cpu` the one CPU it runs on.
     `temporary` says that the folder is on the host, and goes when the process does.
     """
 
@@ -23,6 +24,7 @@ class Setup:
     daemon: str = ""
     uri: str = ""
     temporary: bool = False
+    driver: str = ""
 
 
 def a_cpu() -> int:

@@ -24,6 +24,7 @@ from qcaps.live.connection import connect
 from qcaps.live.document import renamed
 from qcaps.live.errors import LiveError
 from qcaps.live.setup import Setup
+from qcaps.live.syscalls import Straced
 from qcaps.live.tasks import DEVICE, TASKS, WITHOUT_A_DOMAIN, Run
 
 if TYPE_CHECKING:
@@ -53,9 +54,12 @@ class Worker:
         except QcapsError as error:
             return _failure(type(error).__name__, str(error))
 
-    def run(self, task: str, xml: str, device: str | None, once: list[bool]) -> dict[str, Any]:
-        """Runs the task as often as `once` is long, each time as it says."""
+    def run(
+        self, task: str, xml: str, device: str | None, once: list[bool], *, syscalls: bool = False
+    ) -> dict[str, Any]:
+        """Runs the task as often as `once` is long, each time as it says; `syscalls` counts nothing else."""
         link = self.link
+        meter = Straced(self.folder) if syscalls else link.meter
         if link.tag:
             if task in WITHOUT_A_DOMAIN:
                 raise LiveError(f"{task}: on a running daemon, our call cannot be told from others'")
@@ -63,7 +67,7 @@ class Worker:
         costs = []
         kept: dict[str, str] = {}
         for each in once:
-            run = Run(link.libvirt, link.connection, link.meter, self.folder, xml, device or DEVICE, each)
+            run = Run(link.libvirt, link.connection, meter, self.folder, xml, device or DEVICE, each)
             TASKS[task](run)
             assert run.cost is not None
             costs.append(run.cost)

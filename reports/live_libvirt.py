@@ -1,0 +1,242 @@
+"""What a real, unmodified libvirt does: its lookups, its times, and what looking up once would buy it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from matplotlib.lines import Line2D
+
+from qcaps.measure import laws
+from qcaps.measure.cell import BASELINE
+from qcaps.report.section import Content, Table
+from qcaps.report.sources import REFERENCE
+from qcaps.report.summary import median_seconds, ratio_of
+
+from ._drawing import INK, Margins, is_narrow, legend, line_mark, log_axis, look, panels
+from ._words import count, interval, times
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from qcaps.measure.results import Measured
+    from qcaps.report.sources import Sources
+
+ORDER = 24
+HEADING = "What libvirt itself does"
+MISSING = "no real libvirt was measured: qcaps live whatif --output live.json, and give that file too"
+_ONCE = "once"
+_COUNTED = "libvirt-9.0"
+_TIMED = ("define", "ctime")
+_MILLI = 1e3
+_MOST_PANELS = 3
+
+Curve = tuple[tuple[int, float], ...]
+"""Devices and milliseconds, ascending."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One task of one domain. `law` is 2 + D or its like, None where there is none known."""
+
+    subject: str
+    release: str
+    domain: str
+    task: str
+    devices: int
+    lookups: int
+    law: int | None
+    seconds: float
+    seconds_once: float | None = None
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Times of define by devices: libvirt as it is and with one lookup, the reference beside them."""
+
+    scenario: str
+    curves: dict[tuple[str, str], Curve]
+
+
+@dataclass(frozen=True)
+class Live:
+    """All that was measured on a real libvirt."""
+
+    rows: tuple[Row, ...]
+    panels: tuple[Panel, ...]
+
+
+def data(sources: Sources) -> Live | None:
+    """Every task of every domain that a subject other than the reference was measured for."""
+    arms: dict[tuple[str, str, int, str], dict[str, Measured]] = {}
+    for one in sources.results.measured:
+        cell = one.cell
+        if cell.subject not in (REFERENCE, "loop"):
+            arms.setdefault((cell.subject, cell.scenario, cell.n, cell.task), {})[cell.policy] = one
+    rows = [row for by_policy in arms.values() if (row := _row(by_policy)) is not None]
+    return Live(tuple(rows), _panels(sources)) if rows else None
+
+
+def content(value: Live) -> Content:
+    """Whether it keeps its law, and what it leaves on the table."""
+    known = [row for row in value.rows if row.law is not None]
+    equal = [row for row in known if row.lookups == row.law]
+    releases = ", ".join(dict.fromkeys(row.release for row in value.rows))
+    finding = (
+        f"libvirt {releases} looks up for each device, 2 + D times a define:"
+        f" {len(equal)} of {count(len(known), 'domain')} counted exactly that"
+    )
+    ratios = [row.ratio for row in value.rows if row.ratio is not None]
+    if ratios:
+        finding += (
+            f"; looking up once would make them {times(min(ratios))} to {times(max(ratios))} times as fast"
+        )
+    headings = (
+        *("subject", "domain", "task", "devices", "lookups", "by the law", "ms"),
+        *("ms, looking up once", "times as fast", "95 % interval"),
+    )
+    rows = tuple(_texts(row) for row in value.rows)
+    bad = frozenset(
+        (number, headings.index("lookups"))
+        for number, row in enumerate(value.rows)
+        if row.law is not None and row.lookups != row.law
+    )
+    return Content(
+        finding + ".",
+        description="; ".join(_spoken(panel) for panel in value.panels),
+        notes=(
+            (
+                "Stock libvirt, neither patched nor built: an interposed library counts, and to look up once"
+                " it answers the later lookups of a domain parse with what the first one found."
+            ),
+        ),
+        tables=(Table("A real libvirt", headings, rows, left=("subject", "domain", "task"), bad=bad),),
+    )
+
+
+def draw(value: Live, figure: Figure) -> None:
+    """A panel a scenario, libvirt and the reference on the same axes."""
+    if not value.panels:
+        figure.set_size_inches(figure.get_figwidth(), 0.3)
+        figure.text(0.0, 0.5, "the reference was not measured on the same scenarios", fontsize=8)
+        return
+    narrow = is_narrow(figure)
+    columns = 1 if narrow else len(value.panels)
+    entries = _entries(value)
+    legend_columns = 2 if narrow else len(entries)
+    margins = Margins(head=0.1 + 0.22 * -(-len(entries) // legend_columns), left=0.6)
+    grid = panels(figure, len(value.panels) if narrow else 1, columns, 2.2, margins, sharey=True)
+    legend(figure, entries, legend_columns)
+    axes_of = [axes for row in grid for axes in row]
+    ys = [y for panel in value.panels for curve in panel.curves.values() for _, y in curve]
+    low, high = min(ys) / 1.3, max(ys) * 1.3
+    for number, (axes, panel) in enumerate(zip(axes_of, value.panels, strict=True)):
+        _draw_panel(axes, panel)
+        axes.set_ylim(low, high)
+        log_axis(axes.yaxis, low, high)
+        if narrow or number == 0:
+            axes.set_ylabel("ms a define")
+        axes.set_xlabel("devices in the resulting domain")
+
+
+def _draw_panel(axes: Axes, panel: Panel) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_title(f"{panel.scenario}, ctime", fontsize=9)
+    for (subject, policy), curve in panel.curves.items():
+        xs, ys = zip(*curve, strict=True)
+        if subject == REFERENCE:
+            colour, marker, dashes = look(policy)
+            axes.plot(xs, ys, color=colour, marker=marker, linestyle=dashes, linewidth=1.1)
+        else:
+            fill = INK if policy == _ONCE else "none"
+            axes.plot(xs, ys, color=INK, marker="s", mfc=fill, linestyle="-", linewidth=0.8)
+    counts = [x for curve in panel.curves.values() for x, _ in curve]
+    ends = min(counts) / 1.2, max(counts) * 1.2
+    axes.set_xlim(*ends)
+    log_axis(axes.xaxis, *ends)
+
+
+def _entries(value: Live) -> list[tuple[str, Line2D]]:
+    keys = dict.fromkeys(key for panel in value.panels for key in panel.curves)
+    entries = []
+    for subject, policy in keys:
+        if subject == REFERENCE:
+            entries.append((f"reference, {policy}", line_mark(policy)))
+        else:
+            fill = INK if policy == _ONCE else "none"
+            words = "looking up once" if policy == _ONCE else "as it is"
+            entries.append((f"{subject} libvirt, {words}", Line2D([], [], color=INK, marker="s", mfc=fill)))
+    return entries
+
+
+def _row(arms: dict[str, Measured]) -> Row | None:
+    as_is = next((one for policy, one in arms.items() if policy != _ONCE), None)
+    if as_is is None:
+        return None
+    cell, counts = as_is.cell, as_is.counts
+    once = arms.get(_ONCE)
+    ratio = ratio_of(as_is, once) if once is not None else None
+    release = str(as_is.runs[0].facts.get("libvirt_version", cell.policy.removeprefix("libvirt-")))
+    return Row(
+        cell.subject,
+        release,
+        f"{cell.scenario}/{cell.n}",
+        cell.task,
+        counts.devices,
+        counts.lookups,
+        laws.lookups(_COUNTED, cell.task, counts.devices),
+        median_seconds(as_is),
+        median_seconds(once) if once is not None else None,
+        ratio.ratio if ratio else None,
+        ratio.low if ratio else None,
+        ratio.high if ratio else None,
+    )
+
+
+def _panels(sources: Sources) -> tuple[Panel, ...]:
+    found: dict[str, dict[tuple[str, str], dict[int, float]]] = {}
+    for one in sources.results.measured:
+        cell = one.cell
+        if (cell.task, cell.validity) == _TIMED and cell.subject != "loop":
+            if cell.subject == REFERENCE and cell.policy not in (BASELINE, _ONCE):
+                continue
+            curves = found.setdefault(cell.scenario, {})
+            curves.setdefault((cell.subject, cell.policy), {})[one.counts.devices] = _MILLI * median_seconds(
+                one
+            )
+    made = [
+        Panel(scenario, {key: tuple(sorted(points.items())) for key, points in curves.items()})
+        for scenario, curves in found.items()
+        if {subject == REFERENCE for subject, _ in curves} == {True, False}
+        and any(len(points) > 1 for points in curves.values())
+    ]
+    return tuple(made[:_MOST_PANELS])
+
+
+def _texts(row: Row) -> tuple[str, ...]:
+    once = row.ratio is not None and row.low is not None and row.high is not None
+    return (
+        row.subject,
+        row.domain,
+        row.task,
+        str(row.devices),
+        str(row.lookups),
+        "-" if row.law is None else str(row.law),
+        f"{_MILLI * row.seconds:.2f}",
+        f"{_MILLI * row.seconds_once:.2f}" if row.seconds_once is not None else "-",
+        times(row.ratio) if row.ratio is not None else "-",
+        interval(row.low, row.high) if once and row.low is not None and row.high is not None else "-",
+    )
+
+
+def _spoken(panel: Panel) -> str:
+    lines = (
+        f"{subject} {policy} {curve[0][1]:.2g} to {curve[-1][1]:.2g} ms"
+        for (subject, policy), curve in panel.curves.items()
+    )
+    return f"{panel.scenario}: {', '.join(lines)}"

@@ -102,7 +102,7 @@ def test_live_points_stand_beside_the_reference() -> None:
 def live(scenario: str) -> Results:
     policies = ("libvirt-9.0", "once")
     cells = grid((scenario,), (1, 8, 64), validities=("ctime",), policies=policies)
-    return reporting.of(replace(cell, subject="embedded") for cell in cells)
+    return Results(reporting.of(replace(cell, subject="embedded") for cell in cells).measured)
 
 
 def test_a_real_libvirt_is_held_to_its_law_and_drawn_beside_the_reference() -> None:

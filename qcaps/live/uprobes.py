@@ -18,7 +18,7 @@ import secrets
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.live.entries import Entry, split
 from qcaps.live.errors import LiveError, NotPermitted
@@ -154,7 +154,9 @@ def _offsets(path: Path, names: tuple[str, ...]) -> list[int | None]:
 
     with path.open("rb") as file:
         elf = ELFFile(file)
-        symbols = elf.get_section_by_name(".dynsym")
+        symbols: Any = elf.get_section_by_name(".dynsym")
+        if symbols is None:
+            raise LiveError(f"{path}: exports nothing: count by the log")
         found = []
         for name in names:
             entries = [one for one in symbols.get_symbol_by_name(name) or () if one["st_value"]]

@@ -21,6 +21,8 @@ from qcaps.measure.verdict import Verdict
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from qcaps.commands._finding import Finding
+
 SUITE = """
 from qcaps.measure.cell import Cell
 SUMMARY = "a loop"
@@ -92,7 +94,7 @@ def test_calibrate_counts_keeps_and_compares(tmp_path: Path) -> None:
     assert "loop/1000" in qcaps(tmp_path, "compare", *files).stdout
 
 
-def kept(folder: Path, monkeypatch: pytest.MonkeyPatch, failed: int, decisions: int) -> doctor.Finding:
+def kept(folder: Path, monkeypatch: pytest.MonkeyPatch, failed: int, decisions: int) -> Finding:
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     found = Calibration(hostname=platform.node(), suite="s", date="2026-01-01 00:00:00", drift=0.02)
     found.add(0.0, [Verdict.FAIL] * failed + [Verdict.PASS] * (decisions - failed))

@@ -141,7 +141,7 @@ def results(scale: float, *, counts: Counts = COUNTS, session: str = "", **facts
     known = {"hostname": "here", "cpu_model_name": "any", "platform": "p", "python_version": "3.11.0"}
     if session:
         known["gate_session"] = session
-    blocks = [0.002 * scale * (1 + 0.001 * (number % 5)) for number in range(48)]
+    blocks = [0.002 * scale * (1 + 0.001 * (number % 5)) for number in range(56)]
     return Results(
         (
             Measured(

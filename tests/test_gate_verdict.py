@@ -50,7 +50,8 @@ def test_steady_differences_are_judged_at_the_first_look(
 
 
 def test_more_pairs_are_wanted_until_a_look_decides() -> None:
-    wild = [float(one) for one in np.linspace(-0.3, 0.3, 32)[np.random.default_rng(1).permutation(32)]]
+    order = np.random.default_rng(1).permutation(LOOKS[-1])
+    wild = [float(one) for one in np.linspace(-0.3, 0.3, LOOKS[-1])[order]]
     assert judge([], MARGINS).wanted == LOOKS[0]
     for look, following in pairwise(LOOKS):
         found = judge(wild[:look], MARGINS)

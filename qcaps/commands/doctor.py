@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import importlib.util
 import json
 import os
 import platform
-import pwd
-import shutil
 import statistics
 import struct
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qcaps.commands import _doctor_libvirt
+from qcaps.commands._doctor_libvirt import KVM
+from qcaps.commands._finding import Finding
 from qcaps.measure import calibration
 from qcaps.measure.machine import fork_cost_us, spread, time_blocks, timer_step_ns
 
@@ -25,22 +25,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-QEMU_USER = "libvirt-qemu"
-INSTALL_LIBVIRT = (
-    "apt-get install -y --no-install-recommends libvirt-daemon libvirt-daemon-driver-qemu "
-    "libvirt-clients libvirt-dev pkg-config qemu-system-x86"
-)
 INSTALL_QEMU = "apt-get install -y --no-install-recommends qemu-system-x86"
-INSTALL_BINDING = "pip install 'qcaps[live]'"
-
-CREATE_QEMU_USER = f"useradd --system --no-create-home --gid kvm --shell /usr/sbin/nologin {QEMU_USER}"
-
-_KVM = Path("/dev/kvm")
-_DRIVER_PLACES = (
-    "usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so",
-    "usr/lib64/libvirt/connection-driver/libvirt_driver_qemu.so",
-    "usr/lib/libvirt/connection-driver/libvirt_driver_qemu.so",
-)
 _COARSE_TIMER_NS = 1000.0
 _MAD_LIMIT_PERCENT = 6.0  # a gate's own limit: beyond it, a host is too noisy to judge a 1 % change
 _DRIFT_LIMIT_PERCENT = 3.0
@@ -53,16 +38,6 @@ _ENOUGH_MEMORY_MB = 1024.0
 _NOT_PERMITTED = (errno.EPERM, errno.EACCES)
 # The number of perf_event_open by machine, from the kernel's system call tables.
 _PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241, "s390x": 331, "ppc64le": 319}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the answer; `advice` is empty when `ok`, and else the command or setting that helps."""
-
-    name: str
-    ok: bool
-    text: str
-    advice: str = ""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -172,37 +147,11 @@ def _perf_counters() -> Finding:
 
 
 def _kvm() -> Finding:
-    if not _KVM.exists():
-        return Finding("kvm", ok=False, text=f"no {_KVM}", advice="modprobe kvm; without it QEMU uses TCG")
-    ok = os.access(_KVM, os.R_OK | os.W_OK)
-    text = f"{_KVM} is {'usable' if ok else 'not usable'} by this process"
+    if not KVM.exists():
+        return Finding("kvm", ok=False, text=f"no {KVM}", advice="modprobe kvm; without it QEMU uses TCG")
+    ok = os.access(KVM, os.R_OK | os.W_OK)
+    text = f"{KVM} is {'usable' if ok else 'not usable'} by this process"
     return Finding("kvm", ok, text, "" if ok else "usermod -aG kvm $USER, then log in again")
-
-
-def _kvm_as_qemu_user() -> Finding:
-    if not _user_exists(QEMU_USER) or not _KVM.exists():
-        return Finding("kvm as qemu", ok=False, text=f"needs {_KVM} and the user {QEMU_USER}")
-    ok = _mode_allows(_KVM, pwd.getpwnam(QEMU_USER))
-    text = f"{_KVM} is {'usable' if ok else 'not usable'} by {QEMU_USER}"
-    return Finding("kvm as qemu", ok, text, "" if ok else f"usermod -aG kvm {QEMU_USER}")
-
-
-def _mode_allows(path: Path, user: pwd.struct_passwd) -> bool:
-    """Whether owner, group or others may read and write; access control lists are not asked."""
-    status = path.stat()
-    groups = os.getgrouplist(user.pw_name, user.pw_gid)
-    shift = 6 if status.st_uid == user.pw_uid else 3 if status.st_gid in groups else 0
-    return status.st_mode >> shift & 0o6 == 0o6  # noqa: PLR2004  # read and write
-
-
-def _user_exists(name: str) -> bool:
-    return any(entry.pw_name == name for entry in pwd.getpwall())
-
-
-def _qemu_user() -> Finding:
-    ok = _user_exists(QEMU_USER)
-    text = f"{QEMU_USER} {'exists' if ok else 'does not exist'}"
-    return Finding("qemu user", ok, text, "" if ok else CREATE_QEMU_USER)
 
 
 def _qemu() -> Finding:
@@ -219,19 +168,6 @@ def _qemu() -> Finding:
 
 def _executable(path: Path) -> bool:
     return path.is_file() and os.access(path, os.X_OK)
-
-
-def _libvirt() -> Finding:
-    drivers = [path for place in _DRIVER_PLACES for path in Path("/").glob(place)]
-    if not drivers:
-        return Finding("libvirt", ok=False, text="no QEMU driver of libvirt in /usr", advice=INSTALL_LIBVIRT)
-    return Finding("libvirt", ok=True, text=f"{drivers[0]}, virsh: {shutil.which('virsh') or 'none'}")
-
-
-def _binding() -> Finding:
-    ok = importlib.util.find_spec("libvirt") is not None
-    text = f"libvirt-python is {'installed' if ok else 'not installed'}"
-    return Finding("libvirt-python", ok, text, "" if ok else INSTALL_BINDING)
 
 
 def _fork() -> Finding:
@@ -281,11 +217,8 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     _timer,
     _perf_counters,
     _kvm,
-    _qemu_user,
-    _kvm_as_qemu_user,
     _qemu,
-    _libvirt,
-    _binding,
+    *_doctor_libvirt.CHECKS,
     _fork,
     _noise,
     _calibration,

@@ -1,9 +1,10 @@
 """The sequential verdict on paired differences: a pure function of the differences there are so far.
 
-A difference is ln(head / base) of one pair. Its sequence is looked at when 8, 12, 16, 24, 32 and 48 pairs are
-there, each time with the Hodges-Lehmann interval at one-sided alpha .01 a side:
+A difference is ln(head / base) of one pair. Its sequence is looked at when 8 pairs are there, and again when
+10, 12, 14, 16, 20, 24, 32, 48 and 64 are, each time with the Hodges-Lehmann interval at one-sided alpha .01 a
+side:
 
-    FAIL          the lower bound is above ln(1 + delta), and so is that of 32 fresh pairs at alpha .05
+    FAIL          the lower bound is above ln(1 + delta), and so is that of 48 fresh pairs at alpha .05
     UNCONFIRMED   it was, but not with the fresh pairs
     IMPROVED      the upper bound is below ln(1 - delta)
     PASS          the upper bound is below ln(1 + margin)
@@ -28,9 +29,9 @@ from qcaps.measure.statistics import hodges_lehmann
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LOOKS = (8, 12, 16, 24, 32, 48)
+LOOKS = (8, 10, 12, 14, 16, 20, 24, 32, 48, 64)
 ALPHA = 0.01
-CONFIRM_PAIRS = 32
+CONFIRM_PAIRS = 48
 CONFIRM_ALPHA = 0.05
 PREFLIGHT_PAIRS = 16
 PREFLIGHT_MAD = 0.06

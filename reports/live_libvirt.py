@@ -114,8 +114,8 @@ def content(value: Live) -> Content:
                 " it answers the later lookups of a domain parse with what the first one found."
             ),
             (
-                "The reference's times are from a run of its own: how far apart its two curves are says more than"
-                " how far they are from libvirt's. bench/define_beside_libvirt.py times both in one run."
+                "The reference's times are from a run of its own: how far apart its two curves are says more"
+                " than how far they are from libvirt's. bench/define_beside_libvirt.py times both in one run."
             ),
         ),
         tables=(Table("A real libvirt", headings, rows, left=("subject", "domain", "task"), bad=bad),),

@@ -266,6 +266,35 @@ def test_probes_of_a_killed_one_are_swept(running: str, tracefs: Path, tmp_path:
     subprocess.run(["umount", str(tmp_path / "tracefs")], capture_output=True, check=False)
 
 
+def test_probes_go_when_their_user_is_killed(running: str, tracefs: Path) -> None:
+    code = (
+        "import sys; from qcaps.live.daemon import RunningDaemon;"
+        " one = RunningDaemon(sys.argv[1], counting='uprobes'); print('in', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, running], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as ours:
+        assert ours.stdout is not None
+        assert ours.stdout.readline() == b"in\n"
+        assert probes_in(tracefs)
+        ours.send_signal(signal.SIGKILL)
+        ours.wait()
+        end = time.monotonic() + 10
+        while probes_in(tracefs):
+            assert time.monotonic() < end, "the probes were not removed"
+            time.sleep(0.05)
+
+
+def test_without_an_admin_socket_uprobes_are_taken_and_it_is_said(
+    running: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qcaps.live.adminlog.shutil.which", lambda _name: None)  # no virt-admin
+    with RunningDaemon(running) as subject:
+        assert subject.counted_by == "uprobes"
+        assert "virt-admin" in subject.fallback
+        assert subject.define(scenario("disks").xml(0)).lookups == 12
+
+
 def test_watch_by_uprobes_names_the_tasks(running: str, capsys: pytest.CaptureFixture[str]) -> None:
     with RunningDaemon(running) as busy:
         busy.define(scenario("disks").xml(0))

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TURNS = 16_000
-OURS = (0.0, 0.0, 0.0, 0.03, 0.03, 0.05, 0.05)
+OURS = (*(0.0,) * 14, 0.03, 0.05)
 OTHERS = (0.0, 0.03, 0.05, 0.10)
 OTHERS_EVERY = 4
 RULES = (("mean", 0.05), ("median", 0.05), ("min", 0.05))

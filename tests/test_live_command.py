@@ -59,19 +59,16 @@ def test_what_if_leaves_a_results_file_that_reports_and_pyperf_read(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     file = tmp_path / "live.json"
-    arguments = ["live", "whatif", "--scenario", "disks", "serials", "-n", "1", "--runs", "8"]
+    names = ("disks", "kitchen-sink")  # the second has a redirfilter, which looks nothing up
+    arguments = ["live", "whatif", "--scenario", *names, "-n", "1", "--runs", "8"]
     assert main([*arguments, "--output", str(file), "--json"]) == 0
     speedups = json.loads(capsys.readouterr().out)["speedups"]
     found = results.read(file).measured
     assert [(one.cell.scenario, one.cell.subject, one.cell.policy) for one in found] == [
-        (name, "embedded", policy) for name in ("disks", "serials") for policy in ("libvirt-9.0", "once")
+        (name, "embedded", policy) for name in names for policy in ("libvirt-9.0", "once")
     ]
-    assert [(one.counts.devices, one.counts.lookups) for one in found] == [
-        (12, 14),
-        (12, 1),
-        (12, 14),
-        (12, 1),
-    ]
+    assert [(one.counts.devices, one.counts.lookups) for one in found[:2]] == [(12, 14), (12, 1)]
+    assert found[2].counts.lookups == found[2].counts.devices + 1
     ratio = ratio_of(found[0], found[1])
     assert ratio is not None
     assert ratio.ratio == pytest.approx(speedups[0]["speedup"])

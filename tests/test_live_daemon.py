@@ -248,13 +248,15 @@ def test_log_and_uprobes_agree_on_a_running_daemon_and_leave_nothing(running: st
     assert probes_in(tracefs) == []
 
 
-def test_probes_of_a_killed_one_are_swept(running: str, tracefs: Path, tmp_path: Path) -> None:
+def test_probes_of_a_killed_one_are_swept(running: str, tracefs: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from qcaps.live.installation import find;"
+        "import time; from qcaps.live.installation import find;"
         " from qcaps.live.uprobes import Uprobes; one = find();"
-        " Uprobes(one.library, one.driver, Path(sys.argv[1])); print('in', flush=True); time.sleep(60)"
+        " Uprobes(one.library, one.driver); print('in', flush=True); time.sleep(60)"
     )
-    killed = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+    killed = subprocess.Popen(
+        ["unshare", "--mount", "--propagation", "private", sys.executable, "-c", code], stdout=subprocess.PIPE
+    )
     assert killed.stdout is not None
     assert killed.stdout.readline() == b"in\n"
     killed.kill()
@@ -263,7 +265,6 @@ def test_probes_of_a_killed_one_are_swept(running: str, tracefs: Path, tmp_path:
     with RunningDaemon(running, counting="uprobes") as subject:
         assert subject.define(scenario("disks").xml(0)).lookups == 12
     assert probes_in(tracefs) == []
-    subprocess.run(["umount", str(tmp_path / "tracefs")], capture_output=True, check=False)
 
 
 def test_probes_go_when_their_user_is_killed(running: str, tracefs: Path) -> None:
@@ -283,6 +284,21 @@ def test_probes_go_when_their_user_is_killed(running: str, tracefs: Path) -> Non
         while probes_in(tracefs):
             assert time.monotonic() < end, "the probes were not removed"
             time.sleep(0.05)
+
+
+def test_a_killed_worker_leaves_others_traces_alone(running: str, tracefs: Path) -> None:
+    foreign = tracefs / "instances" / "somebody_elses"
+    foreign.mkdir()
+    try:
+        with RunningDaemon(running, counting="uprobes") as subject:
+            subject.define(scenario("disks").xml(0))
+            subject._process.kill()
+        assert foreign.is_dir()
+        with RunningDaemon(running, counting="uprobes") as subject:
+            assert subject.define(scenario("disks").xml(0)).lookups == 12
+    finally:
+        foreign.rmdir()
+    assert probes_in(tracefs) == []
 
 
 def test_without_an_admin_socket_uprobes_are_taken_and_it_is_said(

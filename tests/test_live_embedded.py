@@ -375,3 +375,8 @@ def test_system_calls_of_a_refused_task_are_refused(libvirt: Embedded) -> None:
 def test_uprobes_are_for_running_daemons() -> None:
     with pytest.raises(LiveError, match="--uri"):
         Embedded("uprobes")
+
+
+def test_the_log_s_own_system_calls_are_not_taken_for_libvirt_s() -> None:
+    with Embedded("log") as subject, pytest.raises(LiveError, match="--counting interposer"):
+        subject.syscalls("define", scenario("disks").xml(0))

@@ -9,11 +9,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.live.adminlog import LogSettings, admin_uri, with_file
-from qcaps.live.entries import Activity, follow, logged, of_all, of_tag, of_thread
+from qcaps.live.daemon import _way_of_running
+from qcaps.live.entries import (
+    LOOKUP,
+    Activity,
+    Entry,
+    follow,
+    logged,
+    of_all,
+    of_seen_tag,
+    of_tag,
+    of_thread,
+)
 from qcaps.live.errors import LiveError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from qcaps.live.process import Counting
 
 
 def line(thread: int, function: str, text: str) -> str:
@@ -108,3 +121,25 @@ def test_activity_goes_by_the_last_call_of_each_thread(tmp_path: Path) -> None:
     with log.open("a") as file:
         file.write(lookup(2) + lookup(1) + line(1, "virDomainSomethingNew", "dom=0x1") + lookup(1) * 2)
     assert activity.lookups() == {"capabilities": 1, "define": 1, "virDomainSomethingNew": 2}
+
+
+def test_what_follows_the_end_of_a_call_is_nobodys() -> None:
+    found = [
+        Entry(1, b"virDomainDefineXMLFlags", b"qcaps-12-disks"),
+        Entry(1, LOOKUP, b""),
+        Entry(1, b"", b""),
+        Entry(1, LOOKUP, b""),
+    ]
+    assert of_tag("qcaps-12", found) == of_seen_tag("qcaps-12", found) == 1
+    assert Activity(lambda: found).lookups() == {"define": 1, "other": 1}
+
+
+def test_a_call_of_ours_that_was_not_seen_is_an_error() -> None:
+    with pytest.raises(LiveError, match="--libvirt"):
+        of_seen_tag("qcaps-12", [Entry(1, b"virDomainDefineXMLFlags", b"qcaps-34"), Entry(1, LOOKUP, b"")])
+
+
+@pytest.mark.parametrize("counting", [None, "log", "uprobes"])
+def test_a_daemon_elsewhere_is_not_counted(counting: Counting | None) -> None:
+    with pytest.raises(LiveError, match="on this host"):
+        _way_of_running("qemu+ssh://elsewhere/system", counting)

@@ -71,12 +71,13 @@ def time(args: argparse.Namespace) -> int:
 
     rows = []
     cells, runs = cells_of(args), runs_of(args)
+    _check_output(args.output)
     with subject_of(args, "interposer") as subject:
         keep = keeper(args, subject)
         for scenario, n, task, xml in with_progress(cells):
-            subject.costs(task, xml)
+            warmup = subject.costs(task, xml)
             costs = subject.costs(task, xml, [False] * runs)
-            keep((scenario, n, task, xml), costs, ())
+            keep((scenario, n, task, xml), (*warmup, *costs), ())
             ns = median(cost.ns for cost in costs)
             in_lookups = median((cost.lookup_ns or 0) / cost.ns for cost in costs)
             lookups = costs[-1].lookups
@@ -98,16 +99,17 @@ def whatif(args: argparse.Namespace) -> int:
     rows = []
     _check_parsing(args.task)
     cells, runs = cells_of(args), runs_of(args)
+    _check_output(args.output)
     order = _interleaved(runs, args.seed)
     with subject_of(args, "interposer") as subject:
         keep = keeper(args, subject)
         for scenario, n, task, xml in with_progress(cells):
-            subject.costs(task, xml, [False, True])
+            warmups = subject.costs(task, xml, [False, True])
             costs = list(zip(order, subject.costs(task, xml, order), strict=True))
             as_is = [cost for once, cost in costs if not once]
             once = [cost for once, cost in costs if once]
             _check_spared(as_is[-1], once[-1])
-            keep((scenario, n, task, xml), as_is, once)
+            keep((scenario, n, task, xml), (warmups[0], *as_is), (warmups[1], *once))
             ratio = paired_ratio([one.ns for one in as_is], [one.ns for one in once])
             rows.append({
                 "scenario": scenario, "n": n, "task": task,
@@ -121,10 +123,13 @@ def whatif(args: argparse.Namespace) -> int:
 
 
 def keeper(args: argparse.Namespace, subject: LibvirtProcess) -> Callable[[Cell, Calls, Calls], None]:
-    """What adds the calls of a cell, as it is and with one lookup, to the results file that was asked for."""
+    """What adds the calls of a cell, as it is and with one lookup, to the results file that was asked for.
+
+    The first call of each is its warm-up.
+    """
     if args.output is None:
         return lambda _cell, _as_is, _once: None
-    from qcaps.live.meter import Cost  # noqa: PLC0415
+    from qcaps.live import law  # noqa: PLC0415  # lxml
     from qcaps.live.setup import a_cpu  # noqa: PLC0415
     from qcaps.measure import live_results, results  # noqa: PLC0415  # numpy, pyperf
     from qcaps.measure.cell import Cell as Question  # noqa: PLC0415
@@ -143,7 +148,9 @@ def keeper(args: argparse.Namespace, subject: LibvirtProcess) -> Callable[[Cell,
         nonlocal kept
         scenario, n, task, xml = cell
         done = subject.run(task, xml)
-        warmup = Cost(done.ns)
+        answer = done.capabilities if task == "capabilities" else done.xml
+        expected = law.lookups(task, answer)
+        facts = session if expected is None else {**session, "law": expected}
         for policy, costs in (
             (live_results.policy_of(subject.installation), as_is),
             (live_results.ONCE, once),
@@ -151,7 +158,7 @@ def keeper(args: argparse.Namespace, subject: LibvirtProcess) -> Callable[[Cell,
             if costs:
                 name = "daemon" if args.daemon else "embedded"
                 made = Question(scenario, n, task, live_results.VALIDITY, policy, name, args.seed)
-                kept = results.add(kept, [live_results.measured(made, done.xml, costs, warmup, session)])
+                kept = results.add(kept, [live_results.measured(made, done.xml, costs, facts)])
         results.write(args.output, kept)
 
     return keep
@@ -216,6 +223,11 @@ def runs_of(args: argparse.Namespace) -> int:
         raise UsageError(f"--runs {args.runs}: expected at least 1")
     runs: int = args.runs
     return runs
+
+
+def _check_output(file: Path | None) -> None:
+    if file is not None and not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
+        raise UsageError(f"--output {file}: {file.parent} is no folder that may be written in")
 
 
 def _check_parsing(tasks: list[str]) -> None:

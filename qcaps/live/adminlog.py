@@ -70,11 +70,17 @@ def with_file(settings: LogSettings, path: Path, filters: str) -> LogSettings:
     return LogSettings(f"{settings.filters} {filters}".strip(), f"{settings.outputs} 1:file:{path}".strip())
 
 
-def admin_uri(uri: str) -> str:
-    """The admin URI of the daemon that serves `uri`. Raises LiveError for one on another host, or none."""
+def check_local(uri: str) -> None:
+    """Raise LiveError for a daemon on another host, or one that is not QEMU's."""
     parts = urlsplit(uri)
     if parts.netloc or not parts.scheme.startswith("qemu"):
         raise LiveError(f"{uri}: only a QEMU daemon on this host can be counted")
+
+
+def admin_uri(uri: str) -> str:
+    """The admin URI of the daemon that serves `uri`. Raises LiveError for one on another host, or none."""
+    check_local(uri)
+    parts = urlsplit(uri)
     named = parse_qs(parts.query).get("socket")
     folder = Path("/run/libvirt") if parts.path == "/system" else _session_folder()
     sockets = [Path(named[0])] if named else [folder / "virtqemud-sock", folder / "libvirt-sock"]

@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.live.adminlog import AdminLog, with_file
-from qcaps.live.entries import CALL_FILTERS, LOOKUP_FILTER, Activity, follow, of_all, of_tag, of_thread
+from qcaps.live.entries import (
+    CALL_FILTERS,
+    LOOKUP_FILTER,
+    Activity,
+    follow,
+    of_all,
+    of_seen_tag,
+    of_tag,
+    of_thread,
+)
 from qcaps.live.errors import LiveError, NoLibvirt
 from qcaps.live.meter import Clock, DebugLog, Interposer, Meter, Probed
 from qcaps.live.shim import ENVIRONMENT, create_counters
@@ -149,10 +158,9 @@ def _running(setup: Setup) -> Link:
     libvirt = _import_libvirt(setup.library)
     connection = _open(libvirt, setup.uri)
     tag = f"qcaps-{secrets.token_hex(6)}"
-    count = partial(of_tag, tag)
     if setup.counting == "uprobes":
-        probes = Uprobes(Path(setup.library), Path(setup.driver), Path(setup.folder))
-        meter: Meter = Probed(probes.take, count)
+        probes = Uprobes(Path(setup.library), Path(setup.driver))
+        meter: Meter = Probed(probes.take, partial(of_seen_tag, tag))
         return Link(libvirt, connection, meter, tag, Activity(probes.take), probes.close)
     log = AdminLog(setup.uri)
     before = log.settings()
@@ -164,7 +172,9 @@ def _running(setup: Setup) -> Link:
         log.set(before)
         raise
     activity = Activity(follow(path))
-    return Link(libvirt, connection, DebugLog(path, count), tag, activity, partial(log.set, before))
+    return Link(
+        libvirt, connection, DebugLog(path, partial(of_tag, tag)), tag, activity, partial(log.set, before)
+    )
 
 
 def _open(libvirt: Any, uri: str) -> Any:  # noqa: ANN401  # libvirt has no types

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qcaps.live import uprobes
-from qcaps.live.adminlog import AdminLog
+from qcaps.live.adminlog import AdminLog, check_local
 from qcaps.live.errors import LiveError, NoLibvirt, NotPermitted
 from qcaps.live.installation import INSTALL, find
 from qcaps.live.namespace import KVM_MODE, Place, place
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qcaps.live.installation import Installation
+
+
+_PRIVATE_MOUNTS: Final = ("unshare", "--mount", "--propagation", "private")
 
 
 class PrivateDaemon(LibvirtProcess):
@@ -80,7 +83,9 @@ class RunningDaemon(LibvirtProcess):
         """
         installation = find(libvirt)
         way = _way_of_running(uri, counting)
-        where = Place(Path(tempfile.mkdtemp(prefix="qcaps-live-")), (), temporary=True)
+        # Where the probes have to mount a tracefs, the mount is to end with the process that needs it.
+        prefix = _PRIVATE_MOUNTS if way.name == "uprobes" else ()
+        where = Place(Path(tempfile.mkdtemp(prefix="qcaps-live-")), prefix, temporary=True)
         setup = Setup(
             folder=str(where.folder),
             counting=way.name,
@@ -100,7 +105,8 @@ class RunningDaemon(LibvirtProcess):
 
 
 def _way_of_running(uri: str, counting: Counting | None) -> Way:
-    """The log, unless there is no way to it but one to the probes."""
+    """The log, unless there is no way to it but one to the probes. Raises LiveError."""
+    check_local(uri)
     if counting is not None:
         if counting == "uprobes" and (why := uprobes.usable()):
             raise NotPermitted(why)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from qcaps.live.errors import LiveError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
@@ -46,7 +48,10 @@ CALLS: Final = {
 
 
 class Entry(NamedTuple):
-    """A function of libvirt's that a thread entered, and what is known of its arguments."""
+    """A function of libvirt's that a thread entered, and what is known of its arguments.
+
+    Where a call is seen to end, an entry without a function stands for it.
+    """
 
     thread: int
     function: bytes
@@ -75,6 +80,16 @@ def of_tag(tag: str, entries: Iterable[Entry]) -> int:
     return lookups
 
 
+def of_seen_tag(tag: str, entries: Iterable[Entry]) -> int:
+    """Likewise; raises LiveError if no call speaks of it, where each of ours should have been seen."""
+    seen = list(entries)
+    if not any(tag.encode() in one.text for one in seen):
+        raise LiveError(
+            "uprobes: our call was not seen: does the daemon use this libvirt? --libvirt names one"
+        )
+    return of_tag(tag, seen)
+
+
 class Activity:
     """Lookups of a daemon that serves many; `take` hands out what was seen since it was last called."""
 
@@ -90,7 +105,7 @@ class Activity:
                 task = self._calls.get(thread, OTHER)
                 found[task] = found.get(task, 0) + 1
             elif not function.startswith(_OF_CAPABILITIES):
-                self._calls[thread] = CALLS.get(function, function.decode())
+                self._calls[thread] = CALLS.get(function, function.decode()) or OTHER
         return found
 
 

@@ -5,18 +5,20 @@ without a word to it, and its settings stay as they are. What the probes see goe
 (an instance of tracefs), apart from anybody else's.
 
 The calls of the API that are probed are those that look up. Of a domain given as XML its first bytes are
-taken down, of a domain object its name: by these `entries.of_tag` tells our calls from others'.
+taken down, of a domain object its name: by these `entries.of_tag` tells our calls from others'. Where a call
+ends is seen too, so that the lookups of a call that is not probed are nobody's.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import platform
 import re
 import secrets
 import subprocess
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,14 +26,18 @@ from qcaps.live.entries import Entry, split
 from qcaps.live.errors import LiveError, NotPermitted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _TRACEFS: Final = Path("/sys/kernel/tracing")
 _GROUP: Final = "qcaps_"
 _LINE: Final = re.compile(rb"^ *\S.*?-(\d+) +\[\d+\] \S+ +\d+\.\d+: (\w+): ", re.MULTILINE)
 """A line of a trace. Groups: the kernel's id of the thread, the event, which has its function's name."""
 
+_LOST: Final = re.compile(rb"^CPU:\d+ \[LOST", re.MULTILINE)
+_END: Final = "__end"
+_AT_ONCE: Final = 1 << 16
 _BUFFER_KB: Final = "4096"
+_OPTIONS: Final = (("record-tgid", "0"), ("latency-format", "0"), ("irq-info", "1"))
 _REGISTERS: Final = {"x86_64": ("di", "si", "dx"), "aarch64": ("x0", "x1", "x2")}
 """Where the kernel finds a function's arguments."""
 
@@ -60,22 +66,25 @@ _NOBODY: Final = ("virConnectGetDomainCapabilities", "virConnectGetCapabilities"
 
 
 class Uprobes:
-    """Probes in place; `close` removes them. `folder` is for a tracefs, where none is mounted."""
+    """Probes in place; `close` removes them.
 
-    def __init__(self, library: Path, driver: Path, folder: Path) -> None:
+    Where no tracefs is mounted it mounts one, for good: this process should have mounts of its own.
+    """
+
+    def __init__(self, library: Path, driver: Path) -> None:
         """Put the probes in. Raises NotPermitted where the kernel refuses, LiveError without a function."""
-        self._mounted = folder / "tracefs"
-        self._tracefs = self._find()
-        _sweep(self._tracefs)
+        self._tracefs = _find()
         self._group = _GROUP + secrets.token_hex(4)
         self._trace = self._tracefs / "instances" / self._group
-        self._open: int | None = None
+        self._pipe: int | None = None
         try:
-            self._trace.mkdir()
-            (self._trace / "buffer_size_kb").write_text(_BUFFER_KB)
-            # An instance with a file open cannot be removed: by that others see that it is in use.
-            self._open = os.open(self._trace / "trace", os.O_RDONLY)
-            _append(self._tracefs, "\n".join(_definitions(self._group, library, driver)))
+            with _alone(self._tracefs):
+                _sweep(self._tracefs)
+                self._trace.mkdir()
+                # A trace that is being read cannot be removed: by that others see that it is in use.
+                self._pipe = os.open(self._trace / "trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
+            _set_up(self._trace)
+            _append(self._tracefs, _definitions(self._group, library, driver))
             (self._trace / "events" / self._group / "enable").write_text("1")
         except OSError as error:
             self.close()
@@ -85,37 +94,28 @@ class Uprobes:
             raise
 
     def take(self) -> list[Entry]:
-        """What was seen since the last time, and forget it. Raises LiveError if some was lost."""
-        trace = self._trace / "trace"
-        seen = trace.read_bytes()
-        trace.write_bytes(b"")
-        head = re.search(rb"entries-in-buffer/entries-written: (\d+)/(\d+)", seen)
-        if head is not None and head[1] != head[2]:
-            raise LiveError("uprobes: more lookups than the trace holds: count by the interposer or the log")
-        return list(split(seen, _LINE))
+        """What was seen since the last time. Raises LiveError if some was lost."""
+        assert self._pipe is not None
+        parts = []
+        with suppress(BlockingIOError):
+            while part := os.read(self._pipe, _AT_ONCE):
+                parts.append(part)
+        seen = b"".join(parts)
+        if b"LOST" in seen and _LOST.search(seen):
+            raise LiveError("uprobes: more lookups than the trace holds: count by the log")
+        return [_without_end(one) for one in split(seen, _LINE)]
 
     def close(self) -> None:
-        """Remove probes, trace, and the tracefs that was mounted for them."""
-        if self._open is not None:
-            os.close(self._open)
-            self._open = None
+        """Remove probes and trace."""
+        if self._pipe is not None:
+            os.close(self._pipe)
+            self._pipe = None
         _remove(self._tracefs, self._group)
-        if self._tracefs == self._mounted:
-            subprocess.run(["umount", str(self._mounted)], capture_output=True, check=False)
 
-    def _find(self) -> Path:
-        if (_TRACEFS / "uprobe_events").exists():
-            return _TRACEFS
-        self._mounted.mkdir()
-        done = subprocess.run(
-            ["mount", "-t", "tracefs", "tracefs", str(self._mounted)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0 or not (self._mounted / "uprobe_events").exists():
-            raise NotPermitted(f"uprobes: no tracefs: {done.stderr.strip() or 'no uprobe_events in it'}")
-        return self._mounted
+
+def _without_end(one: Entry) -> Entry:
+    """The end of a call is a call of nothing: what its thread does next belongs to nobody."""
+    return Entry(one.thread, b"", b"") if one.function.endswith(_END.encode()) else one
 
 
 def usable() -> str:
@@ -127,6 +127,37 @@ def usable() -> str:
     if "tracefs" not in Path("/proc/filesystems").read_text():
         return "uprobes: this kernel has no tracefs"
     return ""
+
+
+def _find() -> Path:
+    """The tracefs, mounted now if it was not. Raises NotPermitted."""
+    if not (_TRACEFS / "uprobe_events").exists():
+        done = subprocess.run(
+            ["mount", "-t", "tracefs", "tracefs", str(_TRACEFS)], capture_output=True, text=True, check=False
+        )
+        if not (_TRACEFS / "uprobe_events").exists():
+            raise NotPermitted(f"uprobes: no tracefs: {done.stderr.strip() or 'no uprobe_events in it'}")
+    return _TRACEFS
+
+
+def _set_up(trace: Path) -> None:
+    """Room, a clock that all processors share, and lines as `_LINE` knows them, whatever others have set."""
+    (trace / "buffer_size_kb").write_text(_BUFFER_KB)
+    (trace / "trace_clock").write_text("mono")
+    for option, value in _OPTIONS:
+        if (trace / "options" / option).exists():  # not every kernel has each
+            (trace / "options" / option).write_text(value)
+
+
+@contextmanager
+def _alone(tracefs: Path) -> Iterator[None]:
+    """Nobody else of us sweeps meanwhile: a trace that is just made is not yet in use."""
+    lock = os.open(tracefs / "README", os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _definitions(group: str, library: Path, driver: Path) -> Iterator[str]:
@@ -143,6 +174,7 @@ def _definitions(group: str, library: Path, driver: Path) -> Iterator[str]:
     for (name, text), offset in zip(texts.items(), _offsets(library, tuple(texts)), strict=True):
         if offset is not None:
             yield f"p:{group}/{name} {library}:{offset:#x} {text}".rstrip()
+            yield f"r:{group}/{name}{_END} {library}:{offset:#x}"
 
 
 def _offsets(path: Path, names: tuple[str, ...]) -> list[int | None]:
@@ -165,11 +197,11 @@ def _offsets(path: Path, names: tuple[str, ...]) -> list[int | None]:
     return found
 
 
-def _append(tracefs: Path, lines: str) -> None:
+def _append(tracefs: Path, lines: Iterable[str]) -> None:
     """Add definitions, one write each. The kernel's file has no end to seek, as a Python file would."""
     events = os.open(tracefs / "uprobe_events", os.O_WRONLY | os.O_APPEND)
     try:
-        for line in lines.splitlines():
+        for line in lines:
             os.write(events, line.encode() + b"\n")
     finally:
         os.close(events)
@@ -184,11 +216,12 @@ def _remove(tracefs: Path, group: str) -> bool:
             return False
     for event in (tracefs / "events" / group).glob("*/id"):
         with suppress(OSError):
-            _append(tracefs, f"-:{group}/{event.parent.name}")
+            _append(tracefs, [f"-:{group}/{event.parent.name}"])
     return True
 
 
 def _sweep(tracefs: Path) -> None:
-    """Remove what a killed one of us has left."""
-    for left in (tracefs / "instances").glob(f"{_GROUP}*"):
-        _remove(tracefs, left.name)
+    """Remove what a killed one of us has left: a trace with its probes, or probes alone."""
+    left = {path.name for folder in ("instances", "events") for path in (tracefs / folder).glob(f"{_GROUP}*")}
+    for group in left:
+        _remove(tracefs, group)

@@ -59,6 +59,8 @@ class Worker:
     ) -> dict[str, Any]:
         """Runs the task as often as `once` is long, each time as it says; `syscalls` counts nothing else."""
         link = self.link
+        if syscalls and self.setup.counting == "log":
+            raise LiveError("the log makes system calls of its own: count them with --counting interposer")
         meter = Straced(self.folder) if syscalls else link.meter
         if link.tag:
             if task in WITHOUT_A_DOMAIN:

@@ -33,12 +33,13 @@ def policy_of(installation: Installation) -> str:
     return f"libvirt-{major}.{minor}"
 
 
-def measured(cell: Cell, xml: str | None, costs: Sequence[Cost], warmup: Cost, facts: Metadata) -> Measured:
-    """Calls of one task in the order they were made; those of two policies are pairs by their order.
+def measured(cell: Cell, xml: str | None, costs: Sequence[Cost], facts: Metadata) -> Measured:
+    """Calls of one task in the order they were made, the warm-up first; those of two policies are pairs.
 
     `xml` is what libvirt made of the domain. A hit is validated each time, so validations are lookups.
     """
-    last = costs[-1]
+    warmup, *timed = costs
+    last = timed[-1]
     lookups = last.lookups or 0
     return Measured(
         cell,
@@ -53,7 +54,7 @@ def measured(cell: Cell, xml: str | None, costs: Sequence[Cost], warmup: Cost, f
         (
             Run(
                 0,
-                tuple((cost.ns / 1e9,) for cost in costs),
+                tuple((cost.ns / 1e9,) for cost in timed),
                 (warmup.ns / 1e9,),
                 {**facts, "date": datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")},
             ),

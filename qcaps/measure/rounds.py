@@ -32,7 +32,7 @@ _FEWEST_TURNS, _MOST_TURNS = 8, 16
 class Bench:
     """What every block needs: the domains of the cells, calls a block, where to write.
 
-    `calls` of a cell are the same for both arms, since the quickest of more calls is quicker. `patience` is
+    `calls` of a cell are the same for both arms: each call of one has a partner in the other. `patience` is
     how many seconds one call may take.
     """
 

@@ -19,7 +19,7 @@ ONLY_WITH_OTHERS = {"gate", "files"}
 @pytest.fixture(scope="module")
 def given() -> sources.Sources:
     return sources.load(
-        [content.find_file("reports", f"reference/{name}.json") for name in ("results", "torn")]
+        [content.find_file("reports", f"reference/{name}.json") for name in ("results", "live", "torn")]
     )
 
 

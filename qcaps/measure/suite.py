@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Conclusions = Callable[["Results"], Iterable[str]]
 
-_NO_SUITES = ("test_", "bm_", "gate_")
+_NO_SUITES = ("test_", "bm_", "gate_", "define_beside_libvirt")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from qcaps.live.syscalls import counted
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qcaps.live.errors import LiveError
+from qcaps.live.syscalls import Straced, counted
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TRACE = """\
 read(3, "openat(", 7) = 7
@@ -25,6 +36,24 @@ def test_a_window_without_a_call_is_empty() -> None:
     assert counted(lines[1] + lines[6]) == {}
 
 
-def test_a_trace_that_was_cut_off_counts_nothing() -> None:
-    assert counted(TRACE[: TRACE.index("/qcaps-ends")]) == {}
-    assert counted("") == {}
+@pytest.mark.parametrize("text", ["", TRACE[: TRACE.index("/qcaps-ends")], TRACE[TRACE.index("openat(AT") :]])
+def test_a_trace_without_both_its_ends_is_refused(text: str) -> None:
+    with pytest.raises(LiveError, match="begins and ends"):
+        counted(text)
+
+
+@pytest.mark.libvirt
+@pytest.mark.root
+def test_strace_sees_the_first_call_however_late_it_starts(tmp_path: Path) -> None:
+    hog = subprocess.Popen([sys.executable, "-c", "while True: pass"])  # beside us on the one CPU
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(hog.pid, {min(allowed)})
+        os.sched_setaffinity(0, {min(allowed)})
+        for _ in range(10):
+            cost = Straced(tmp_path).measure(os.getppid, once=False)()
+            assert cost.syscalls == {"getppid": 1}
+    finally:
+        os.sched_setaffinity(0, allowed)
+        hog.kill()
+        hog.wait()

@@ -12,7 +12,6 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.live.errors import LiveError, NotPermitted
@@ -20,6 +19,7 @@ from qcaps.live.meter import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 _BEGIN, _END = "/qcaps-begins", "/qcaps-ends"
 """Asked for at the beginning and at the end of a window, so that they show in the trace; neither is there."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
-import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from qcaps.child import dies_with
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from qcaps.measure.chance import Chance
     from qcaps.measure.worker import Job
 
 FORKER = "qcaps.measure.forker"
 START_SECONDS = 60.0
 _LAST_LINES = 5
+_CHUNK = 65536
 
 
 class ArmError(QcapsError):
@@ -59,8 +62,9 @@ class ArmProcess:
 
     arm: Arm
     errors: Path
-    _process: subprocess.Popen[str]
+    _process: subprocess.Popen[bytes]
     python: str = field(default="", init=False)
+    _unread: bytearray = field(default_factory=bytearray, init=False)
 
     def greet(self) -> None:
         """Wait until it has imported what it needs. Raises ArmError or MismatchError."""
@@ -88,7 +92,7 @@ class ArmProcess:
         """Say something to the process. Raises ArmError if it has ended."""
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(text)
+            self._process.stdin.write(text.encode())
             self._process.stdin.flush()
         except BrokenPipeError:
             raise ArmError(f"{self._who}: {what}: it has ended{self._complaint()}") from None
@@ -107,29 +111,34 @@ class ArmProcess:
         return f"{self.arm.name} ({self.arm.version})" if self.arm.version else self.arm.name
 
     def _line(self, patience: float, what: str) -> dict[str, Any]:
-        late = threading.Event()
-
-        def kill() -> None:
-            late.set()
-            kill_group(self._process)
-
-        timer = threading.Timer(patience, kill)
-        timer.daemon = True
-        timer.start()
-        assert self._process.stdout is not None
-        try:
-            line = self._process.stdout.readline()
-        finally:
-            timer.cancel()
-        if line.endswith("\n"):
+        line, late = self._read_line(patience)
+        if line.endswith(b"\n"):
             try:
                 said = json.loads(line)
             except ValueError:
-                raise ArmError(f"{self._who}: {what}: said {line.strip():.80}") from None
+                raise ArmError(
+                    f"{self._who}: {what}: said {line.decode(errors='replace').strip():.80}"
+                ) from None
             assert isinstance(said, dict), "a protocol of JSON objects"
             return said
-        why = f"hung for {patience:.0f} s, killed" if late.is_set() else "crashed"
+        why = f"hung for {patience:.0f} s, killed" if late else "crashed"
         raise ArmError(f"{self._who}: {what}: {why}{self._complaint()}")
+
+    def _read_line(self, patience: float) -> tuple[bytes, bool]:
+        """A line, or what there is of it when the process ends; whether it was killed for its silence."""
+        assert self._process.stdout is not None
+        pipe, end = self._process.stdout.fileno(), monotonic() + patience
+        while (length := self._unread.find(b"\n") + 1) == 0:
+            if not select.select([pipe], [], [], max(end - monotonic(), 0))[0]:
+                kill_group(self._process)
+                return bytes(self._unread), True
+            chunk = os.read(pipe, _CHUNK)
+            if not chunk:
+                return bytes(self._unread), False
+            self._unread += chunk
+        line = bytes(self._unread[:length])
+        del self._unread[:length]
+        return line, False
 
     def _complaint(self) -> str:
         lines = self.errors.read_text(errors="replace").strip().splitlines()[-_LAST_LINES:]
@@ -164,15 +173,15 @@ class Turn:
 
 @contextmanager
 def running(
-    arms: tuple[Arm, ...], subjects: tuple[str, ...], hash_seed: int, scratch: Path
+    arms: tuple[Arm, ...], subjects: tuple[str, ...], chance: Chance, scratch: Path
 ) -> Iterator[tuple[ArmProcess, ...]]:
-    """A process of each arm, all with one hash seed; they import side by side. Ended with the context."""
+    """A process of each arm, all under one draw; they import side by side. Ended with the context."""
     processes: list[ArmProcess] = []
     try:
         for number, arm in enumerate(arms):
             errors = scratch / f"stderr-{number}"
             with errors.open("wb") as stderr:
-                processes.append(ArmProcess(arm, errors, _start(arm, subjects, hash_seed, stderr)))
+                processes.append(ArmProcess(arm, errors, _start(arm, subjects, chance, stderr)))
         for process in processes:
             process.greet()
         yield tuple(processes)
@@ -181,7 +190,7 @@ def running(
             _stop(one._process)  # noqa: SLF001  # made here
 
 
-def kill_group(process: subprocess.Popen[str]) -> None:
+def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kill a process and the child it has forked; both are in a session of their own."""
     try:
         os.killpg(process.pid, 9)
@@ -189,11 +198,17 @@ def kill_group(process: subprocess.Popen[str]) -> None:
         process.kill()
 
 
-def _start(arm: Arm, subjects: tuple[str, ...], hash_seed: int, stderr: Any) -> subprocess.Popen[str]:  # noqa: ANN401
-    environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
+def _start(arm: Arm, subjects: tuple[str, ...], chance: Chance, stderr: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
+    environment = chance.environment(os.environ)
     environment.pop("PYTHONPATH", None)
     if arm.path:
         environment["PYTHONPATH"] = arm.path
+    die_with_us = dies_with(os.getpid())
+
+    def settle() -> None:
+        die_with_us()
+        chance.settle()
+
     try:
         return subprocess.Popen(
             [arm.python, "-P", "-m", FORKER, *subjects],
@@ -201,16 +216,15 @@ def _start(arm: Arm, subjects: tuple[str, ...], hash_seed: int, stderr: Any) -> 
             stdout=subprocess.PIPE,
             stderr=stderr,
             env=environment,
-            text=True,
             # Ctrl-C is ours to handle, and a hung child must die with its parent.
             start_new_session=True,
-            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  # the kernel offers no other place for it
+            preexec_fn=settle,  # noqa: PLW1509  # the kernel offers no other place for it
         )
     except OSError as error:
         raise ArmError(f"{arm.name}: {arm.python}: cannot be run: {error.strerror or error}") from error
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     kill_group(process)
     process.wait()
     for pipe in (process.stdin, process.stdout):

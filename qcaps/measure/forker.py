@@ -12,7 +12,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import platform
 import sys
 from time import monotonic
 
@@ -29,7 +28,7 @@ def main() -> int:
         subject(name)
     gc.collect()
     gc.freeze()
-    _say({"protocol": PROTOCOL, "python": platform.python_version()})
+    _say({"protocol": PROTOCOL, "python": sys.version.split()[0]})
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -78,7 +78,7 @@ def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], out
 
     Raises ArmError, and MismatchError for arms that do not work on the same.
     """
-    with running(arms, bench.subjects, bench.hash_seed(), bench.scratch) as processes:
+    with running(arms, bench.subjects, bench.chance(), bench.scratch) as processes:
         base, head = processes
         if base.python != head.python:
             raise MismatchError(

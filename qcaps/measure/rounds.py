@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from qcaps.measure.arms import Turn, running
+from qcaps.measure.chance import Chance
 from qcaps.measure.results import Measured, Metadata, Run
 from qcaps.measure.subject import Counts
 from qcaps.measure.worker import Job
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 Sides = tuple[Measured, Measured]
 _PATIENCE_SECONDS = 120.0
-_BLOCK_NS = 40_000_000
-_FEWEST_TURNS, _MOST_TURNS = 8, 16
+_BLOCK_NS = 50_000_000
+_FEWEST_TURNS, _MOST_TURNS = 8, 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +49,9 @@ class Bench:
         """What an arm's process imports."""
         return tuple(dict.fromkeys(cell.subject for cell in self.sources))
 
-    def hash_seed(self) -> int:
-        """One for the processes of a round."""
-        return self.draw.randrange(1, 2**32)
+    def chance(self) -> Chance:
+        """What the processes of a round have in common."""
+        return Chance.draw(self.draw)
 
     def job(self, cell: Cell, process: ArmProcess, *, calls: int = 0, explain: bool = False) -> Job:
         """The job of one child: as many calls, each when told; without any it only counts and warms up."""
@@ -96,7 +97,7 @@ class Bench:
 
 
 def calls_for(answers: Iterable[Answer]) -> int:
-    """Calls that make a block of the slower arm about 40 ms, 8 to 16."""
+    """Calls that make a block of the slower arm about 50 ms, 8 to 20."""
     slowest: int = max(min(answer.ready["warmups"][0]) for answer in answers if answer.ready)
     return min(max(_BLOCK_NS // max(slowest, 1), _FEWEST_TURNS), _MOST_TURNS)
 
@@ -107,12 +108,12 @@ def take_round(
     cells: Iterable[Cell],
     number: Callable[[Cell], int],
 ) -> Iterator[Sides]:
-    """A pair of each cell: the arms in random order, one hash seed. `number` numbers a cell's pair."""
-    hash_seed = bench.hash_seed()
-    with running(arms, bench.subjects, hash_seed, bench.scratch) as processes:
+    """A pair of each cell: the arms in random order, under one draw. `number` numbers a cell's pair."""
+    chance = bench.chance()
+    with running(arms, bench.subjects, chance, bench.scratch) as processes:
         for cell in cells:
             answers, first = bench.take_pair(cell, processes)
-            facts: Metadata = {"hash_seed": str(hash_seed), "first_in_turns": first}
+            facts: Metadata = {**chance.facts(), "first_in_turns": first}
             base, head = (
                 _measured(cell, process, answer, number(cell), {**bench.session, **facts})
                 for process, answer in zip(processes, answers, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,12 @@ COMPONENTS: dict[str, tuple[Callable[[], bool], str]] = {
     "root": (_is_root, "not root"),
     "browser": (_has_browser, "no chromium, node, java, or QCAPS_NODE_MODULES (see docs/report.md)"),
 }
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the processes of tests, also where a shell's background job is told to ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -200,6 +200,32 @@ def test_kvm_that_becomes_usable_invalidates(cache_host: Host, binary: Path) -> 
     assert cache.counters.reasons == {"KVM usable": 1}
 
 
+@pytest.mark.parametrize("validity", [FORK, CTIME, WATCH], ids=lambda one: one.name)
+@pytest.mark.parametrize("there", [True, False], ids=["goes", "comes"])
+def test_kvm_that_changes_during_a_probe_leaves_no_entry_that_holds(
+    there: bool,  # noqa: FBT001  # a parameter of the test
+    validity: Validity,
+    cache_host: Host,
+    binary: Path,
+) -> None:
+    device = Path(cache_host.kvm_device)
+    if not there:
+        device.unlink()
+    probes = []
+
+    def prober(_path: str) -> Capabilities:
+        found = KVM if device.exists() else TCG
+        if not probes:
+            device.unlink() if there else device.write_text("")
+        probes.append(found)
+        return found
+
+    with CapabilityCache(validity, cache_host, prober) as cache:
+        before, after, again = (cache.lookup(str(binary)) for _ in range(3))
+    assert (before.kvm, after.kvm) == (there, not there)
+    assert again is after
+
+
 def test_an_entry_replaced_since_is_invalid(cache_host: Host, binary: Path) -> None:
     cache = CapabilityCache(TRUST, cache_host, fresh(KVM))
     assert cache.why_invalid(str(binary), KVM) == "entry replaced: the cache no longer holds it"

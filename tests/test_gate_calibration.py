@@ -120,6 +120,14 @@ def test_a_calibration_of_another_shape_is_none(tmp_path: Path, text: str) -> No
     assert calibration.read(tmp_path / "calibration.json") is None
 
 
+def test_a_calibration_by_other_rules_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "calibration.json"
+    calibration.write(Calibration(hostname=platform.node()), file)
+    assert calibration.read(file) is not None
+    calibration.write(Calibration(hostname=platform.node(), rules="looks once"), file)
+    assert calibration.read(file) is None
+
+
 def test_profile_writes_spans_and_samples(tmp_path: Path) -> None:
     cell = ("--scenario", "serials", "-n", "4", "--validity", "ctime", "--seconds", "0.1")
     done = qcaps(tmp_path, "profile", *cell)

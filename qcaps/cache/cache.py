@@ -189,7 +189,7 @@ class CapabilityCache:
     def _probe(self, binary: str) -> Recorded:
         """Ask the prober, and save; the files are stamped before, so that a change meanwhile shows."""
         counters = self.counters
-        status = _status(binary)
+        status, device = _status(binary), _status(self.host.kvm_device)
         modules = module_dir_mtime_ns(self.host.module_dir)
         counters.probes += 1
         start = perf_counter_ns()
@@ -198,7 +198,8 @@ class CapabilityCache:
         finally:
             if counters.on_event is not None:
                 counters.on_event("probe", start, perf_counter_ns(), binary)
-        recorded = self._recorded(binary, capabilities, status, modules)
+        usable = self._kvm_usable(capabilities, device)
+        recorded = self._recorded(binary, capabilities, status, modules, usable)
         if self._store is not None:
             start = perf_counter_ns()
             self._store.save(binary, Entry(capabilities, recorded.stamps))
@@ -207,8 +208,21 @@ class CapabilityCache:
                 counters.on_event("save", start, perf_counter_ns(), self._store.path(binary))
         return recorded
 
+    def _kvm_usable(self, capabilities: Capabilities, before: os.stat_result | None) -> bool:
+        """What a check of /dev/kvm should find; if that changed during the probe, what it will not find."""
+        ask = kvm_asker(self.validity, self._now, capabilities.arch)
+        if ask is None:
+            return capabilities.kvm
+        usable, after = ask(), _status(self.host.kvm_device)
+        return usable if _identity(before) == _identity(after) else not usable
+
     def _recorded(
-        self, binary: str, capabilities: Capabilities, status: os.stat_result | None, modules: int | None
+        self,
+        binary: str,
+        capabilities: Capabilities,
+        status: os.stat_result | None,
+        modules: int | None,
+        kvm_usable: bool,  # noqa: FBT001  # a value of the record, no switch
     ) -> Recorded:
         host, kvm = self.host, capabilities.kvm
         stamps = Stamps(
@@ -226,8 +240,7 @@ class CapabilityCache:
             binary_inode=status.st_ino if status else None,
             binary_size=status.st_size if status else None,
         )
-        ask = kvm_asker(self.validity, self._now, capabilities.arch)
-        return Recorded(capabilities, stamps, ask() if ask else kvm, modules)
+        return Recorded(capabilities, stamps, kvm_usable, modules)
 
 
 def _status(path: str) -> os.stat_result | None:
@@ -235,3 +248,7 @@ def _status(path: str) -> os.stat_result | None:
         return os.stat(path)  # noqa: PTH116  callers hold strings
     except OSError:
         return None
+
+
+def _identity(status: os.stat_result | None) -> tuple[int, int] | None:
+    return None if status is None else (status.st_ctime_ns, status.st_ino)

@@ -19,6 +19,7 @@ from qcaps.commands import _doctor_libvirt
 from qcaps.commands._doctor_libvirt import KVM
 from qcaps.commands._finding import Finding
 from qcaps.measure import calibration
+from qcaps.measure.chance import layout_can_be_fixed
 from qcaps.measure.machine import fork_cost_us, spread, time_blocks, timer_step_ns
 
 if TYPE_CHECKING:
@@ -102,6 +103,18 @@ def _pinning() -> Finding:
             "pinning", ok=False, text=f"refused: {error.strerror}", advice="allow sched_setaffinity"
         )
     return Finding("pinning", ok=True, text="a process can be pinned to one CPU")
+
+
+def _layout() -> Finding:
+    if layout_can_be_fixed():
+        return Finding("layout", ok=True, text="both processes of a pair can have one memory layout")
+    text = "memory layouts stay random: a pair scatters by half as much again"
+    return Finding(
+        "layout",
+        ok=False,
+        text=text,
+        advice="allow personality(2): docker run --security-opt seccomp=unconfined",
+    )
 
 
 def _load() -> Finding:
@@ -212,6 +225,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     _cpus,
     _governor,
     _pinning,
+    _layout,
     _load,
     _memory,
     _timer,

@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING
 
+from qcaps.measure import verdict
 from qcaps.measure.results import replace_file
 from qcaps.measure.verdict import Verdict, median_deviation
 
@@ -27,17 +28,25 @@ if TYPE_CHECKING:
     from qcaps.measure.series import Pair
 
 
+RULES = (
+    f"looks at {verdict.LOOKS}, alpha {verdict.ALPHA}; confirmed by {verdict.CONFIRM_PAIRS} pairs, "
+    f"alpha {verdict.CONFIRM_ALPHA}"
+)
+
+
 @dataclass
 class Calibration:
     """Verdicts by injected slowdown ("0", "0.03", …), and the host's noise.
 
     `spread` is the median deviation of differences of equal pairs, `drift` the standard deviation of a
-    benchmark's level between repetitions; both are shares. `seconds` is the mean time of a verdict.
+    benchmark's level between repetitions; both are shares. `seconds` is the mean time of a verdict, `rules`
+    what verdicts were made by.
     """
 
     hostname: str = ""
     suite: str = ""
     date: str = ""
+    rules: str = RULES
     verdicts: dict[str, dict[str, int]] = field(default_factory=dict)
     spread: float = 0.0
     drift: float = 0.0
@@ -128,13 +137,13 @@ def path() -> Path:
 
 
 def read(file: Path | None = None) -> Calibration | None:
-    """This host's calibration; None if there is none, or one of another host or shape."""
+    """This host's calibration; None if there is none, or one of another host, shape, or other rules."""
     try:
         plain = json.loads((file or path()).read_text(encoding="utf-8"))
         found = Calibration(**{one.name: plain[one.name] for one in fields(Calibration)})
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    return found if found.hostname == platform.node() else None
+    return found if (found.hostname, found.rules) == (platform.node(), RULES) else None
 
 
 def write(calibration: Calibration, file: Path | None = None) -> None:

@@ -1,0 +1,109 @@
+"""One draw for both processes of a pair: the same hash seed, memory in the same places."""
+
+from __future__ import annotations
+
+import random
+import resource
+import sys
+from pathlib import Path
+
+import pytest
+
+import qcaps
+from qcaps.commands import doctor
+from qcaps.measure import chance
+from qcaps.measure.arms import Arm, running
+from qcaps.measure.chance import Chance, Layout, layout_can_be_fixed
+
+PLACE = str(Path(qcaps.__file__).resolve().parent.parent)
+ARMS = (Arm("base", sys.executable, path=PLACE), Arm("head", sys.executable, path=PLACE))
+NO_RANDOM_ADDRESSES = 0x0040000
+
+
+def places(draw: Chance, folder: Path) -> list[tuple[int, list[str]]]:
+    """Each process's personality, and where its stack, its heap and the C library lie."""
+    found = []
+    with running(ARMS, ("loop",), draw, folder) as processes:
+        for process in processes:
+            proc = Path(f"/proc/{process._process.pid}")
+            maps = [line.split(maxsplit=5) for line in (proc / "maps").read_text().splitlines()]
+            named = [
+                one[0].partition("-")[0]
+                for one in maps
+                if one[-1] in ("[stack]", "[heap]") or "/libc" in one[-1]
+            ]
+            found.append((int((proc / "personality").read_text(), 16), named))
+    return found
+
+
+@pytest.fixture
+def fixed() -> None:
+    """Only where the kernel lets us."""
+    if not layout_can_be_fixed():
+        pytest.skip("addresses cannot be fixed here: personality(2) is refused")
+
+
+@pytest.mark.usefixtures("fixed")
+def test_both_of_a_pair_have_memory_in_the_same_places_and_the_next_pair_elsewhere(tmp_path: Path) -> None:
+    source = random.Random(1)
+    base, head = places(Chance.draw(source), tmp_path)
+    assert base == head
+    assert base[0] & NO_RANDOM_ADDRESSES
+    other, again = places(Chance.draw(source), tmp_path)
+    assert other == again
+    assert base != other
+
+
+@pytest.mark.usefixtures("fixed")
+def test_the_padding_moves_the_stack_by_itself(tmp_path: Path) -> None:
+    frames = []
+    for padding in (0, 4000):
+        draw = Chance(1, Layout(256 << 20, padding))
+        with running(ARMS[:1], ("loop",), draw, tmp_path) as (process,):
+            fields = Path(f"/proc/{process._process.pid}/stat").read_text().rpartition(")")[2].split()
+            frames.append(int(fields[25]))  # startstack
+    assert 4000 <= frames[0] - frames[1] <= 4096
+
+
+def test_without_a_layout_the_kernel_draws_one(tmp_path: Path) -> None:
+    base, head = places(Chance(7, None), tmp_path)
+    if not base[0] & NO_RANDOM_ADDRESSES and Path("/proc/sys/kernel/randomize_va_space").read_text() != "0\n":
+        assert base != head
+
+
+def test_a_draw_says_what_it_was() -> None:
+    draw = Chance.draw(random.Random(5))
+    assert draw == Chance.draw(random.Random(5))
+    assert draw != Chance.draw(random.Random(6))
+    assert draw.environment({"A": "1"}).items() >= {"A": "1", "PYTHONHASHSEED": str(draw.hash_seed)}.items()
+    assert Chance(7, None).facts() == {"hash_seed": "7", "memory_layout": "random"}
+    assert Chance(7, Layout(8192, 3)).facts()["memory_layout"] == "stack limit 8192, padding 3"
+
+
+def test_the_stack_limit_lies_between_what_the_kernel_reckons_with_and_what_we_may() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    for seed in range(200):
+        layout = Chance.draw(random.Random(seed)).layout
+        if layout is not None:
+            assert 128 << 20 <= layout.stack_limit <= 1 << 30
+            assert hard == resource.RLIM_INFINITY or layout.stack_limit <= hard
+            assert 0 <= layout.padding < 4096
+
+
+def test_where_it_is_refused_only_the_seed_is_drawn_and_the_doctor_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Refuses:
+        @staticmethod
+        def personality(_wanted: int) -> int:
+            return -1
+
+    monkeypatch.setattr(chance, "_LIBC", Refuses)  # as the seccomp filter of a container runtime
+    layout_can_be_fixed.cache_clear()
+    try:
+        assert Chance.draw(random.Random(1)).layout is None
+        found = doctor._layout()
+        assert not found.ok
+        assert "random" in found.text
+    finally:
+        layout_can_be_fixed.cache_clear()

@@ -211,7 +211,7 @@ def test_kvm_that_changes_during_a_probe_leaves_no_entry_that_holds(
     device = Path(cache_host.kvm_device)
     if not there:
         device.unlink()
-    probes = []
+    probes: list[Capabilities] = []
 
     def prober(_path: str) -> Capabilities:
         found = KVM if device.exists() else TCG

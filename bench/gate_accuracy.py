@@ -90,19 +90,22 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("-o", "--output", type=Path, default=Path("gate-accuracy.jsonl"))
-    parser.add_argument("--only-ours", action="store_true", help="leave the other tools out")
+    parser.add_argument("--tools", choices=("all", "ours", "others"), default="all", help="whose decisions")
     parser.add_argument("--weather", choices=("quiet", "noisy"), help="one of the two (default: in turn)")
     parser.add_argument("--report", action="store_true", help="print the table of what was measured")
     args = parser.parse_args()
     if not args.report:
-        measure(args.output, args.seconds, others=not args.only_ours, weather=args.weather)
+        measure(args.output, args.seconds, tools=args.tools, weather=args.weather)
     lines = args.output.read_text().splitlines()
     sys.stdout.write(report([json.loads(line) for line in lines]) + "\n")
     return 0
 
 
-def measure(output: Path, seconds: float, *, others: bool, weather: str | None = None) -> None:
-    """Add decisions to a file until the time is up, quiet and noisy in turn."""
+def measure(output: Path, seconds: float, *, tools: str, weather: str | None = None) -> None:
+    """Add decisions to a file until the time is up, quiet and noisy in turn.
+
+    Of `all` tools the others, which take longer, decide in every fourth repetition only.
+    """
     end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="qcaps-accuracy-") as scratch:
         folder = Path(scratch)
@@ -112,8 +115,10 @@ def measure(output: Path, seconds: float, *, others: bool, weather: str | None =
         repetition = 0
         while time.monotonic() < end:
             noisy = repetition % 2 == 1 if weather is None else weather == "noisy"
-            jobs: list[tuple[Callable[[float], dict[str, Any]], float]] = [(ours.decide, one) for one in OURS]
-            if others and repetition // 2 % OTHERS_EVERY == 0:
+            jobs: list[tuple[Callable[[float], dict[str, Any]], float]] = []
+            if tools != "others":
+                jobs += [(ours.decide, one) for one in OURS]
+            if tools == "others" or (tools == "all" and repetition // 2 % OTHERS_EVERY == 0):
                 for tool in (_pytest_benchmark, _pyperf):
                     jobs += [(partial(tool, folder), one) for one in OTHERS]
             random.shuffle(jobs)

@@ -415,6 +415,7 @@ def test_a_device_that_comes_and_goes(validity: object, tmp_path: Path, cache_ho
     stop.set()
     thread.join()
     assert cache.counters.probes >= 5
+    cache.lookup(str(binary))  # notices one that came and went within a probe, as long as it is there
     device.unlink()
     cache.lookup(str(binary))  # notices
     assert not cache.lookup(str(binary)).kvm

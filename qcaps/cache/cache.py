@@ -208,13 +208,13 @@ class CapabilityCache:
                 counters.on_event("save", start, perf_counter_ns(), self._store.path(binary))
         return recorded
 
-    def _kvm_usable(self, capabilities: Capabilities, before: os.stat_result | None) -> bool:
-        """What a check of /dev/kvm should find; if that changed during the probe, what it will not find."""
+    def _kvm_usable(self, capabilities: Capabilities, before: os.stat_result | None) -> bool | None:
+        """What a check of /dev/kvm should find; None if the device changed during the probe."""
         ask = kvm_asker(self.validity, self._now, capabilities.arch)
         if ask is None:
             return capabilities.kvm
         usable, after = ask(), _status(self.host.kvm_device)
-        return usable if _identity(before) == _identity(after) else not usable
+        return usable if _identity(before) == _identity(after) else None
 
     def _recorded(
         self,
@@ -222,7 +222,7 @@ class CapabilityCache:
         capabilities: Capabilities,
         status: os.stat_result | None,
         modules: int | None,
-        kvm_usable: bool,  # noqa: FBT001  # a value of the record, no switch
+        kvm_usable: bool | None,  # noqa: FBT001  # a value of the record, no switch
     ) -> Recorded:
         host, kvm = self.host, capabilities.kvm
         stamps = Stamps(

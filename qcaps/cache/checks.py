@@ -67,13 +67,14 @@ class Now:
 class Recorded:
     """What the checks of one entry compare with the host of now.
 
-    `kvm_usable` is what a check of /dev/kvm should find. `module_dir_mtime_ns` is None for an entry
-    from disk and where there was no such directory.
+    `kvm_usable` is what a check of /dev/kvm should find; None, as nothing would be right, if the device
+    changed during the probe. `module_dir_mtime_ns` is None for an entry from disk and where there was no
+    such directory.
     """
 
     capabilities: Capabilities
     stamps: Stamps
-    kvm_usable: bool
+    kvm_usable: bool | None
     module_dir_mtime_ns: int | None = None
 
 
@@ -198,6 +199,8 @@ def _kvm_by(ask_of: Callable[[Now], Callable[[], bool]]) -> Callable[[Validity, 
         def check() -> str | None:
             if ask() is expected:
                 return None
+            if expected is None:
+                return f"KVM changed: {device}: during the probe"
             if expected:
                 return f"KVM not usable: {device}: usable -> not usable"
             return f"KVM usable: {device}: not usable -> usable"

@@ -85,7 +85,7 @@ def test_the_stack_limit_lies_between_what_the_kernel_reckons_with_and_what_we_m
     for seed in range(200):
         layout = Chance.draw(random.Random(seed)).layout
         if layout is not None:
-            assert 128 << 20 <= layout.stack_limit <= 1 << 30
+            assert 128 << 20 <= layout.stack_limit <= 512 << 20
             assert hard == resource.RLIM_INFINITY or layout.stack_limit <= hard
             assert 0 <= layout.padding < 4096
 

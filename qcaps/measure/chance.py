@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _PAGE: Final = 4096
 _LEAST_STACK: Final = 128 << 20
 """The kernel maps memory downwards from below the stack's limit, which it takes to be this at least."""
-_MOST_STACK: Final = 1 << 30
-"""A thread's stack is as large as the limit; it takes no memory, but has to fit into what may be promised."""
+_MOST_STACK: Final = 512 << 20
+"""A thread's stack is as large; it takes no memory, but a small machine must be able to promise it."""
 _PADDING: Final = "QCAPS_PADDING"
 _ADDR_NO_RANDOMIZE: Final = 0x0040000
 _AS_IT_IS: Final = 0xFFFFFFFF

@@ -200,16 +200,21 @@ def test_kvm_that_becomes_usable_invalidates(cache_host: Host, binary: Path) -> 
     assert cache.counters.reasons == {"KVM usable": 1}
 
 
-@pytest.mark.parametrize("back", [False, True], ids=["once", "and back"])
-@pytest.mark.parametrize("validity", [FORK, CTIME], ids=lambda one: one.name)
-@pytest.mark.parametrize("there", [True, False], ids=["goes", "comes"])
+@pytest.mark.parametrize("moves", ["goes", "comes", "goes and comes", "comes and goes"])
+@pytest.mark.parametrize("kept", [False, True], ids=["in memory", "in a directory"])
+@pytest.mark.parametrize(
+    "validity", [FORK, CTIME, replace(CTIME, strict_kvm=True)], ids=["fork", "ctime", "strict"]
+)
 def test_kvm_that_changes_during_a_probe_leaves_no_entry_that_holds(
-    there: bool,  # noqa: FBT001  # a parameter of the test
     validity: Validity,
-    back: bool,  # noqa: FBT001  # likewise
+    kept: bool,  # noqa: FBT001  # a parameter of the test
+    moves: str,
     cache_host: Host,
-    binary: Path,
+    tmp_path: Path,
 ) -> None:
+    binary = tmp_path / "emulator"
+    binary.write_text("")
+    there, back = moves.startswith("goes"), " and " in moves
     device = Path(cache_host.kvm_device)
 
     def toggle() -> None:
@@ -226,13 +231,14 @@ def test_kvm_that_changes_during_a_probe_leaves_no_entry_that_holds(
             toggle()
         return probes[-1]
 
-    cache = CapabilityCache(validity, cache_host, prober)
+    cache = CapabilityCache(validity, cache_host, prober, tmp_path / "cache" if kept else None)
     assert cache.lookup(str(binary)).kvm is there
     if back:
         toggle()
     after = cache.lookup(str(binary))
     assert after.kvm is device.exists()
     assert cache.counters.reasons == {"KVM changed": 1}
+    assert (cache.counters.probes, cache.counters.saves) == (2, int(kept))
     assert cache.lookup(str(binary)) is after
 
 

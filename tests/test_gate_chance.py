@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import resource
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import qcaps
 from qcaps.commands import doctor
 from qcaps.measure import chance
 from qcaps.measure.arms import Arm, running
-from qcaps.measure.chance import Chance, Layout, layout_can_be_fixed
+from qcaps.measure.chance import Chance, Layout, why_random
 
 PLACE = str(Path(qcaps.__file__).resolve().parent.parent)
 ARMS = (Arm("base", sys.executable, path=PLACE), Arm("head", sys.executable, path=PLACE))
@@ -39,8 +41,8 @@ def places(draw: Chance, folder: Path) -> list[tuple[int, list[str]]]:
 @pytest.fixture
 def fixed() -> None:
     """Only where the kernel lets us."""
-    if not layout_can_be_fixed():
-        pytest.skip("addresses cannot be fixed here: personality(2) is refused")
+    if why_random():
+        pytest.skip(f"layouts cannot be fixed here: {why_random()}")
 
 
 @pytest.mark.usefixtures("fixed")
@@ -66,8 +68,13 @@ def test_the_padding_moves_the_stack_by_itself(tmp_path: Path) -> None:
 
 
 def test_without_a_layout_the_kernel_draws_one(tmp_path: Path) -> None:
+    why_random.cache_clear()
+    before = Path("/proc/self/personality").read_text()
+    why_random()
+    assert Path("/proc/self/personality").read_text() == before
     base, head = places(Chance(7, None), tmp_path)
-    if not base[0] & NO_RANDOM_ADDRESSES and Path("/proc/sys/kernel/randomize_va_space").read_text() != "0\n":
+    switched_off = Path("/proc/sys/kernel/randomize_va_space").read_text() == "0\n"
+    if not int(before, 16) & NO_RANDOM_ADDRESSES and not switched_off:
         assert base != head
 
 
@@ -80,30 +87,49 @@ def test_a_draw_says_what_it_was() -> None:
     assert Chance(7, Layout(8192, 3)).facts()["memory_layout"] == "stack limit 8192, padding 3"
 
 
+@pytest.mark.usefixtures("fixed")
 def test_the_stack_limit_lies_between_what_the_kernel_reckons_with_and_what_we_may() -> None:
     hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
     for seed in range(200):
         layout = Chance.draw(random.Random(seed)).layout
-        if layout is not None:
-            assert 128 << 20 <= layout.stack_limit <= 512 << 20
-            assert hard == resource.RLIM_INFINITY or layout.stack_limit <= hard
-            assert 0 <= layout.padding < 4096
+        assert layout is not None
+        assert 128 << 20 <= layout.stack_limit <= 512 << 20
+        assert hard == resource.RLIM_INFINITY or layout.stack_limit <= hard
+        assert 0 <= layout.padding < 4096
 
 
+@pytest.mark.parametrize("answers", [[-1], [0, -1]], ids=["asking", "changing"])
 def test_where_it_is_refused_only_the_seed_is_drawn_and_the_doctor_says_so(
-    monkeypatch: pytest.MonkeyPatch,
+    answers: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Refuses:
         @staticmethod
         def personality(_wanted: int) -> int:
-            return -1
+            return answers.pop(0)
 
     monkeypatch.setattr(chance, "_LIBC", Refuses)  # as the seccomp filter of a container runtime
-    layout_can_be_fixed.cache_clear()
+    why_random.cache_clear()
     try:
         assert Chance.draw(random.Random(1)).layout is None
         found = doctor._layout()
         assert not found.ok
-        assert "random" in found.text
+        assert "personality(2)" in found.text
     finally:
-        layout_can_be_fixed.cache_clear()
+        why_random.cache_clear()
+
+
+@pytest.mark.parametrize("kilobytes", [8192, 131075, 140000])
+def test_a_low_hard_limit_leaves_layouts_to_the_kernel(kilobytes: int) -> None:
+    code = (
+        "import random; from qcaps.measure.chance import Chance; from qcaps.commands import doctor;"
+        "assert Chance.draw(random.Random(1)).layout is None; print(doctor._layout().text)"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f'ulimit -s {kilobytes} && exec "$0" -c "$1"', sys.executable, code],
+        env={**os.environ, "PYTHONPATH": PLACE},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "hard limit" in done.stdout

@@ -200,7 +200,7 @@ class CapabilityCache:
                 counters.on_event("probe", start, perf_counter_ns(), binary)
         usable = self._kvm_usable(capabilities, device)
         recorded = self._recorded(binary, capabilities, status, modules, usable)
-        if self._store is not None:
+        if self._store is not None and usable is not None:
             start = perf_counter_ns()
             self._store.save(binary, Entry(capabilities, recorded.stamps))
             counters.saves += 1

@@ -194,7 +194,9 @@ def _microcode(validity: Validity, recorded: Recorded, now: Now) -> Check | None
 def _kvm_by(ask_of: Callable[[Now], Callable[[], bool]]) -> Callable[[Validity, Recorded, Now], Check]:
     def make(validity: Validity, recorded: Recorded, now: Now) -> Check:
         ask, device = ask_of(now), now.host.kvm_device
-        expected = recorded.capabilities.kvm if validity.strict_kvm else recorded.kvm_usable
+        expected = recorded.kvm_usable
+        if validity.strict_kvm and expected is not None:
+            expected = recorded.capabilities.kvm
 
         def check() -> str | None:
             if ask() is expected:

@@ -19,7 +19,7 @@ from qcaps.commands import _doctor_libvirt
 from qcaps.commands._doctor_libvirt import KVM
 from qcaps.commands._finding import Finding
 from qcaps.measure import calibration
-from qcaps.measure.chance import layout_can_be_fixed
+from qcaps.measure.chance import why_random
 from qcaps.measure.machine import fork_cost_us, spread, time_blocks, timer_step_ns
 
 if TYPE_CHECKING:
@@ -106,15 +106,12 @@ def _pinning() -> Finding:
 
 
 def _layout() -> Finding:
-    if layout_can_be_fixed():
+    random = why_random()
+    if random is None:
         return Finding("layout", ok=True, text="both processes of a pair can have one memory layout")
-    text = "memory layouts stay random: a pair scatters by half as much again"
-    return Finding(
-        "layout",
-        ok=False,
-        text=text,
-        advice="allow personality(2): docker run --security-opt seccomp=unconfined",
-    )
+    why, advice = random
+    text = f"memory layouts stay random, and a pair scatters by half as much again: {why}"
+    return Finding("layout", ok=False, text=text, advice=advice)
 
 
 def _load() -> Finding:

@@ -244,8 +244,10 @@ def _identity(args: argparse.Namespace, arms: tuple[Arm, Arm], cells: Sequence[C
     import platform  # noqa: PLC0415
 
     from qcaps.measure import revisions  # noqa: PLC0415
+    from qcaps.measure.calibration import RULES  # noqa: PLC0415
 
     return {
+        "rules": RULES,
         **{arm.name: revisions.identity(arm) for arm in arms},
         "suite": args.suite,
         "cells": [cell.name for cell in cells],

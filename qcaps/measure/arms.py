@@ -128,8 +128,11 @@ class ArmProcess:
         """A line, or what there is of it when the process ends; whether it was killed for its silence."""
         assert self._process.stdout is not None
         pipe, end = self._process.stdout.fileno(), monotonic() + patience
+        poll = select.poll()
+        poll.register(pipe, select.POLLIN)
         while (length := self._unread.find(b"\n") + 1) == 0:
-            if not select.select([pipe], [], [], max(end - monotonic(), 0))[0]:
+            left = end - monotonic()
+            if left <= 0 or not poll.poll(1000 * left):
                 kill_group(self._process)
                 return bytes(self._unread), True
             chunk = os.read(pipe, _CHUNK)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 RULES = (
     f"looks at {verdict.LOOKS}, alpha {verdict.ALPHA}; confirmed by {verdict.CONFIRM_PAIRS} pairs, "
-    f"alpha {verdict.CONFIRM_ALPHA}"
+    f"alpha {verdict.CONFIRM_ALPHA}; one layout a pair"
 )
 
 

@@ -1,6 +1,6 @@
 """What chance decides of a process, drawn once for both processes of a pair: hash seed and memory layout.
 
-Where its memory lies makes a process 1 to 3 % faster or slower for all its life, and so does the order of its
+Where its memory lies makes a process 1 to 2 % faster or slower for all its life, and so does the order of its
 sets. Both of a pair have the same, the next pair has another: what two versions share cancels out in a pair,
 the rest averages out over pairs. docs/gate.md has what that was measured to be worth.
 """
@@ -21,7 +21,8 @@ _PAGE: Final = 4096
 _LEAST_STACK: Final = 128 << 20
 """The kernel maps memory downwards from below the stack's limit, which it takes to be this at least."""
 _MOST_STACK: Final = 512 << 20
-"""A thread's stack is as large; it takes no memory, but a small machine must be able to promise it."""
+_LEAST_ROOM: Final = 64 << 20
+"""What lies within less would lie in nearly the same places in every pair."""
 _PADDING: Final = "QCAPS_PADDING"
 _ADDR_NO_RANDOMIZE: Final = 0x0040000
 _AS_IT_IS: Final = 0xFFFFFFFF
@@ -30,7 +31,10 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Layout:
-    """Where memory lies. `stack_limit` (bytes) moves what is mapped, `padding` (bytes) stack and heap."""
+    """Where memory lies. `stack_limit` (bytes) moves what is mapped, `padding` (bytes) the stack.
+
+    A padding of more than some 480 bytes moves large blocks of the heap too. The program itself stays.
+    """
 
     stack_limit: int
     padding: int
@@ -50,7 +54,7 @@ class Chance:
     def draw(cls, source: random.Random) -> Self:
         """Whatever this machine lets us decide."""
         hash_seed = source.randrange(1, 2**32)
-        if not layout_can_be_fixed():
+        if why_random():
             return cls(hash_seed, None)
         pages = source.randrange(_LEAST_STACK // _PAGE, _most_stack() // _PAGE)
         return cls(hash_seed, Layout(pages * _PAGE, source.randrange(_PAGE)))
@@ -72,16 +76,16 @@ class Chance:
 
 
 @cache
-def layout_can_be_fixed() -> bool:
-    """Whether this process may switch off the randomisation of addresses for what it starts.
-
-    Container runtimes often forbid it.
-    """
+def why_random() -> tuple[str, str] | None:
+    """Why memory layouts are left to the kernel, and what to do about it; None if they are ours to draw."""
+    if _most_stack() < _LEAST_STACK + _LEAST_ROOM:
+        return "the stack's hard limit leaves no room", "raise it: ulimit -Hs unlimited, as root"
     now = _LIBC.personality(_AS_IT_IS)
-    if now == -1 or _most_stack() <= _LEAST_STACK or _LIBC.personality(now | _ADDR_NO_RANDOMIZE) == -1:
-        return False
+    if now == -1 or _LIBC.personality(now | _ADDR_NO_RANDOMIZE) == -1:
+        # Container runtimes often forbid it.
+        return "personality(2) is refused", "allow it: docker run --security-opt seccomp=unconfined"
     _LIBC.personality(now)
-    return True
+    return None
 
 
 def _most_stack() -> int:

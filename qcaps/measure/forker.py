@@ -9,6 +9,7 @@ new process a round gives each pair its own hash seed and its own places in memo
 
 from __future__ import annotations
 
+import _thread
 import gc
 import json
 import os
@@ -20,10 +21,12 @@ from qcaps.measure.subject import subject
 from qcaps.measure.worker import Job, work
 
 PROTOCOL = 1
+_THREAD_STACK = 8 << 20
 
 
 def main() -> int:
     """Serve until standard input ends."""
+    _thread.stack_size(_THREAD_STACK)  # else it is the limit, which chance drew
     for name in sys.argv[1:]:
         subject(name)
     gc.collect()

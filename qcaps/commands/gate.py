@@ -244,7 +244,7 @@ def _identity(args: argparse.Namespace, arms: tuple[Arm, Arm], cells: Sequence[C
     import platform  # noqa: PLC0415
 
     from qcaps.measure import revisions  # noqa: PLC0415
-    from qcaps.measure.calibration import RULES  # noqa: PLC0415
+    from qcaps.measure.verdict import RULES  # noqa: PLC0415
 
     return {
         "rules": RULES,

@@ -15,9 +15,8 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING
 
-from qcaps.measure import verdict
 from qcaps.measure.results import replace_file
-from qcaps.measure.verdict import Verdict, median_deviation
+from qcaps.measure.verdict import RULES, Verdict, median_deviation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,12 +25,6 @@ if TYPE_CHECKING:
     from qcaps.measure.gate import Judged, Outcome
     from qcaps.measure.pairs import Store
     from qcaps.measure.series import Pair
-
-
-RULES = (
-    f"looks at {verdict.LOOKS}, alpha {verdict.ALPHA}; confirmed by {verdict.CONFIRM_PAIRS} pairs, "
-    f"alpha {verdict.CONFIRM_ALPHA}; one layout a pair"
-)
 
 
 @dataclass

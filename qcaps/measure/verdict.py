@@ -35,6 +35,11 @@ CONFIRM_PAIRS = 48
 CONFIRM_ALPHA = 0.05
 PREFLIGHT_PAIRS = 16
 PREFLIGHT_MAD = 0.06
+RULES = (
+    f"looks at {LOOKS}, alpha {ALPHA}; confirmed by {CONFIRM_PAIRS} pairs, alpha {CONFIRM_ALPHA}; "
+    "one layout a pair"
+)
+"""Verdicts made by others are not to be mixed with these."""
 _POWER = 0.9
 
 

@@ -24,7 +24,9 @@ import time
 from collections import Counter
 from dataclasses import replace
 from functools import partial
+from math import log
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 import qcaps
@@ -34,6 +36,7 @@ from qcaps.measure.cell import Cell
 from qcaps.measure.gate import Outcome, check_counts, decide
 from qcaps.measure.margins import MarginTable
 from qcaps.measure.rounds import Bench
+from qcaps.measure.verdict import LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -261,21 +264,22 @@ def _alarms(lines: list[dict[str, Any]]) -> Iterator[str]:
 def _verdicts(lines: list[dict[str, Any]]) -> Iterator[str]:
     for noisy in (False, True):
         for share in sorted({line["slowdown"] for line in lines}):
-            found = Counter(
-                line["verdict"]
+            ours = [
+                line
                 for line in lines
                 if "verdict" in line and (line["slowdown"], line["noisy"]) == (share, noisy)
-            )
-            if found:
+            ]
+            if ours:
+                found = Counter(line["verdict"] for line in ours)
                 said = ", ".join(f"{count} {name}" for name, count in found.most_common())
-                took = _median(
-                    [
-                        line["seconds"]
-                        for line in lines
-                        if "verdict" in line and (line["slowdown"], line["noisy"]) == (share, noisy)
-                    ]
+                took = _median([line["seconds"] for line in ours])
+                means = [fmean(map(log, line["ratios"][: LOOKS[0]])) for line in ours]
+                # Of all decisions alike the first pairs: no rule of when to stop has chosen them.
+                wrong = f" +- {stdev(means) / len(means) ** 0.5:.2%}" if len(means) > 1 else ""
+                yield (
+                    f"{'noisy' if noisy else 'quiet'} {_heading(share)}: {said}; median {took} s; "
+                    f"ln(ratio) of the first {LOOKS[0]} pairs {fmean(means):+.2%}{wrong}"
                 )
-                yield f"{'noisy' if noisy else 'quiet'} {_heading(share)}: {said}; median {took} s"
     loads = sorted(line["load"] for line in lines)
     yield f"load average: median {loads[len(loads) // 2]}, {loads[0]} to {loads[-1]}"
 

@@ -4,7 +4,7 @@
     python bench/gate_scatter.py --seconds 300 --head DIRECTORY    beside the one in DIRECTORY
 
 Three ways take turns: layouts left to the kernel, one drawn for both processes of a pair (what a gate does),
-one drawn for each. A pair of processes serves several blocks of the loop of about 2 ms, which tells what stays
+one drawn for each. A pair of processes serves several blocks of a loop of about 2 ms, which tells what stays
 with the processes from what changes with each block.
 """
 

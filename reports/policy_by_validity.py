@@ -33,6 +33,7 @@ _MOST = 2
 # From nearly white to dark blue: the lightness alone says which is more, in print too.
 _SHADES = ("#eef4f9", "#9cc4e0", "#3f8ec4", "#0a4f87", "#062f55")
 _LIGHT_TEXT_FROM = 0.5
+_LIGHT, _DARK = "#fefefe", "#111111"  # no #ffffff: a page makes its own background's colour of that
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def _draw_map(axes: Axes, matrix: Matrix, norm: LogNorm, shades: LinearSegmented
                 continue
             place = float(norm(ratio))
             axes.barh(row, 0.96, left=column - 0.48, height=0.9, color=shades(place), linewidth=0)
-            colour = "#ffffff" if place > _LIGHT_TEXT_FROM else "#111111"
+            colour = _LIGHT if place > _LIGHT_TEXT_FROM else _DARK
             axes.text(
                 column,
                 row,

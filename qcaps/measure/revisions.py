@@ -12,16 +12,18 @@ import platform
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import qcaps
 from qcaps.errors import UsageError
+from qcaps.git import git, neutral_environment
 from qcaps.measure.arms import Arm, ArmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _BUILT = "built"
 _LAST_LINES = 12
@@ -105,20 +107,7 @@ def _arm_from_revision(
 
 def _commit(name: str, revision: str, repository: Path) -> str:
     try:
-        done = subprocess.run(
-            [
-                "git",
-                "-C",
-                str(repository),
-                "rev-parse",
-                "--verify",
-                "--end-of-options",
-                f"{revision}^{{commit}}",
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = git(repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
     except FileNotFoundError:
         raise UsageError(f"--{name}-rev {revision}: git is not installed") from None
     if done.returncode != 0:
@@ -127,27 +116,27 @@ def _commit(name: str, revision: str, repository: Path) -> str:
     return done.stdout.strip()
 
 
-def _git(repository: Path) -> list[str]:
-    return ["git", "-C", str(repository)]
-
-
 def _build(name: str, revision: str, commit: str, repository: Path, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    who = f"--{name}-rev {revision}"
     tree, venv = folder / "tree", folder / "venv"
     python = str(venv / "bin" / "python")
-    git = [*_git(repository), "worktree"]
-    steps = (
-        [*git, "add", "--force", "--detach", str(tree), commit],
-        [sys.executable, "-m", "venv", str(venv)],
-        [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", str(tree)],
-    )
+    with checked_out(who, commit, repository, tree):
+        _run(who, [sys.executable, "-m", "venv", str(venv)])
+        _run(who, [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", str(tree)])
+    (folder / _BUILT).touch()
+
+
+@contextmanager
+def checked_out(who: str, commit: str, repository: Path, tree: Path) -> Iterator[None]:
+    """The files of `commit` in `tree`, a worktree of `repository` for as long as the block lasts."""
     try:
-        for step in steps:
-            _run(f"--{name}-rev {revision}", step)
-        (folder / _BUILT).touch()
+        done = git(repository, "worktree", "add", "--force", "--detach", str(tree), commit)
+        _require(who, done.args, done.returncode, done.stderr)
+        yield
     finally:
-        subprocess.run([*git, "remove", "--force", str(tree)], capture_output=True, check=False)
+        git(repository, "worktree", "remove", "--force", str(tree))
         shutil.rmtree(tree, ignore_errors=True)
 
 
@@ -160,9 +149,14 @@ def _run(who: str, step: list[str]) -> None:
             text=True,
             check=False,
             timeout=_BUILD_SECONDS,
+            env=neutral_environment(),
         )
     except subprocess.TimeoutExpired:
         raise BuildError(f"{who}: does not build: it takes more than {_BUILD_SECONDS} s", ()) from None
-    if done.returncode != 0:
-        lines = tuple(done.stdout.strip().splitlines()[-_LAST_LINES:])
-        raise BuildError(f"{who}: does not build: {' '.join(step[:4])} … ended with {done.returncode}", lines)
+    _require(who, step, done.returncode, done.stdout)
+
+
+def _require(who: str, step: list[str], status: int, said: str) -> None:
+    if status != 0:
+        lines = tuple(said.strip().splitlines()[-_LAST_LINES:])
+        raise BuildError(f"{who}: does not build: {' '.join(step[:4])} … ended with {status}", lines)

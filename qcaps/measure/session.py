@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import qcaps
+from qcaps.git import git
 
 if TYPE_CHECKING:
     from qcaps.measure.results import Metadata
 
 _FSYNCS = 11
+_GIT_SECONDS = 10
 
 
 def session_facts(scratch: Path) -> Metadata:
@@ -76,15 +78,10 @@ def _commit() -> str | None:
     if not (root / ".git").exists():
         return None
     try:
-        commit = _git(root, "rev-parse", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+        commit = git(root, "rev-parse", "HEAD", timeout=_GIT_SECONDS)
+        changed = git(root, "status", "--porcelain", "--untracked-files=no", timeout=_GIT_SECONDS)
     except (OSError, subprocess.SubprocessError):
         return None
-    return commit + ("+" if changed else "")
-
-
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
-    )
-    return done.stdout.strip()
+    if commit.returncode or changed.returncode:
+        return None
+    return commit.stdout.strip() + ("+" if changed.stdout.strip() else "")

@@ -358,11 +358,14 @@ def show(name: str) -> None:
     sets = [(own_cases(), None)] + ([(corpus_cases(folder), corpus_capabilities(folder))] if folder else [])
     for cases, capabilities in sets:
         for case in cases:
-            if case.name == name:
-                print(case.data.decode())  # noqa: T201  # likewise
-                with tempfile.TemporaryDirectory(prefix="qcaps-golden-") as scratch, held_still():
-                    for field, text in Recorder(Path(scratch), capabilities).outcome(case).items():
-                        print(f"── {field}\n{text}")  # noqa: T201  # likewise
+            if case.name != name:
+                continue
+            print(case.data.decode())  # noqa: T201  # a command
+            with tempfile.TemporaryDirectory(prefix="qcaps-golden-") as scratch, held_still():
+                for field, text in Recorder(Path(scratch), capabilities).outcome(case).items():
+                    print(f"── {field}\n{text}")  # noqa: T201  # likewise
+            return
+    sys.exit(f"no case '{name}'; the names are those in {SCENARIOS} and, with QCAPS_CORPUS, {CORPUS}")
 
 
 def main(arguments: list[str]) -> None:

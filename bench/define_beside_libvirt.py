@@ -22,7 +22,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
-from qcaps.live.embedded import Embedded
+from qcaps.live.host.embedded import Embedded
 from qcaps.measure.cell import Cell
 from qcaps.measure.statistics import paired_ratio
 from qcaps.measure.subject import subject

@@ -30,13 +30,13 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 import qcaps
-from qcaps.measure.arms import Arm
-from qcaps.measure.calibration import upper_bound
 from qcaps.measure.cell import Cell
-from qcaps.measure.gate import Outcome, check_counts, decide
-from qcaps.measure.margins import MarginTable
-from qcaps.measure.rounds import Bench
-from qcaps.measure.verdict import LOOKS
+from qcaps.measure.gate.arms import Arm
+from qcaps.measure.gate.calibration import upper_bound
+from qcaps.measure.gate.gate import Outcome, check_counts, decide
+from qcaps.measure.gate.margins import MarginTable
+from qcaps.measure.gate.rounds import Bench
+from qcaps.measure.gate.verdict import LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -22,16 +22,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.measure.arms import Arm, running
 from qcaps.measure.cell import Cell
-from qcaps.measure.chance import Chance, why_random
-from qcaps.measure.rounds import Bench
-from qcaps.measure.verdict import median_deviation
+from qcaps.measure.gate.arms import Arm, running
+from qcaps.measure.gate.rounds import Bench
+from qcaps.measure.gate.verdict import median_deviation
+from qcaps.measure.worker.chance import Chance, why_random
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qcaps.measure.arms import ArmProcess
+    from qcaps.measure.gate.arms import ArmProcess
 
 CELL = Cell("loop", 16_000, subject="loop")
 BLOCKS = 3

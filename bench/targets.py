@@ -12,7 +12,7 @@ from qcaps.report.summary import median_seconds, ratio_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from qcaps.measure.results import Measured, Results
+    from qcaps.measure.results.file import Measured, Results
 
 SUMMARY = "the gain on the virt-install guest, growth with n, closeness to the lower limit, linear cost"
 

@@ -11,7 +11,7 @@ import pytest
 
 from qcaps.cache.host import Host
 from qcaps.cache.validity import VALIDITIES
-from qcaps.pipeline.reference import reference
+from qcaps.driver.reference import reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from qcaps.measure import laws
+from qcaps.lookups import laws
 from qcaps.measure.cell import Cell
-from qcaps.measure.reference_subject import prepare
+from qcaps.measure.subjects.reference import prepare
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from qcaps.measure.cell import Cell, grid
-from qcaps.measure.torn import Arm
+from qcaps.measure.torn.experiment import Arm
 
 SUMMARY = "policies while another process replaces the QEMU binary (qcaps torn); qcaps run: their price"
 

@@ -10,7 +10,7 @@ from qcaps.report.summary import ratio_of
 from ._growth import Key
 
 if TYPE_CHECKING:
-    from qcaps.measure.results import Measured
+    from qcaps.measure.results.file import Measured
 
 _PREFERRED = ("once", "series")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qcaps.measure import laws
+from qcaps.lookups import laws
 from qcaps.report.section import Content, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qcaps.measure.results import Measured
+    from qcaps.measure.results.file import Measured
     from qcaps.report.sources import Sources
 
 ORDER = 80

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qcaps.measure.cell import BASELINE
+from qcaps.measure.gate.verdict import Margins
 from qcaps.measure.statistics import FEWEST_PAIRS
-from qcaps.measure.verdict import Margins
 from qcaps.report.section import Content, Table
 from qcaps.report.sources import of_subject
 from qcaps.report.summary import speedups

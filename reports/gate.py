@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qcaps.measure.verdict import Margins
+from qcaps.measure.gate.verdict import Margins
 from qcaps.report.section import Content, Table
 
 from ._forest import COLOURS, Row, draw_rows

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from qcaps.pipeline.policy import LADDER
+from qcaps.lookups.policy import LADDER
 from qcaps.report.section import Content, Table
 from qcaps.report.summary import median_seconds, ratio_of
 from qcaps.report.table import duration
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results import Measured
+    from qcaps.measure.results.file import Measured
     from qcaps.report.sources import Sources
 
 ORDER = 50

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.lines import Line2D
 
-from qcaps.measure import laws
+from qcaps.lookups import laws
 from qcaps.measure.cell import BASELINE
 from qcaps.report.section import Content, Table
 from qcaps.report.sources import REFERENCE
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from qcaps.measure.results import Measured
+    from qcaps.measure.results.file import Measured
     from qcaps.report.sources import Sources
 
 ORDER = 24

@@ -20,7 +20,7 @@ from ._words import times
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from qcaps.measure.results import Measured
+    from qcaps.measure.results.file import Measured
     from qcaps.report.sources import Sources
 
     from ._real import Point

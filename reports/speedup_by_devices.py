@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from qcaps.measure.results import Measured
+    from qcaps.measure.results.file import Measured
     from qcaps.report.sources import Sources
 
 ORDER = 20

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from qcaps.measure.trace import CHECK, FORK, LOOKUP, PHASE
+from qcaps.measure.worker.trace import CHECK, FORK, LOOKUP, PHASE
 from qcaps.report.section import Content, Link
 from qcaps.report.spans import Trace, to_perfetto, to_speedscope, trace_of
 from qcaps.report.table import duration
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results import Measured
+    from qcaps.measure.results.file import Measured
     from qcaps.report.sources import Sources
 
 ORDER = 15

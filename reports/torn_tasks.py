@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from qcaps.measure.tornfile import Row
+    from qcaps.measure.torn.file import Row
     from qcaps.report.sources import Sources
     from qcaps.report.sources import Torn as File
 

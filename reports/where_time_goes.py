@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.patches import Patch
 
-from qcaps.measure.trace import FORKS, LOOKUPS
+from qcaps.measure.worker.trace import FORKS, LOOKUPS
 from qcaps.report.section import Content, Table
 from qcaps.report.spans import trace_of
 from qcaps.report.table import duration
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results import Measured
+    from qcaps.measure.results.file import Measured
     from qcaps.report.sources import Sources
 
 ORDER = 40

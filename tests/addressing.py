@@ -8,8 +8,8 @@ from qcaps.capabilities.snapshots import snapshot
 from qcaps.domain.codec import write
 from qcaps.domain.devices import Controller
 from qcaps.domain.document import parse
-from qcaps.pipeline.addresses import assign_addresses
-from qcaps.pipeline.draft import Draft
+from qcaps.rules.addresses.assign import assign_addresses
+from qcaps.rules.draft import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.domain.codec import write
 from qcaps.domain.document import parse
-from qcaps.pipeline.draft import Draft
-from qcaps.pipeline.lookup import Lookup
-from qcaps.pipeline.postparse import post_parse
+from qcaps.lookups.lookup import Lookup
+from qcaps.rules.definition.completion.post_parse import post_parse
+from qcaps.rules.draft import Draft
 
 if TYPE_CHECKING:
     from qcaps.domain.codec import Element

@@ -6,16 +6,16 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from qcaps import content
-from qcaps.measure import laws
+from qcaps.lookups import laws
 from qcaps.measure.cell import Cell, grid
-from qcaps.measure.results import Measured, Results, Run
+from qcaps.measure.results.file import Measured, Results, Run
 from qcaps.measure.subject import Counts
 from qcaps.report.sources import Source, Sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qcaps.measure.results import Metadata
+    from qcaps.measure.results.file import Metadata
 
 POLICIES = ("naive", "series", "once", "once-abort", "oracle")
 LADDER = ("naive", *(f"patch-{number}" for number in range(1, 12)))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qcaps.measure import results as results_file
+from qcaps.measure.results import file as results_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,13 +24,13 @@ from qcaps.capabilities import cachefile, probe
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.capabilities.stamps import Entry, Stamps
 from qcaps.domain import document
+from qcaps.driver.driver import Driver
+from qcaps.driver.store import Store, StoreError
 from qcaps.errors import QcapsError
-from qcaps.measure import results
+from qcaps.lookups.policy import by_name
 from qcaps.measure.cell import Cell
+from qcaps.measure.results import file as results
 from qcaps.measure.subject import Counts
-from qcaps.pipeline.driver import Driver
-from qcaps.pipeline.policy import by_name
-from qcaps.pipeline.store import Store, StoreError
 from qcaps.report import figures
 from qcaps.scenario import scenario
 
@@ -172,8 +172,8 @@ def test_a_results_file_killed_is_the_old_or_the_new(tmp_path: Path) -> None:
 
 
 def test_a_figure_killed_is_the_old_or_the_new(tmp_path: Path) -> None:
-    from matplotlib.figure import Figure  # noqa: PLC0415  # 0.3 s that one test needs
-    from matplotlib.transforms import Bbox  # noqa: PLC0415
+    from matplotlib.figure import Figure  # 0.3 s that one test needs
+    from matplotlib.transforms import Bbox
 
     figure = Figure()
     figure.text(0.1, 0.1, "as good as any")
@@ -304,7 +304,7 @@ def in_child(act: Callable[[], None]) -> None:
             act()
             status = 0
         except BaseException:
-            import traceback  # noqa: PLC0415  # only to say why
+            import traceback  # only to say why
 
             traceback.print_exc()
             raise

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.commands import main
+from qcaps.driver.reference import reference
 from qcaps.measure.fidelity import compare, recorded, scores
-from qcaps.pipeline.reference import reference
 
 if TYPE_CHECKING:
     from pathlib import Path

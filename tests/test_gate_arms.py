@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 import qcaps
-from qcaps.measure.arms import Arm, ArmError, MismatchError
 from qcaps.measure.cell import Cell
-from qcaps.measure.gate import Outcome, check_counts, check_host, decide
-from qcaps.measure.margins import MarginTable
-from qcaps.measure.pairs import Store
-from qcaps.measure.rounds import Bench, take_round
+from qcaps.measure.gate.arms import Arm, ArmError, MismatchError
+from qcaps.measure.gate.gate import Outcome, check_counts, check_host, decide
+from qcaps.measure.gate.margins import MarginTable
+from qcaps.measure.gate.pairs import Store
+from qcaps.measure.gate.rounds import Bench, take_round
+from qcaps.measure.gate.verdict import PREFLIGHT_PAIRS, Verdict
 from qcaps.measure.suite import sources
-from qcaps.measure.verdict import PREFLIGHT_PAIRS, Verdict
 
 LOOP = Cell("loop", 2000, subject="loop")
 NAIVE = Cell("serials", 3, validity="trust")

@@ -13,10 +13,10 @@ import pytest
 from scipy import stats
 
 from qcaps.commands import doctor
-from qcaps.measure import calibration
-from qcaps.measure.calibration import Calibration, drift_of, spread_of, upper_bound
-from qcaps.measure.series import Pair
-from qcaps.measure.verdict import Verdict
+from qcaps.measure.gate import calibration
+from qcaps.measure.gate.calibration import Calibration, drift_of, spread_of, upper_bound
+from qcaps.measure.gate.series import Pair
+from qcaps.measure.gate.verdict import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,9 +13,9 @@ import pytest
 
 import qcaps
 from qcaps.commands import doctor
-from qcaps.measure import chance
-from qcaps.measure.arms import Arm, running
-from qcaps.measure.chance import Chance, Layout, why_random
+from qcaps.measure.gate.arms import Arm, running
+from qcaps.measure.worker import chance
+from qcaps.measure.worker.chance import Chance, Layout, why_random
 
 PLACE = str(Path(qcaps.__file__).resolve().parent.parent)
 ARMS = (Arm("base", sys.executable, path=PLACE), Arm("head", sys.executable, path=PLACE))
@@ -121,7 +121,7 @@ def test_where_it_is_refused_only_the_seed_is_drawn_and_the_doctor_says_so(
 @pytest.mark.parametrize("kilobytes", [8192, 131075, 140000])
 def test_a_low_hard_limit_leaves_layouts_to_the_kernel(kilobytes: int) -> None:
     code = (
-        "import random; from qcaps.measure.chance import Chance; from qcaps.commands import doctor;"
+        "import random; from qcaps.measure.worker.chance import Chance; from qcaps.commands import doctor;"
         "assert Chance.draw(random.Random(1)).layout is None; print(doctor._layout().text)"
     )
     done = subprocess.run(

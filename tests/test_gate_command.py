@@ -18,9 +18,9 @@ import pytest
 from lxml import etree as ET  # noqa: N812  # the short name everybody knows
 
 import qcaps
-from qcaps.measure import results as results_file
 from qcaps.measure.cell import Cell
-from qcaps.measure.results import Measured, Results, Run
+from qcaps.measure.results import file as results_file
+from qcaps.measure.results.file import Measured, Results, Run
 from qcaps.measure.subject import Counts
 
 if TYPE_CHECKING:

@@ -15,14 +15,14 @@ import pytest
 
 import qcaps
 from qcaps.git import git, neutral_environment
-from qcaps.measure import session
+from qcaps.measure.results import session
 
 # Writes what the revision holds to a file, as a build of it would read it.
 LOOK = """\
 import os, sys
 from pathlib import Path
 from qcaps.git import git
-from qcaps.measure.revisions import checked_out
+from qcaps.measure.gate.revisions import checked_out
 
 revision, place, seen = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 commit = git(Path(), "rev-parse", "--verify", revision).stdout.strip()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from qcaps.measure.cell import Cell
-from qcaps.measure.pairs import paired
-from qcaps.measure.results import Measured, Results, Run
+from qcaps.measure.gate.pairs import paired
+from qcaps.measure.results.file import Measured, Results, Run
 from qcaps.measure.subject import Counts
 
 CELL = Cell("disks", 4)

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from qcaps.measure.statistics import hodges_lehmann
-from qcaps.measure.verdict import (
+from qcaps.measure.gate.verdict import (
     CONFIRM_PAIRS,
     LOOKS,
     Judgement,
@@ -20,6 +19,7 @@ from qcaps.measure.verdict import (
     judge,
     noise,
 )
+from qcaps.measure.statistics import hodges_lehmann
 
 MARGINS = Margins()
 STEADY = [0.001, -0.001, 0.002, -0.002, 0.0005, -0.0005, 0.0015, -0.0015] * 8

@@ -21,15 +21,15 @@ from qcaps.capabilities import cachefile
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.commands import main
 from qcaps.domain import document
+from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError, one_line
-from qcaps.pipeline.reference import reference
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from qcaps.pipeline.driver import Done, Driver
+    from qcaps.driver.driver import Done, Driver
 
 FULL = bool(os.environ.get("QCAPS_TESTS_FULL"))
 LONGEST_SECONDS = 1.0

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.commands import main
-from qcaps.live import law
-from qcaps.live.adminlog import AdminLog
-from qcaps.live.daemon import PrivateDaemon, RunningDaemon
+from qcaps.live.counting.adminlog import AdminLog
 from qcaps.live.errors import LibvirtDied, LiveError, NoLibvirt
-from qcaps.live.namespace import place
+from qcaps.live.host.daemon import PrivateDaemon, RunningDaemon
+from qcaps.live.host.namespace import place
+from qcaps.lookups import law
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.live.process import Counting
+    from qcaps.live.host.process import Counting
 
 pytestmark = [pytest.mark.libvirt, pytest.mark.root]
 
@@ -135,7 +135,7 @@ def test_its_log_is_put_back_when_we_are_killed(running: str) -> None:
     before, there = log.settings(), left_over()
     code = """
 import sys
-from qcaps.live.daemon import RunningDaemon
+from qcaps.live.host.daemon import RunningDaemon
 with RunningDaemon(sys.argv[1]):
     print("on", flush=True)
     sys.stdin.read()
@@ -250,8 +250,8 @@ def test_log_and_uprobes_agree_on_a_running_daemon_and_leave_nothing(running: st
 
 def test_probes_of_a_killed_one_are_swept(running: str, tracefs: Path) -> None:
     code = (
-        "import time; from qcaps.live.installation import find;"
-        " from qcaps.live.uprobes import Uprobes; one = find();"
+        "import time; from qcaps.live.host.installation import find;"
+        " from qcaps.live.counting.uprobes import Uprobes; one = find();"
         " Uprobes(one.library, one.driver); print('in', flush=True); time.sleep(60)"
     )
     killed = subprocess.Popen(
@@ -269,7 +269,7 @@ def test_probes_of_a_killed_one_are_swept(running: str, tracefs: Path) -> None:
 
 def test_probes_go_when_their_user_is_killed(running: str, tracefs: Path) -> None:
     code = (
-        "import sys; from qcaps.live.daemon import RunningDaemon;"
+        "import sys; from qcaps.live.host.daemon import RunningDaemon;"
         " one = RunningDaemon(sys.argv[1], counting='uprobes'); print('in', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
@@ -304,7 +304,7 @@ def test_a_killed_worker_leaves_others_traces_alone(running: str, tracefs: Path)
 def test_without_an_admin_socket_uprobes_are_taken_and_it_is_said(
     running: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qcaps.live.adminlog.shutil.which", lambda _name: None)  # no virt-admin
+    monkeypatch.setattr("qcaps.live.counting.adminlog.shutil.which", lambda _name: None)  # no virt-admin
     with RunningDaemon(running) as subject:
         assert subject.counted_by == "uprobes"
         assert "virt-admin" in subject.fallback

@@ -18,14 +18,15 @@ import pytest
 
 from qcaps.capabilities import cachefile
 from qcaps.capabilities.probe import probe
-from qcaps.live import law, shim
 from qcaps.live.comparison import differences
 from qcaps.live.count import count
-from qcaps.live.embedded import Embedded
+from qcaps.live.counting import shim
 from qcaps.live.errors import LibvirtDied, LiveError, NoLibvirt
-from qcaps.live.installation import find
-from qcaps.live.namespace import place
+from qcaps.live.host.embedded import Embedded
+from qcaps.live.host.installation import find
+from qcaps.live.host.namespace import place
 from qcaps.live.tasks import TASKS
+from qcaps.lookups import law
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
@@ -186,8 +187,8 @@ def test_calls_beside_it_do_not_show(tmp_path: Path) -> None:
     """One thread counts while another one defines as fast as it can, both ways of counting."""
     code = """
 import json, sys, threading
-from qcaps.live.setup import Setup
-from qcaps.live.worker import Worker, settle
+from qcaps.live.host.setup import Setup
+from qcaps.live.host.worker import Worker, settle
 from qcaps.scenario import scenario
 setup = Setup(**json.loads(sys.argv[1]))
 settle(setup)
@@ -262,7 +263,7 @@ def children_of(parent: int) -> list[int]:
 def test_it_dies_with_its_parent() -> None:
     code = """
 import sys
-from qcaps.live.embedded import Embedded
+from qcaps.live.host.embedded import Embedded
 with Embedded("none") as subject:
     print(subject._process.pid, flush=True)
     sys.stdin.read()
@@ -338,7 +339,7 @@ def test_the_qemu_driver_works_without_root() -> None:
     # the interpreter and the checkout may lie where only root may look
     reading = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
     code = """
-from qcaps.live.embedded import Embedded
+from qcaps.live.host.embedded import Embedded
 from qcaps.scenario import scenario
 with Embedded("interposer") as subject:
     done = subject.define(scenario("disks").xml(1))

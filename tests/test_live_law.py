@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qcaps.live import law
 from qcaps.live.count import Count
+from qcaps.lookups import law
 
 DOMAIN = """\
 <domain><devices>

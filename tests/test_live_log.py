@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qcaps.live.adminlog import LogSettings, admin_uri, with_file
-from qcaps.live.daemon import _way_of_running
-from qcaps.live.entries import (
+from qcaps.live.counting.adminlog import LogSettings, admin_uri, with_file
+from qcaps.live.counting.entries import (
     LOOKUP,
     Activity,
     Entry,
@@ -22,11 +21,12 @@ from qcaps.live.entries import (
     of_thread,
 )
 from qcaps.live.errors import LiveError
+from qcaps.live.host.daemon import _way_of_running
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qcaps.live.process import Counting
+    from qcaps.live.host.process import Counting
 
 
 def line(thread: int, function: str, text: str) -> str:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from qcaps.live import shim
+from qcaps.live.counting import shim
+from qcaps.live.counting.shim import Counters, Reading
 from qcaps.live.errors import LiveError, NoCompiler
-from qcaps.live.shim import Counters, Reading
 
 VERSION = 9_000_000
 

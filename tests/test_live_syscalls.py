@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from qcaps.live.counting.syscalls import Straced, counted
 from qcaps.live.errors import LiveError
-from qcaps.live.syscalls import Straced, counted
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.errors import QcapsError
-from qcaps.measure import results as results_file
 from qcaps.measure.cell import Cell
-from qcaps.measure.results import Measured, Results, Run
+from qcaps.measure.results import file as results_file
+from qcaps.measure.results.file import Measured, Results, Run
 from qcaps.measure.subject import Counts
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import pytest
 
 from qcaps.commands import main
 from qcaps.errors import QcapsError, UsageError
-from qcaps.measure import tornfile
-from qcaps.measure.swapper import install, swapping
-from qcaps.measure.torn import Arm, Experiment, Tally, run
+from qcaps.measure.torn import file as tornfile
+from qcaps.measure.torn.experiment import Arm, Experiment, Tally, run
+from qcaps.measure.torn.swapper import install, swapping
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,7 +123,7 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     content = tmp_path / "content"
     (content / "bench").mkdir(parents=True)
     (content / "bench" / "pair.py").write_text(
-        "from qcaps.measure.torn import Arm\n"
+        "from qcaps.measure.torn.experiment import Arm\n"
         "SCENARIO, N, REMOVED = 'disks', 1, ('pcie-root-port',)\n"
         "def arms():\n    return [Arm('once'), Arm('once-abort', retries=1)]\n"
     )
@@ -156,7 +156,7 @@ def test_the_swapper_does_not_outlive_a_killed_experiment(tmp_path: Path) -> Non
     path = tmp_path / "qemu"
     install(path, 0)
     program = (
-        "import sys, time; from pathlib import Path; from qcaps.measure.swapper import swapping\n"
+        "import sys, time; from pathlib import Path; from qcaps.measure.torn.swapper import swapping\n"
         "with swapping(Path(sys.argv[1]), 0.001, 0): print('on', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE)

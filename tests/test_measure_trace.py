@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from qcaps.measure import trace
 from qcaps.measure.cell import Cell
-from qcaps.measure.reference_subject import prepare
-from qcaps.measure.trace import Span
+from qcaps.measure.subjects.reference import prepare
+from qcaps.measure.worker import trace
+from qcaps.measure.worker.trace import Span
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:

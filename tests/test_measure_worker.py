@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from qcaps.measure.cell import TASKS, Cell
-from qcaps.measure.process import Answer, WorkerError, run_worker
-from qcaps.measure.worker import Job, calls_a_block
+from qcaps.measure.worker.process import Answer, WorkerError, run_worker
+from qcaps.measure.worker.work import Job, calls_a_block
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_a_job_survives_its_journey(tmp_path: Path) -> None:
 
 
 def test_a_worker_imports_nothing_that_makes_a_fork_dearer() -> None:
-    code = "import sys, qcaps.measure.worker, qcaps.measure.reference_subject; print(*sys.modules)"
+    code = "import sys, qcaps.measure.worker.work, qcaps.measure.subjects.reference; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"numpy", "matplotlib", "rich", "pyperf", "subprocess", "asyncio", "qcaps.scenario"}
     assert heavy & set(done.stdout.split()) == set()
@@ -120,7 +120,7 @@ def test_a_worker_that_overstays_is_killed_and_its_rounds_are_kept(tmp_path: Pat
 def test_a_worker_ends_with_whoever_started_it(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     process = subprocess.Popen(
-        [sys.executable, "-m", "qcaps.measure.worker"], stdin=subprocess.PIPE, stdout=writer
+        [sys.executable, "-m", "qcaps.measure.worker.work"], stdin=subprocess.PIPE, stdout=writer
     )
     os.close(writer)
     text = job(tmp_path, Cell("serials", 1), pairs=100_000, seconds=1000.0).to_json()

@@ -33,9 +33,9 @@ from qcaps.domain.devices import (
     Serial,
 )
 from qcaps.domain.document import load
-from qcaps.pipeline.addresses import assign_addresses
-from qcaps.pipeline.draft import Draft
-from qcaps.pipeline.refusal import Refused
+from qcaps.rules.addresses.assign import assign_addresses
+from qcaps.rules.draft import Draft
+from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ from addressing import (  # type: ignore[import-not-found]  # pytest puts tests/
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.domain.address import PciAddress
 from qcaps.domain.devices import Controller, Disk, Hostdev, Interface, Iommu, Memballoon, Sound, Video
-from qcaps.pipeline.addresses import assign_addresses
-from qcaps.pipeline.refusal import Refused
+from qcaps.rules.addresses.assign import assign_addresses
+from qcaps.rules.refusal import Refused
 
 NIC = "<interface type='user'><mac address='52:54:00:00:00:01'/><model type='{}'/></interface>"
 SERIAL = "<serial type='pty'><target type='pci-serial'/></serial>"

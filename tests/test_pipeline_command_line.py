@@ -12,9 +12,9 @@ import pytest
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.domain import document
 from qcaps.errors import QcapsError
-from qcaps.pipeline.command_line import command_line
-from qcaps.pipeline.draft import Draft
-from qcaps.pipeline.refusal import Refused
+from qcaps.rules.draft import Draft
+from qcaps.rules.refusal import Refused
+from qcaps.rules.start.command_line import command_line
 
 X86 = snapshot("x86_64").capabilities
 S390X = snapshot("s390x").capabilities

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError
-from qcaps.measure import laws
-from qcaps.pipeline.policy import LADDER, POLICIES, by_name
-from qcaps.pipeline.reference import reference
-from qcaps.pipeline.refusal import Refused
+from qcaps.lookups import laws
+from qcaps.lookups.policy import LADDER, POLICIES, by_name
+from qcaps.rules.refusal import Refused
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qcaps.pipeline.driver import Driver
+    from qcaps.driver.driver import Driver
 
 DISK = b"""<disk type='file' device='disk'>
   <source file='/images/extra.img'/><target dev='vdz' bus='virtio'/>

@@ -18,11 +18,11 @@ from postparsing import (  # type: ignore[import-not-found]  # pytest puts tests
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.domain.devices import Audio, Controller, Input, Memory, Panic, Video
 from qcaps.domain.document import parse
-from qcaps.pipeline.draft import Draft
-from qcaps.pipeline.lookup import Lookup
-from qcaps.pipeline.policy import by_name
-from qcaps.pipeline.postparse import post_parse
-from qcaps.pipeline.refusal import Refused
+from qcaps.lookups.lookup import Lookup
+from qcaps.lookups.policy import by_name
+from qcaps.rules.definition.completion.post_parse import post_parse
+from qcaps.rules.draft import Draft
+from qcaps.rules.refusal import Refused
 
 X86_INPUTS = ["<input type='mouse' bus='ps2'/>", "<input type='keyboard' bus='ps2'/>"]
 NO_AUDIO = "<audio id='1' type='none'/>"

@@ -36,8 +36,8 @@ from qcaps.domain.devices import (
     Watchdog,
 )
 from qcaps.domain.document import parse_device
-from qcaps.pipeline.postparse import post_parse_device
-from qcaps.pipeline.refusal import Refused
+from qcaps.rules.definition.completion.post_parse import post_parse_device
+from qcaps.rules.refusal import Refused
 
 RAW = "<driver name='qemu' type='raw'/>"
 PLACE = "<address type='drive' controller='{}' bus='{}' target='0' unit='{}'/>"

@@ -14,12 +14,12 @@ from qcaps.capabilities.snapshots import snapshot
 from qcaps.domain.devices import Controller, Disk, Hostdev, Smartcard, Video
 from qcaps.domain.document import load
 from qcaps.errors import QcapsError
-from qcaps.pipeline.draft import Draft
-from qcaps.pipeline.lookup import Lookup
-from qcaps.pipeline.postparse import post_parse
-from qcaps.pipeline.postparse.names import disk_number
-from qcaps.pipeline.postparse.sets import canonical, ranges
-from qcaps.pipeline.refusal import Refused
+from qcaps.lookups.lookup import Lookup
+from qcaps.rules.definition.completion.post_parse import post_parse
+from qcaps.rules.draft import Draft
+from qcaps.rules.refusal import Refused
+from qcaps.rules.shared.names import disk_number
+from qcaps.rules.shared.sets import canonical, ranges
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,11 +17,11 @@ from qcaps.cache.cache import CapabilityCache
 from qcaps.cache.validity import CTIME
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.domain import document
+from qcaps.driver.driver import Driver
+from qcaps.driver.store import Store
 from qcaps.errors import QcapsError
-from qcaps.pipeline.driver import Driver
-from qcaps.pipeline.policy import by_name
-from qcaps.pipeline.refusal import CapabilitiesChanged, Refused
-from qcaps.pipeline.store import Store
+from qcaps.lookups.policy import by_name
+from qcaps.rules.refusal import CapabilitiesChanged, Refused
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.commands import main
-from qcaps.pipeline.reference import reference
-from qcaps.pipeline.spawn import SpawnError, devices_asked, spawn
-from qcaps.pipeline.standins import NoStandInError, with_stand_ins, write_qcow2
+from qcaps.driver.reference import reference
+from qcaps.driver.spawn import SpawnError, devices_asked, spawn
+from qcaps.driver.standins import NoStandInError, with_stand_ins, write_qcow2
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:

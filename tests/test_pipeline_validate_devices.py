@@ -10,8 +10,8 @@ from validating import Rule, both_ways, define, domain  # type: ignore[import-no
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.domain.document import parse_device
 from qcaps.errors import QcapsError
-from qcaps.pipeline.refusal import Refused
-from qcaps.pipeline.validate import HostFacts, validate_device
+from qcaps.rules.definition.validation.validate import HostFacts, validate_device
+from qcaps.rules.refusal import Refused
 
 PCI = "<address type='pci' domain='0' bus='0' slot='0x0a' function='0'/>"
 DISK = "<disk type='file' device='disk'>{}</disk>"

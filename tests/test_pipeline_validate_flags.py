@@ -8,7 +8,7 @@ import pytest
 from validating import define, domain  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.pipeline.refusal import Refused
+from qcaps.rules.refusal import Refused
 
 CELL = "<cpu><numa><cell id='0' cpus='0-1' memory='1048576'/></numa></cpu>"
 PLUGGABLE = CELL + "<maxMemory slots='2'>4194304</maxMemory>"

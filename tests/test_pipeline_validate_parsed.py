@@ -14,11 +14,11 @@ from validating import EMULATOR, Rule, both_ways  # type: ignore[import-not-foun
 from qcaps.capabilities import cachefile
 from qcaps.domain import document
 from qcaps.errors import QcapsError
-from qcaps.pipeline.addresses import assign_addresses
-from qcaps.pipeline.draft import Draft
-from qcaps.pipeline.lookup import Lookup
-from qcaps.pipeline.postparse import post_parse
-from qcaps.pipeline.validate import check_parsed, validate
+from qcaps.lookups.lookup import Lookup
+from qcaps.rules.addresses.assign import assign_addresses
+from qcaps.rules.definition.completion.post_parse import post_parse
+from qcaps.rules.definition.validation.validate import check_parsed, validate
+from qcaps.rules.draft import Draft
 
 if TYPE_CHECKING:
     from pathlib import Path

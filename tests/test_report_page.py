@@ -13,8 +13,8 @@ import reporting  # type: ignore[import-not-found]  # pytest puts tests/ on the 
 from lxml import html
 
 from qcaps.commands import main
-from qcaps.measure import results as results_file
-from qcaps.measure.results import Results
+from qcaps.measure.results import file as results_file
+from qcaps.measure.results.file import Results
 from qcaps.report import page, section, sources
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 import reporting  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 
 from qcaps.measure.cell import Cell, grid
-from qcaps.measure.results import Results, Run
+from qcaps.measure.results.file import Results, Run
 from qcaps.report.fit import fit_line, fit_speedup
 from qcaps.report.sources import Gate, GateRow, Sources
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from qcaps import content
 from qcaps.commands import main
-from qcaps.measure import tornfile
+from qcaps.measure.torn import file as tornfile
 from qcaps.report import figures, sources
 
 if TYPE_CHECKING:

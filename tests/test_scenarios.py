@@ -8,8 +8,8 @@ import pytest
 from lxml import etree
 
 from qcaps.domain import document
+from qcaps.driver.reference import reference
 from qcaps.errors import UsageError
-from qcaps.pipeline.reference import reference
 from qcaps.scenario import Scenario, names, on_every_machine, scenario
 
 SCHEMA = Path("/usr/share/libvirt/schemas/domain.rng")

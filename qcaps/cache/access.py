@@ -32,7 +32,7 @@ class User:
 
 def user_named(name: str) -> User:
     """The user called `name`, with its groups; AccessError if the system has none."""
-    import pwd  # noqa: PLC0415  only needed here, and workers should stay lean
+    import pwd
 
     try:
         found = pwd.getpwnam(name)
@@ -119,6 +119,6 @@ def _quieten_fork_warning() -> None:
     Our child takes none. We do not use `catch_warnings`: it is not safe beside threads.
     """
     if sys.version_info >= (3, 12) and threading.active_count() > 1:
-        import warnings  # noqa: PLC0415  only where the warning exists
+        import warnings
 
         warnings.filterwarnings("ignore", r".*multi-threaded.*fork", DeprecationWarning, __name__)

@@ -68,7 +68,7 @@ class CapabilityCache:
         self._reads_microcode = validity.reads_microcode and host.arch in ("x86_64", "i686")
         self._watcher = None
         if validity.on_change:
-            from qcaps.cache.watch import Watcher  # noqa: PLC0415  ctypes and a thread, only when asked for
+            from qcaps.cache.watch import Watcher
 
             self._watcher = Watcher()
 

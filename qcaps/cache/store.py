@@ -61,7 +61,7 @@ class Store:
 
     def path(self, binary: str) -> str:
         """The file of `binary`: the SHA-256 of its path, as libvirt names it."""
-        from hashlib import sha256  # noqa: PLC0415  a hit in memory needs none of this
+        from hashlib import sha256
 
         return os.path.join(self.directory, sha256(binary.encode()).hexdigest() + ".xml")  # noqa: PTH118  a str
 
@@ -73,7 +73,7 @@ class Store:
         if not os.path.isfile(path):  # noqa: PTH113  a str; reading a pipe would wait, with the lock held
             _warn(f"ignored, and probed anew: {path}: is no regular file")
             return None
-        from qcaps.capabilities import cachefile  # noqa: PLC0415  an XML parser, only when there is XML
+        from qcaps.capabilities import cachefile
 
         try:
             entry = cachefile.read(path)
@@ -87,7 +87,7 @@ class Store:
 
     def save(self, binary: str, entry: Entry) -> None:
         """Write the entry of `binary`, all or nothing; StoreError if the directory or disk refuses."""
-        from qcaps.capabilities import cachefile  # noqa: PLC0415  as in `load`
+        from qcaps.capabilities import cachefile
 
         path = self.path(binary)
         try:
@@ -103,6 +103,6 @@ class Store:
 
 
 def _warn(message: str) -> None:
-    import logging  # noqa: PLC0415  only for a damaged file
+    import logging
 
     logging.getLogger(__name__).warning("%s", message)

@@ -76,7 +76,7 @@ async def _run(
     binary: str, accelerator: str, talk: Callable[[Ask], Awaitable[Session]], ends: float, deadline: float
 ) -> Session:
     """Start `binary`, talk to it until `ends` on the loop's clock, and end it."""
-    from qemu.qmp import QMPClient, QMPError  # noqa: PLC0415 - takes 50 ms that only a probe needs to spend
+    from qemu.qmp import QMPClient, QMPError  # takes 50 ms that only a probe needs to spend
 
     logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())  # its errors reach us as exceptions
     client = QMPClient("qcaps")
@@ -100,7 +100,7 @@ async def _run(
 
 
 def _asker(client: QMPClient) -> Ask:
-    from qemu.qmp import ExecuteError  # noqa: PLC0415 - see _run
+    from qemu.qmp import ExecuteError  # see _run
 
     async def ask(command: str, arguments: Mapping[str, Any]) -> Exchange:
         try:

@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _complain("error: memory ran out: allow more, or ask for less", 1)
     except Exception:  # noqa: BLE001  # a fault of ours must not exit 1, which says "your input"
-        import traceback  # noqa: PLC0415  # 5 ms that only a fault of ours should cost
+        import traceback  # 5 ms that only a fault of ours should cost
 
         traceback.print_exc()
         return _complain("error: this is a fault in qcaps; please report the lines above", INTERNAL_ERROR)
@@ -144,7 +144,7 @@ def _print_and_stop(parser: argparse.ArgumentParser, argv: list[str]) -> int:
     if not argv:
         raise UsageError(f"a command is needed: one of {', '.join(names)}; see 'qcaps --help'")
     if not argv[0].startswith("-"):
-        import difflib  # noqa: PLC0415  # only a mistyped command pays for it
+        import difflib  # only a mistyped command pays for it
 
         near = difflib.get_close_matches(argv[0], names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "see 'qcaps --help'"

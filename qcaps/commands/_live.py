@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Sequence
 
-    from qcaps.live.meter import Cost
-    from qcaps.live.process import Counting, LibvirtProcess
+    from qcaps.live.counting.meter import Cost
+    from qcaps.live.host.process import Counting, LibvirtProcess
 
     Calls = Sequence[Cost]
 
@@ -31,7 +31,7 @@ PARSING = ("define", "define-validated", "redefine", "createXML", "xmlToNative",
 
 
 def count(args: argparse.Namespace) -> int:
-    from qcaps.live.count import STORM, count  # noqa: PLC0415  # `--help` need not pay for lxml
+    from qcaps.live.count import STORM, count  # `--help` need not pay for lxml
 
     cells = cells_of(args)
     if args.syscalls and (args.daemon or args.uri):
@@ -67,7 +67,7 @@ def count(args: argparse.Namespace) -> int:
 
 
 def time(args: argparse.Namespace) -> int:
-    from statistics import median  # noqa: PLC0415  # 10 ms that `--help` need not pay
+    from statistics import median  # 10 ms that `--help` need not pay
 
     rows = []
     cells, runs = cells_of(args), runs_of(args)
@@ -92,9 +92,9 @@ def time(args: argparse.Namespace) -> int:
 
 
 def whatif(args: argparse.Namespace) -> int:
-    from statistics import median  # noqa: PLC0415
+    from statistics import median
 
-    from qcaps.measure.statistics import paired_ratio  # noqa: PLC0415  # numpy
+    from qcaps.measure.statistics import paired_ratio  # numpy
 
     rows = []
     _check_parsing(args.task)
@@ -129,11 +129,12 @@ def keeper(args: argparse.Namespace, subject: LibvirtProcess) -> Callable[[Cell,
     """
     if args.output is None:
         return lambda _cell, _as_is, _once: None
-    from qcaps.live import law  # noqa: PLC0415  # lxml
-    from qcaps.live.setup import a_cpu  # noqa: PLC0415
-    from qcaps.measure import live_results, results  # noqa: PLC0415  # numpy, pyperf
-    from qcaps.measure.cell import Cell as Question  # noqa: PLC0415
-    from qcaps.measure.session import session_facts  # noqa: PLC0415
+    from qcaps.live.host.setup import a_cpu
+    from qcaps.lookups import law  # lxml
+    from qcaps.measure.cell import Cell as Question
+    from qcaps.measure.results import file as results
+    from qcaps.measure.results import live as live_results  # numpy, pyperf
+    from qcaps.measure.results.session import session_facts
 
     kept = results.Results(())
     memory = Path("/dev/shm")  # noqa: S108  # only its speed is asked; as root, libvirt writes to memory too
@@ -165,9 +166,9 @@ def keeper(args: argparse.Namespace, subject: LibvirtProcess) -> Callable[[Cell,
 
 
 def probe(args: argparse.Namespace) -> int:
-    from qcaps.capabilities import cachefile  # noqa: PLC0415  # lxml
-    from qcaps.capabilities.probe import probe  # noqa: PLC0415
-    from qcaps.live.comparison import differences  # noqa: PLC0415
+    from qcaps.capabilities import cachefile  # lxml
+    from qcaps.capabilities.probe import probe
+    from qcaps.live.comparison import differences
 
     binary = os.path.abspath(shutil.which(args.binary) or args.binary)  # noqa: PTH100 - symbolic links are kept
     start = clock.perf_counter()
@@ -204,8 +205,8 @@ def probe(args: argparse.Namespace) -> int:
 
 def cells_of(args: argparse.Namespace) -> list[Cell]:
     """Every combination; raises UsageError before anything is started."""
-    from qcaps.live.tasks import TASKS  # noqa: PLC0415  # lxml
-    from qcaps.scenario import scenario  # noqa: PLC0415
+    from qcaps.live.tasks import TASKS  # lxml
+    from qcaps.scenario import scenario
 
     for task in args.task:
         if task not in TASKS:
@@ -237,7 +238,7 @@ def _check_parsing(tasks: list[str]) -> None:
 
 
 def _check_spared(as_is: Cost, once: Cost) -> None:
-    from qcaps.live.errors import LiveError  # noqa: PLC0415
+    from qcaps.live.errors import LiveError
 
     if not as_is.phases["parse"][0]:
         raise LiveError(
@@ -263,8 +264,8 @@ def subject_of(args: argparse.Namespace, counting: Counting | None) -> Iterator[
 
 
 def open_subject(args: argparse.Namespace, counting: Counting | None) -> LibvirtProcess:
-    from qcaps.live.daemon import PrivateDaemon, RunningDaemon  # noqa: PLC0415  # lxml, subprocess
-    from qcaps.live.embedded import Embedded  # noqa: PLC0415
+    from qcaps.live.host.daemon import PrivateDaemon, RunningDaemon  # lxml, subprocess
+    from qcaps.live.host.embedded import Embedded
 
     if args.uri is None:
         return (PrivateDaemon if args.daemon else Embedded)(counting, args.libvirt)

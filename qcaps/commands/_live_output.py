@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from qcaps.live.process import LibvirtProcess
+    from qcaps.live.host.process import LibvirtProcess
 
 Cell = tuple[str, int, str, str]
 """Scenario, n, task, and the domain as XML."""
@@ -31,8 +31,8 @@ def with_progress(cells: list[Cell]) -> Iterator[Cell]:
     if not sys.stderr.isatty():
         yield from cells
         return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import track  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import track
 
     yield from track(cells, description="asking libvirt", console=Console(stderr=True), transient=True)
 
@@ -46,8 +46,8 @@ def finish(args: argparse.Namespace, about: dict[str, Any], what: str, rows: lis
 
 
 def print_table(about: dict[str, Any], rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
@@ -67,7 +67,7 @@ def said(about: dict[str, Any]) -> str:
 
 
 def _text(column: str, value: Any) -> str:  # noqa: ANN401  # what JSON has
-    from qcaps.report.table import duration  # noqa: PLC0415
+    from qcaps.report.table import duration
 
     if value is None:
         return "-"

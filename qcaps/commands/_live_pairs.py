@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.live.count import Count
-    from qcaps.live.process import Counting, LibvirtProcess
+    from qcaps.live.host.process import Counting, LibvirtProcess
 
 REGRESSION, UNDECIDED = 1, 3
 _RUNS = 5
@@ -49,8 +49,8 @@ def gate(args: argparse.Namespace) -> int:
 
 def overhead(args: argparse.Namespace) -> int:
     """How much longer a task takes while it is counted, by each way of counting."""
-    from qcaps.live.pairs import pairs  # noqa: PLC0415
-    from qcaps.measure.statistics import paired_ratio  # noqa: PLC0415  # numpy
+    from qcaps.live.pairs import pairs
+    from qcaps.measure.statistics import paired_ratio  # numpy
 
     if args.pairs < 1:
         raise UsageError(f"--pairs {args.pairs}: expected at least 1")
@@ -75,20 +75,20 @@ def overhead(args: argparse.Namespace) -> int:
 
 
 def _opener(libvirt: Path | None, counting: Counting = "none") -> Callable[[], LibvirtProcess]:
-    from qcaps.live.embedded import Embedded  # noqa: PLC0415  # lxml, subprocess
+    from qcaps.live.host.embedded import Embedded  # lxml, subprocess
 
     return lambda: Embedded(counting, libvirt)
 
 
 def _version(libvirt: Path | None) -> str:
-    from qcaps.live.installation import find  # noqa: PLC0415
+    from qcaps.live.host.installation import find
 
     return find(libvirt).version_name
 
 
 def _counted(args: argparse.Namespace, cells: list[Cell]) -> list[dict[str, Any]]:
     """A row for each cell, with the counts of both; raises LiveError where one of them refuses."""
-    from qcaps.live.count import count  # noqa: PLC0415  # lxml
+    from qcaps.live.count import count  # lxml
 
     counts: list[list[Count]] = []
     for place in (args.base_libvirt, args.head_libvirt):
@@ -121,8 +121,8 @@ def compared(base: Count, head: Count) -> dict[str, Any]:
 
 def _judged(args: argparse.Namespace, cell: Cell, draw: random.Random) -> dict[str, Any]:
     """Ratio, interval and verdict of one cell; as many pairs as it takes."""
-    from qcaps.live.pairs import pairs  # noqa: PLC0415
-    from qcaps.measure.verdict import Margins, judge  # noqa: PLC0415
+    from qcaps.live.pairs import pairs
+    from qcaps.measure.gate.verdict import Margins, judge
 
     _, _, task, xml = cell
     margins = Margins(args.delta / 100, args.margin / 100)

@@ -26,7 +26,7 @@ def watch(args: argparse.Namespace) -> int:
     """Until Ctrl-C, or as long as asked; the daemon's log settings are put back."""
     if args.every <= 0:
         raise UsageError(f"--every {args.every:g}: expected seconds, above 0")
-    from qcaps.live.daemon import RunningDaemon  # noqa: PLC0415  # lxml, subprocess
+    from qcaps.live.host.daemon import RunningDaemon  # lxml, subprocess
 
     with interruptible(), open_subject(args, args.counting) as subject, _shown(args) as show:
         assert isinstance(subject, RunningDaemon)
@@ -48,7 +48,7 @@ def _shown(args: argparse.Namespace) -> Iterator[Show]:
     elif not sys.stdout.isatty():
         yield lambda lookups, seconds: print(_line(lookups, seconds), flush=True)
     else:
-        from rich.live import Live  # noqa: PLC0415
+        from rich.live import Live
 
         with Live(_table(totals, {}, 1.0)) as live:
 
@@ -65,7 +65,7 @@ def _line(lookups: Mapping[str, int], seconds: float) -> str:
 
 
 def _table(totals: Counter[str], lookups: Mapping[str, int], seconds: float) -> Table:
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("task")

@@ -75,8 +75,8 @@ def progress_bar() -> Iterator[Bar]:
     if not sys.stderr.isatty():
         yield lambda _done, _of, _what: None
         return
-    from rich.console import Console  # noqa: PLC0415  # only a terminal pays for it
-    from rich.progress import Progress, TimeElapsedColumn  # noqa: PLC0415
+    from rich.console import Console  # only a terminal pays for it
+    from rich.progress import Progress, TimeElapsedColumn
 
     with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=Console(stderr=True)) as bar:
         shown = bar.add_task("starting")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-    from qcaps.pipeline.driver import Driver
-    from qcaps.pipeline.lookup import Watch
+    from qcaps.driver.driver import Driver
+    from qcaps.lookups.lookup import Watch
 
 
 def add_reference_options(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_reference_options(parser: argparse.ArgumentParser) -> None:
 
 def reference_from(args: argparse.Namespace, directory: Path, watch: Watch | None = None) -> Driver:
     """The reference driver those options describe, its files below `directory`."""
-    from qcaps.pipeline.reference import reference  # noqa: PLC0415  # `--help` need not pay for the pipeline
+    from qcaps.driver.reference import reference  # `--help` need not pay for the pipeline
 
     return reference(
         directory,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import argparse
 
     from qcaps.commands._measuring import Bar
-    from qcaps.measure.calibration import Calibration
+    from qcaps.measure.gate.calibration import Calibration
 
 INTERRUPTED = 130
 
@@ -63,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Decide until the time is up, keep what was found, print it."""
-    from qcaps.measure import calibration  # noqa: PLC0415  # `--help` need not pay for any of this
+    from qcaps.measure.gate import calibration  # `--help` need not pay for any of this
 
     for percent in args.slowdown:
         if not 0 <= percent <= 1000:  # noqa: PLR2004  # ten times the work is slow enough
@@ -90,15 +90,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Bar) -> None:
-    import platform  # noqa: PLC0415
-    from datetime import UTC, datetime  # noqa: PLC0415
+    import platform
+    from datetime import UTC, datetime
 
-    from qcaps import content  # noqa: PLC0415
-    from qcaps.measure import calibration, gate, margins, revisions  # noqa: PLC0415
-    from qcaps.measure.arms import Arm  # noqa: PLC0415
-    from qcaps.measure.rounds import Bench  # noqa: PLC0415
-    from qcaps.measure.session import session_facts  # noqa: PLC0415
-    from qcaps.measure.suite import sources, suite  # noqa: PLC0415
+    from qcaps import content
+    from qcaps.measure.gate import calibration, gate, margins, revisions
+    from qcaps.measure.gate.arms import Arm
+    from qcaps.measure.gate.rounds import Bench
+    from qcaps.measure.results.session import session_facts
+    from qcaps.measure.suite import sources, suite
 
     cells = suite(args.suite, args.content).cells
     table = margins.read(content.find_file("bench", "margins.toml", args.content))
@@ -133,7 +133,7 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
 
 
 def _lines(found: Calibration) -> list[str]:
-    from qcaps.measure.calibration import upper_bound  # noqa: PLC0415
+    from qcaps.measure.gate.calibration import upper_bound
 
     lines = [f"{'slowdown':10}{'decisions':>10}{'FAIL':>7}  other verdicts"]
     for share in sorted(map(float, found.verdicts)):

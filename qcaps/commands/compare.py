@@ -24,11 +24,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table; 4 if the files have nothing in common."""
-    from rich.console import Console  # noqa: PLC0415  # `--help` need not pay for any of this
+    from rich.console import Console  # `--help` need not pay for any of this
 
-    from qcaps.measure import stored  # noqa: PLC0415
-    from qcaps.measure.arms import MismatchError  # noqa: PLC0415
-    from qcaps.report import comparison  # noqa: PLC0415
+    from qcaps.measure.gate import stored
+    from qcaps.measure.gate.arms import MismatchError
+    from qcaps.report import comparison
 
     found = comparison.differences(stored.read(args.a), stored.read(args.b))
     if not any(one.ratio for one in found):

@@ -16,7 +16,7 @@ from qcaps.errors import QcapsError
 if TYPE_CHECKING:
     import argparse
 
-    from qcaps.pipeline.driver import Driver
+    from qcaps.driver.driver import Driver
 
 
 @dataclass(frozen=True)

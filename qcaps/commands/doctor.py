@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from qcaps.commands import _doctor_libvirt
 from qcaps.commands._doctor_libvirt import KVM
 from qcaps.commands._finding import Finding
-from qcaps.measure import calibration
-from qcaps.measure.chance import why_random
+from qcaps.measure.gate import calibration
 from qcaps.measure.machine import fork_cost_us, spread, time_blocks, timer_step_ns
+from qcaps.measure.worker.chance import why_random
 
 if TYPE_CHECKING:
     import argparse

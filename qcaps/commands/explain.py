@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from qcaps.bounded import read_bounded
 from qcaps.commands._options import add_reference_options, reference_from
 from qcaps.errors import QcapsError
-from qcaps.measure.naming import describe
+from qcaps.measure.worker.naming import describe
 
 if TYPE_CHECKING:
     import argparse
 
     from qcaps.domain.codec import Element
-    from qcaps.pipeline.site import Site
+    from qcaps.lookups.site import Site
 
 TASKS = ("define", "start", "createXML")
 

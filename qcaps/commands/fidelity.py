@@ -56,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare every domain, print the scores and the first disagreements."""
-    from qcaps.measure.fidelity import compare, scores  # noqa: PLC0415  # lxml, not for --help
+    from qcaps.measure.fidelity import compare, scores  # lxml, not for --help
 
     least = _least(args.at_least)
     if not args.live and len(args.truth) != 1:
@@ -80,10 +80,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _prepare_live(args: argparse.Namespace, scratch: Path) -> None:
     """Both sides are to work on the same QEMU: what the reference knows of it is probed now."""
-    from qcaps.capabilities import cachefile  # noqa: PLC0415  # not for --help
-    from qcaps.capabilities.host import stamps_for  # noqa: PLC0415  # likewise
-    from qcaps.capabilities.probe import probe  # noqa: PLC0415  # likewise
-    from qcaps.capabilities.stamps import Entry  # noqa: PLC0415  # likewise
+    from qcaps.capabilities import cachefile  # not for --help
+    from qcaps.capabilities.host import stamps_for  # likewise
+    from qcaps.capabilities.probe import probe  # likewise
+    from qcaps.capabilities.stamps import Entry  # likewise
 
     args.emulator = args.emulator or _EMULATOR
     if args.capabilities is None:
@@ -93,12 +93,12 @@ def _prepare_live(args: argparse.Namespace, scratch: Path) -> None:
 
 
 def _truths(args: argparse.Namespace) -> Iterator[Truth]:
-    from qcaps.measure.fidelity import asked, recorded  # noqa: PLC0415  # not for --help
+    from qcaps.measure.fidelity import asked, recorded  # not for --help
 
     if not args.live:
         yield from recorded(args.truth[0])
         return
-    from qcaps.live.embedded import Embedded  # noqa: PLC0415  # needs libvirt
+    from qcaps.live.host.embedded import Embedded  # needs libvirt
 
     with Embedded() as subject:
         for name, data in _files(args.truth) if args.truth else _scenarios():
@@ -112,7 +112,7 @@ def _files(paths: list[Path]) -> Iterator[tuple[str, bytes]]:
 
 
 def _scenarios() -> Iterator[tuple[str, bytes]]:
-    from qcaps.scenario import names, on_every_machine  # noqa: PLC0415  # not for --help
+    from qcaps.scenario import names, on_every_machine  # not for --help
 
     for family in names():
         for one in on_every_machine(family):

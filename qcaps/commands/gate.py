@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qcaps.commands._measuring import Bar
-    from qcaps.measure.arms import Arm
     from qcaps.measure.cell import Cell
-    from qcaps.measure.gate import Outcome, Progress
-    from qcaps.measure.margins import MarginTable
-    from qcaps.measure.rounds import Bench
+    from qcaps.measure.gate.arms import Arm
+    from qcaps.measure.gate.gate import Outcome, Progress
+    from qcaps.measure.gate.margins import MarginTable
+    from qcaps.measure.gate.rounds import Bench
     from qcaps.report.verdicts import Report
 
 INTERRUPTED = 130
@@ -83,8 +83,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge, report, and say by the exit status what came out."""
-    from qcaps.measure import gate, pairs  # noqa: PLC0415  # `--help` need not pay for any of this
-    from qcaps.report.exports import by_name  # noqa: PLC0415
+    from qcaps.measure.gate import gate, pairs  # `--help` need not pay for any of this
+    from qcaps.report.exports import by_name
 
     exports = [by_name(name) for name in dict.fromkeys(args.export)]
     table = _margins(args)
@@ -124,7 +124,7 @@ def _judge(
     bar: Bar,
 ) -> None:
     """Fill `outcome` as far as it goes."""
-    from qcaps.measure import gate  # noqa: PLC0415
+    from qcaps.measure.gate import gate
 
     def show(progress: Progress) -> None:
         found = progress.interval
@@ -144,9 +144,9 @@ def _judge(
 
 
 def _gate_files(args: argparse.Namespace, table: MarginTable) -> int:
-    from qcaps.measure import calibration, gate, stored  # noqa: PLC0415
-    from qcaps.report import verdicts  # noqa: PLC0415
-    from qcaps.report.exports import by_name  # noqa: PLC0415
+    from qcaps.measure.gate import calibration, gate, stored
+    from qcaps.report import verdicts
+    from qcaps.report.exports import by_name
 
     if len(args.files) != 2:  # noqa: PLR2004  # base and head
         raise UsageError(f"expected two results files, BASE and HEAD, not {len(args.files)}")
@@ -164,12 +164,12 @@ def _say_all(
     args: argparse.Namespace, report: Report, exports: Sequence[object], head: Path | None = None
 ) -> None:
     """The report in every form that was asked for."""
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from qcaps.measure import results as results_file  # noqa: PLC0415
-    from qcaps.measure.pairs import HEAD  # noqa: PLC0415
-    from qcaps.report import actions, verdicts  # noqa: PLC0415
-    from qcaps.report import exports as formats  # noqa: PLC0415
+    from qcaps.measure.gate.pairs import HEAD
+    from qcaps.measure.results import file as results_file
+    from qcaps.report import actions, verdicts
+    from qcaps.report import exports as formats
 
     text = json.dumps(verdicts.to_json(report), indent=2) + "\n"
     if head is None or exports:
@@ -195,20 +195,20 @@ def _say_all(
 
 
 def _report(outcome: Outcome, arms: tuple[Arm, Arm]) -> Report:
-    from qcaps.report import verdicts  # noqa: PLC0415
+    from qcaps.report import verdicts
 
     return verdicts.from_outcome(outcome, *(arm.version for arm in arms))
 
 
 def _margins(args: argparse.Namespace) -> MarginTable:
-    from qcaps import content  # noqa: PLC0415
-    from qcaps.measure import margins  # noqa: PLC0415
+    from qcaps import content
+    from qcaps.measure.gate import margins
 
     return margins.read(args.margins or content.find_file("bench", "margins.toml", args.content))
 
 
 def _arms(args: argparse.Namespace) -> tuple[Arm, Arm]:
-    from qcaps.measure import revisions  # noqa: PLC0415
+    from qcaps.measure.gate import revisions
 
     if not (args.base_rev or args.base_python):
         raise UsageError("what is the base? --base-rev, --base-python, or two results files")
@@ -233,7 +233,7 @@ def _arms(args: argparse.Namespace) -> tuple[Arm, Arm]:
 
 
 def _cells(args: argparse.Namespace) -> tuple[tuple[Cell, ...], dict[Cell, str]]:
-    from qcaps.measure.suite import sources, suite  # noqa: PLC0415
+    from qcaps.measure.suite import sources, suite
 
     cells = suite(args.suite, args.content).cells
     return cells, sources(cells, args.content)
@@ -241,10 +241,10 @@ def _cells(args: argparse.Namespace) -> tuple[tuple[Cell, ...], dict[Cell, str]]
 
 def _identity(args: argparse.Namespace, arms: tuple[Arm, Arm], cells: Sequence[Cell]) -> dict[str, object]:
     """What must be the same for a killed gate to be gone on with."""
-    import platform  # noqa: PLC0415
+    import platform
 
-    from qcaps.measure import revisions  # noqa: PLC0415
-    from qcaps.measure.verdict import RULES  # noqa: PLC0415
+    from qcaps.measure.gate import revisions
+    from qcaps.measure.gate.verdict import RULES
 
     return {
         "rules": RULES,
@@ -258,10 +258,10 @@ def _identity(args: argparse.Namespace, arms: tuple[Arm, Arm], cells: Sequence[C
 def _bench(
     args: argparse.Namespace, sources: dict[Cell, str], scratch: Path, identity: dict[str, object]
 ) -> Bench:
-    import hashlib  # noqa: PLC0415
+    import hashlib
 
-    from qcaps.measure.rounds import Bench  # noqa: PLC0415
-    from qcaps.measure.session import session_facts  # noqa: PLC0415
+    from qcaps.measure.gate.rounds import Bench
+    from qcaps.measure.results.session import session_facts
 
     # Both files of a gate carry it: pairs are pairs only within one.
     session = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

@@ -49,10 +49,10 @@ def run(args: argparse.Namespace) -> int:
             f"--deadline {args.deadline:g}: expected seconds, above 0, at most {_LONGEST_DEADLINE:g}"
         )
     # lxml and ctypes only now: `qcaps --help` must not pay for them
-    from qcaps.capabilities import cachefile  # noqa: PLC0415
-    from qcaps.capabilities.host import stamps_for  # noqa: PLC0415
-    from qcaps.capabilities.probe import probe  # noqa: PLC0415
-    from qcaps.capabilities.stamps import Entry  # noqa: PLC0415
+    from qcaps.capabilities import cachefile
+    from qcaps.capabilities.host import stamps_for
+    from qcaps.capabilities.probe import probe
+    from qcaps.capabilities.stamps import Entry
 
     binary = os.path.abspath(shutil.which(args.binary) or args.binary)  # noqa: PTH100 - symbolic links are kept
     start = time.perf_counter()

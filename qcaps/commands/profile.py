@@ -46,9 +46,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trace and sample the cell; print the parts of its time."""
-    from qcaps.measure.cell import Cell  # noqa: PLC0415  # `--help` need not pay for the pipeline
-    from qcaps.measure.subject import subject  # noqa: PLC0415
-    from qcaps.measure.suite import sources  # noqa: PLC0415
+    from qcaps.measure.cell import Cell  # `--help` need not pay for the pipeline
+    from qcaps.measure.subject import subject
+    from qcaps.measure.suite import sources
 
     cell = Cell(args.scenario, args.n, args.task, args.validity, args.policy)
     xml = sources([cell], args.content)[cell].encode()
@@ -63,9 +63,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _spans(arm: Arm, cell: Cell, output: Path) -> list[str]:
     """Exact spans of one run, and the median parts of a few."""
-    from qcaps.measure.results import replace_file  # noqa: PLC0415
-    from qcaps.measure.trace import Traceable, trace  # noqa: PLC0415
-    from qcaps.report import spans  # noqa: PLC0415
+    from qcaps.measure.results.file import replace_file
+    from qcaps.measure.worker.trace import Traceable, trace
+    from qcaps.report import spans
 
     if not isinstance(arm, Traceable):
         raise QcapsError(f"{cell.name}: subject {cell.subject!r} does not say what it does")
@@ -84,12 +84,12 @@ def _samples(arm: Arm, seconds: float, output: Path) -> list[str]:
     if importlib.util.find_spec("pyinstrument") is None:
         print(f"no call tree: pyinstrument is not installed ({INSTALL})")
         return []
-    from time import monotonic  # noqa: PLC0415
+    from time import monotonic
 
-    import pyinstrument  # noqa: PLC0415
-    from pyinstrument.renderers import SpeedscopeRenderer  # noqa: PLC0415
+    import pyinstrument
+    from pyinstrument.renderers import SpeedscopeRenderer
 
-    from qcaps.measure.results import replace_file  # noqa: PLC0415
+    from qcaps.measure.results.file import replace_file
 
     profiler: Any = pyinstrument.Profiler(interval=0.0005)
     end = monotonic() + seconds

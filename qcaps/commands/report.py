@@ -51,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw, and say what is missing; 1 if something given could not be shown."""
-    from qcaps.report import page, sources  # noqa: PLC0415  # `--help` need not pay for any of this
+    from qcaps.report import page, sources  # `--help` need not pay for any of this
 
     for file in args.files:
         if not file.is_file():

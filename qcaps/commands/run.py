@@ -16,7 +16,7 @@ from qcaps.errors import QcapsError, UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from qcaps.measure.results import Results
+    from qcaps.measure.results.file import Results
     from qcaps.measure.schedule import Log, Plan
     from qcaps.measure.suite import Conclusions
 
@@ -68,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, then report; 1 if something could not be measured, 130 if interrupted."""
-    from qcaps.measure.schedule import Log  # noqa: PLC0415  # `--help` need not pay for any of this
+    from qcaps.measure.schedule import Log  # `--help` need not pay for any of this
 
     plan, conclusions = _plan(args)
     output = make_folder(args.output)
@@ -92,11 +92,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace) -> tuple[Plan, Conclusions]:
-    from dataclasses import replace  # noqa: PLC0415  # 10 ms that `--help` need not pay
+    from dataclasses import replace  # 10 ms that `--help` need not pay
 
-    from qcaps.measure.cell import TASKS  # noqa: PLC0415
-    from qcaps.measure.schedule import Plan, with_baseline  # noqa: PLC0415
-    from qcaps.measure.suite import Choice, choose, suite  # noqa: PLC0415
+    from qcaps.measure.cell import TASKS
+    from qcaps.measure.schedule import Plan, with_baseline
+    from qcaps.measure.suite import Choice, choose, suite
 
     for task in args.task:
         if task not in TASKS:
@@ -129,8 +129,8 @@ def _plan(args: argparse.Namespace) -> tuple[Plan, Conclusions]:
 
 def _check_names(args: argparse.Namespace) -> None:
     """Raise UsageError for a policy or validity there is not, before anything is measured."""
-    from qcaps.cache import validity  # noqa: PLC0415
-    from qcaps.pipeline import policy  # noqa: PLC0415
+    from qcaps.cache import validity
+    from qcaps.lookups import policy
 
     for name in (*args.policy, args.baseline):
         policy.by_name(name)
@@ -139,7 +139,7 @@ def _check_names(args: argparse.Namespace) -> None:
 
 
 def _measure(plan: Plan, args: argparse.Namespace, log: Log) -> None:
-    from qcaps.measure.schedule import measure  # noqa: PLC0415
+    from qcaps.measure.schedule import measure
 
     folder = make_folder(args.scratch) if args.scratch else args.output
     _sweep(folder)
@@ -158,10 +158,10 @@ def _sweep(folder: Path) -> None:
 
 
 def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions, *, figures: bool) -> None:
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from qcaps.measure.results import replace_file  # noqa: PLC0415
-    from qcaps.report import page, sources, summary, table  # noqa: PLC0415
+    from qcaps.measure.results.file import replace_file
+    from qcaps.report import page, sources, summary, table
 
     said = json.dumps(summary.to_json(summary.speedups(results, args.baseline)), indent=2) + "\n"
     text = table.markdown(results, args.baseline)

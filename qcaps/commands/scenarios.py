@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "list":
         return _list(args)
     if args.scenario is None:
-        from qcaps.errors import UsageError  # noqa: PLC0415  # only here
+        from qcaps.errors import UsageError  # only here
 
         raise UsageError(f"{args.action} needs a scenario: one of {', '.join(names(args.content))}")
     chosen = scenario(args.scenario, args.content)

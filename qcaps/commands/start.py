@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from qcaps.pipeline.driver import Done
-    from qcaps.pipeline.spawn import Spawned
+    from qcaps.driver.driver import Done
+    from qcaps.driver.spawn import Spawned
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     done = _started(args)
     spawned = None
     if args.spawn:
-        from qcaps.pipeline.spawn import spawn  # noqa: PLC0415  # only a real start pays for asyncio
+        from qcaps.driver.spawn import spawn  # only a real start pays for asyncio
 
         spawned = spawn(done.command, args.deadline)
     if args.json:

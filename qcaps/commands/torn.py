@@ -12,8 +12,8 @@ from qcaps.commands._measuring import interruptible, progress_bar
 if TYPE_CHECKING:
     import argparse
 
-    from qcaps.measure.torn import Experiment
-    from qcaps.measure.tornfile import Found, Row
+    from qcaps.measure.torn.experiment import Experiment
+    from qcaps.measure.torn.file import Found, Row
 
 _LEGEND = """\
 consistent: committed on one capability set, installed at that moment. torn: used two sets (in brackets: of
@@ -46,7 +46,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry the experiment out; print a table, or JSON."""
-    from qcaps.measure import torn, tornfile  # noqa: PLC0415  # `--help` need not pay for the pipeline
+    from qcaps.measure.torn import experiment as torn  # `--help` need not pay for the pipeline
+    from qcaps.measure.torn import file as tornfile
 
     experiment = _experiment(args)
     with interruptible(), progress_bar() as bar:
@@ -62,9 +63,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _experiment(args: argparse.Namespace) -> Experiment:
-    from qcaps import content  # noqa: PLC0415
-    from qcaps.errors import UsageError  # noqa: PLC0415
-    from qcaps.measure.torn import Experiment  # noqa: PLC0415
+    from qcaps import content
+    from qcaps.errors import UsageError
+    from qcaps.measure.torn.experiment import Experiment
 
     suite = content.load("bench", args.suite, args.content)
     missing = [name for name in ("SCENARIO", "N", "REMOVED", "arms") if not hasattr(suite, name)]

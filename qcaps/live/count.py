@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from qcaps.live import law
+from qcaps.lookups import law
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qcaps.live.process import LibvirtProcess
+    from qcaps.live.host.process import LibvirtProcess
 
 STORM = (
     "every lookup probes QEMU again: /dev/kvm is usable by root but not by the QEMU user; "

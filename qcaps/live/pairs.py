@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Generator
 
-    from qcaps.live.process import LibvirtProcess
+    from qcaps.live.host.process import LibvirtProcess
 
 PAIRS_A_PROCESS = 8
 """Then both are started afresh: where a process happens to lie in memory makes it faster or slower."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from qcaps.live.meter import Cost, Meter
+    from qcaps.live.counting.meter import Cost, Meter
 
 DEVICE = (
     "<disk type='file' device='disk'><driver name='qemu' type='raw'/>"

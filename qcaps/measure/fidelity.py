@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from qcaps.live.embedded import Embedded
-    from qcaps.pipeline.driver import Driver
+    from qcaps.driver.driver import Driver
+    from qcaps.live.host.embedded import Embedded
 
 
 @dataclass(frozen=True)

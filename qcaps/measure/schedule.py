@@ -12,19 +12,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from qcaps.measure import results as results_file
 from qcaps.measure.cell import BASELINE, Cell, by_question
-from qcaps.measure.process import Answer, WorkerError, run_worker
-from qcaps.measure.results import Measured, Results, Run
-from qcaps.measure.session import session_facts
+from qcaps.measure.results import file as results_file
+from qcaps.measure.results.file import Measured, Results, Run
+from qcaps.measure.results.session import session_facts
 from qcaps.measure.subject import Counts
-from qcaps.measure.worker import Job
+from qcaps.measure.worker.process import Answer, WorkerError, run_worker
+from qcaps.measure.worker.work import Job
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qcaps.measure.results import Metadata
+    from qcaps.measure.results.file import Metadata
 
 OnProgress = Callable[[float, int, str], None]
 """Told how many jobs are done (a fraction of one included), of how many, and which comparison is on."""

@@ -59,8 +59,8 @@ class SubjectModule(Protocol):
 
 
 SUBJECTS = (
-    ("reference", "qcaps.measure.reference_subject"),
-    ("loop", "qcaps.measure.loop_subject"),
+    ("reference", "qcaps.measure.subjects.reference"),
+    ("loop", "qcaps.measure.subjects.loop"),
 )
 WITHOUT_DOMAIN = frozenset({"loop"})
 

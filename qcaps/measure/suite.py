@@ -24,7 +24,7 @@ from qcaps.scenario import scenario
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qcaps.measure.results import Results
+    from qcaps.measure.results.file import Results
 
 Conclusions = Callable[["Results"], Iterable[str]]
 

@@ -11,7 +11,7 @@ from qcaps.report.table import duration
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from qcaps.measure.results import Results
+    from qcaps.measure.results.file import Results
 
 HEADINGS = ("benchmark", "A", "B", "B / A", "lookups A", "lookups B", "forks A", "forks B")
 
@@ -56,7 +56,7 @@ def to_json(found: list[Difference]) -> list[dict[str, Any]]:
 
 def table(found: list[Difference]) -> Table:
     """For a terminal; counts that differ stand out."""
-    from rich.table import Table  # noqa: PLC0415  # 50 ms
+    from rich.table import Table  # 50 ms
 
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for number, heading in enumerate(HEADINGS):

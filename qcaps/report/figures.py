@@ -44,7 +44,7 @@ def draw(section: Section, directory: Path, colours: Mapping[str, str], extra: P
 
     `colours` maps the style's colours to the page's CSS variables.
     """
-    import matplotlib as mpl  # noqa: PLC0415  # 0.3 s
+    import matplotlib as mpl  # 0.3 s
 
     widths = []
     with mpl.rc_context(fname=content.find_file("reports", STYLE, extra)):
@@ -64,7 +64,7 @@ def draw(section: Section, directory: Path, colours: Mapping[str, str], extra: P
 
 def _figure(section: Section, width: float) -> Figure:
     # pyplot takes 0.3 s to import, and a figure needs none
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, 4))
     section.draw(section.value, figure)
@@ -79,7 +79,7 @@ def _svg(figure: Figure) -> bytes:
 
 def _write_head(figure: Figure, finding: str) -> Bbox:
     """Above the drawing; the box, in inches, that holds both."""
-    from matplotlib.transforms import Bbox  # noqa: PLC0415
+    from matplotlib.transforms import Bbox
 
     width, height = figure.get_size_inches()
     lines = textwrap.wrap(finding, int(_LETTERS_AN_INCH * width))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qcaps import __version__, content
 from qcaps.errors import QcapsError
 from qcaps.measure.cell import BASELINE
-from qcaps.measure.results import replace_file
+from qcaps.measure.results.file import replace_file
 from qcaps.report import figures, summary
 from qcaps.report.section import Absent, Section, absent, failure, present, sections
 
@@ -107,7 +107,7 @@ def _data_uri(link: Link) -> str:
 
 
 def _environment(extra: Path | None) -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415  # 40 ms
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # 40 ms
 
     folders = [folder / "templates" for folder in content.folders("reports", extra)]
     return Environment(

@@ -7,17 +7,17 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from qcaps.errors import QcapsError
-from qcaps.measure import results as results_file
-from qcaps.measure import tornfile
-from qcaps.measure.results import Measured, Results
+from qcaps.measure.results import file as results_file
+from qcaps.measure.results.file import Measured, Results
+from qcaps.measure.torn import file as tornfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results import Metadata
-    from qcaps.measure.tornfile import Found
+    from qcaps.measure.results.file import Metadata
+    from qcaps.measure.torn.file import Found
 
 REFERENCE = "reference"
 

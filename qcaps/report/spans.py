@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from qcaps.measure.results import Measured
+    from qcaps.measure.results.file import Measured
 
 
 class Span(NamedTuple):
@@ -47,7 +47,7 @@ def trace_of(measured: Measured) -> Trace | None:
 
 
 def from_plain(plain: Mapping[str, Any]) -> Trace:
-    """A trace from the plain value that `qcaps.measure.trace` makes. Raises what a wrong one raises."""
+    """A trace from what `qcaps.measure.worker.trace` writes. Raises what a wrong one raises."""
     return Trace(
         int(plain["runs"]),
         float(plain["total"]),

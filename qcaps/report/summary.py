@@ -11,7 +11,7 @@ from qcaps.measure.statistics import Ratio, paired_ratio
 
 if TYPE_CHECKING:
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results import Measured, Results
+    from qcaps.measure.results.file import Measured, Results
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results import Measured, Results
+    from qcaps.measure.results.file import Measured, Results
     from qcaps.report.summary import Speedup
 
 HEADINGS = ("scenario", "n", "devices", "task", "validity", "policy", "time", "speedup", "lookups", "forks")
@@ -55,7 +55,7 @@ def rows(results: Results, baseline: str = BASELINE) -> list[list[Row]]:
 
 def table(results: Results, baseline: str = BASELINE) -> Table:
     """For a terminal of 80 columns: what the arms of a comparison share is said once, above them."""
-    from rich.table import Table  # noqa: PLC0415  # 50 ms
+    from rich.table import Table  # 50 ms
 
     drawn = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     drawn.add_column("", no_wrap=True)

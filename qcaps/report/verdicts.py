@@ -10,7 +10,7 @@ from qcaps.report.table import duration
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from qcaps.measure.gate import Judged, Outcome
+    from qcaps.measure.gate.gate import Judged, Outcome
 
 HEADINGS = ("benchmark", "verdict", "change", "interval", "base", "head", "pairs", "detectable", "lookups")
 _LEFT = 2
@@ -87,7 +87,7 @@ def to_json(report: Report) -> dict[str, Any]:
 
 def table(report: Report) -> Table:
     """For a terminal."""
-    from rich.table import Table  # noqa: PLC0415  # 50 ms
+    from rich.table import Table  # 50 ms
 
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for number, heading in enumerate(HEADINGS):

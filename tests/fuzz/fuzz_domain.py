@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 with atheris.instrument_imports(include=["qcaps"]):
     from qcaps.domain import document
+    from qcaps.driver.reference import reference
     from qcaps.errors import QcapsError
-    from qcaps.pipeline.reference import reference
 
 import fuzzing  # type: ignore[import-not-found]  # beside this file
 import mutation  # type: ignore[import-not-found]  # in the folder above

@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 with atheris.instrument_imports(include=["qcaps", "pyperf._bench", "pyperf._metadata"]):
     from qcaps.errors import QcapsError
-    from qcaps.measure import results
     from qcaps.measure.cell import Cell
+    from qcaps.measure.results import file as results
     from qcaps.measure.subject import Counts
 
 import fuzzing  # type: ignore[import-not-found]  # beside this file

@@ -30,15 +30,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import mutation  # type: ignore[import-not-found]  # in the folder above
 
 from qcaps.domain import document
+from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError
-from qcaps.pipeline.policy import POLICIES
-from qcaps.pipeline.reference import reference
+from qcaps.lookups.policy import POLICIES
 from qcaps.scenario import names, on_every_machine, scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qcaps.pipeline.driver import Done, Driver
+    from qcaps.driver.driver import Done, Driver
 
 HERE = Path(__file__).resolve().parent
 SCENARIOS = HERE / "scenarios.json"

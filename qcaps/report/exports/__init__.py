@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
-    from qcaps.measure.results import Results
+    from qcaps.measure.results.file import Results
     from qcaps.report.verdicts import Report
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qcaps.report.verdicts import Row
 
 if TYPE_CHECKING:
-    from qcaps.measure.results import Results
+    from qcaps.measure.results.file import Results
     from qcaps.report.verdicts import Report
 
 

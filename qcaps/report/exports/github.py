@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qcaps.report.verdicts import texts
 
 if TYPE_CHECKING:
-    from qcaps.measure.results import Results
+    from qcaps.measure.results.file import Results
     from qcaps.report.verdicts import Report
 
 _MICRO = 1e6

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET  # written here, never read
 from qcaps.report.verdicts import texts
 
 if TYPE_CHECKING:
-    from qcaps.measure.results import Results
+    from qcaps.measure.results.file import Results
     from qcaps.report.verdicts import Report, Row
 
 _SKIPPED = ("INCONCLUSIVE", "UNCONFIRMED")

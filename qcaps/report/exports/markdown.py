@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qcaps.report.verdicts import markdown
 
 if TYPE_CHECKING:
-    from qcaps.measure.results import Results
+    from qcaps.measure.results.file import Results
     from qcaps.report.verdicts import Report
 
 

@@ -13,7 +13,7 @@ import qcaps
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qcaps.measure.results import Measured, Results
+    from qcaps.measure.results.file import Measured, Results
     from qcaps.report.verdicts import Report
 
 _VERSION = "5.0.0"

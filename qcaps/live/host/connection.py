@@ -1,0 +1,195 @@
+"""Three ways to a libvirt, from the process that holds it: embedded, a daemon of ours, a daemon that runs."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from qcaps.live.counting.adminlog import AdminLog, with_file
+from qcaps.live.counting.entries import (
+    CALL_FILTERS,
+    LOOKUP_FILTER,
+    Activity,
+    follow,
+    of_all,
+    of_seen_tag,
+    of_tag,
+    of_thread,
+)
+from qcaps.live.counting.meter import Clock, DebugLog, Interposer, Meter, Probed
+from qcaps.live.counting.shim import ENVIRONMENT, create_counters
+from qcaps.live.counting.uprobes import Uprobes
+from qcaps.live.errors import LiveError, NoLibvirt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qcaps.live.host.setup import Setup
+
+_QEMU_CONF: Final = """\
+stdio_handler = "file"
+namespaces = []
+cgroup_controllers = []
+security_driver = "none"
+remember_owner = 0
+seccomp_sandbox = 0
+"""
+_QEMU_USER: Final = """\
+user = "libvirt-qemu"
+group = "libvirt-qemu"
+"""
+_DAEMON_CONF: Final = """\
+unix_sock_dir = "{folder}"
+unix_sock_rw_perms = "0700"
+auth_unix_ro = "none"
+auth_unix_rw = "none"
+"""
+_DAEMON_QEMU_CONF: Final = Path("/etc/libvirt/qemu.conf")
+_SOCKETS: Final = {"libvirtd": "libvirt-sock", "virtqemud": "virtqemud-sock"}
+_DAEMON_START_S: Final = 30.0
+
+
+@dataclass
+class Link:
+    """An open connection. `tag`, unless empty, begins every name we may use; `activity` is what a daemon
+    does for all; `release` undoes the rest.
+    """
+
+    libvirt: Any
+    connection: Any
+    meter: Meter
+    tag: str = ""
+    activity: Activity | None = None
+    release: Callable[[], None] = lambda: None
+
+
+def connect(setup: Setup) -> Link:
+    """As `setup` says. Raises LiveError and its kinds."""
+    if setup.uri:
+        return _running(setup)
+    return _private(setup) if setup.daemon else _embedded(setup)
+
+
+def _embedded(setup: Setup) -> Link:
+    folder = Path(setup.folder)
+    meter: Meter = Clock()
+    if setup.counting == "interposer":
+        # Before libvirt: what is bound already stays bound.
+        counters = create_counters(folder / "counters")
+        os.environ[ENVIRONMENT] = str(folder / "counters")
+        ctypes.CDLL(setup.shim, ctypes.RTLD_GLOBAL)
+        counters.check()
+        meter = Interposer(counters)
+    libvirt = _import_libvirt(setup.library)
+    if setup.counting == "log":
+        meter = DebugLog(_log_to(folder / "debug.log"), partial(of_thread, threading.get_native_id()))
+    root = folder / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc" / "qemu.conf").write_text((_QEMU_USER if os.geteuid() == 0 else "") + _QEMU_CONF)
+    libvirt.virEventRegisterDefaultImpl()
+    threading.Thread(target=_run_events, args=(libvirt,), daemon=True).start()
+    return Link(libvirt, _open(libvirt, f"qemu:///embed?root={root}"), meter)
+
+
+def _run_events(libvirt: Any) -> None:  # noqa: ANN401  # libvirt has no types
+    while True:
+        libvirt.virEventRunDefaultImpl()
+
+
+def _log_to(path: Path) -> Path:
+    """Turns this process's own libvirt's log on."""
+    library = ctypes.CDLL("libvirt.so.0")
+    outputs = library.virLogSetOutputs(f"1:file:{path}".encode())
+    if outputs < 0 or library.virLogSetFilters(LOOKUP_FILTER.encode()) < 0:
+        raise LiveError(f"libvirt does not log to {path}: count with the interposer")
+    return path
+
+
+def _private(setup: Setup) -> Link:
+    folder = Path(setup.folder)
+    configuration = _DAEMON_CONF.format(folder=folder)
+    environment = dict(os.environ)
+    meter: Meter = Clock()
+    if setup.counting == "interposer":
+        meter = Interposer(create_counters(folder / "counters"), in_daemon=True)
+        environment |= {ENVIRONMENT: str(folder / "counters"), "LD_PRELOAD": setup.shim}
+    elif setup.counting == "log":
+        log = folder / "debug.log"
+        configuration += f'log_outputs = "1:file:{log}"\nlog_filters = "{LOOKUP_FILTER}"\n'
+        meter = DebugLog(log, of_all)
+    (folder / "daemon.conf").write_text(configuration)
+    _DAEMON_QEMU_CONF.write_text(_QEMU_USER + _QEMU_CONF)
+    daemon = subprocess.Popen(
+        [setup.daemon, "--config", folder / "daemon.conf", "--pid-file", folder / "daemon.pid"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+    )
+    socket = folder / _SOCKETS[Path(setup.daemon).name]
+    _await(socket, daemon, setup.daemon)
+    libvirt = _import_libvirt(setup.library)
+    connection = _open(libvirt, f"qemu+unix:///system?socket={socket}")
+    return Link(libvirt, connection, meter, release=partial(_end, daemon))
+
+
+def _await(socket: Path, daemon: subprocess.Popen[bytes], program: str) -> None:
+    end = time.monotonic() + _DAEMON_START_S
+    while not socket.is_socket():
+        if daemon.poll() is not None:
+            raise LiveError(f"{program} ended at once, with status {daemon.returncode}")
+        if time.monotonic() > end:
+            raise LiveError(f"{program} made no socket {socket} in {_DAEMON_START_S:g} s")
+        time.sleep(0.01)
+
+
+def _end(daemon: subprocess.Popen[bytes]) -> None:
+    daemon.terminate()
+    daemon.wait()
+
+
+def _running(setup: Setup) -> Link:
+    libvirt = _import_libvirt(setup.library)
+    connection = _open(libvirt, setup.uri)
+    tag = f"qcaps-{secrets.token_hex(6)}"
+    if setup.counting == "uprobes":
+        probes = Uprobes(Path(setup.library), Path(setup.driver))
+        meter: Meter = Probed(probes.take, partial(of_seen_tag, tag))
+        return Link(libvirt, connection, meter, tag, Activity(probes.take), probes.close)
+    log = AdminLog(setup.uri)
+    before = log.settings()
+    path = Path(setup.folder) / "debug.log"
+    path.touch()
+    try:
+        log.set(with_file(before, path, f"{LOOKUP_FILTER} {CALL_FILTERS}"))
+    except LiveError:
+        log.set(before)
+        raise
+    activity = Activity(follow(path))
+    return Link(
+        libvirt, connection, DebugLog(path, partial(of_tag, tag)), tag, activity, partial(log.set, before)
+    )
+
+
+def _open(libvirt: Any, uri: str) -> Any:  # noqa: ANN401  # libvirt has no types
+    try:
+        return libvirt.open(uri)
+    except libvirt.libvirtError as error:
+        raise LiveError(f"{uri}: {error}") from error
+
+
+def _import_libvirt(library: str) -> Any:  # noqa: ANN401  # libvirt has no types
+    try:
+        import libvirt  # an extra, and after the interposer
+    except ModuleNotFoundError:
+        raise NoLibvirt("libvirt-python is not installed: pip install 'qcaps[live]'") from None
+    except ImportError as error:
+        raise NoLibvirt(f"libvirt-python does not fit {library}: {error}") from error
+    libvirt.registerErrorHandler(lambda *_: None, None)  # errors come as exceptions
+    return libvirt

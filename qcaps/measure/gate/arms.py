@@ -1,0 +1,236 @@
+"""An arm of a gate: an interpreter with one version installed, and its process."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from qcaps.child import dies_with
+from qcaps.errors import QcapsError
+from qcaps.measure.worker.forker import PROTOCOL
+from qcaps.measure.worker.process import Answer, take
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from qcaps.measure.worker.chance import Chance
+    from qcaps.measure.worker.work import Job
+
+FORKER = "qcaps.measure.worker.forker"
+START_SECONDS = 60.0
+_LAST_LINES = 5
+_CHUNK = 65536
+
+
+class ArmError(QcapsError):
+    """An arm crashed, hung or does not speak our language; there is no verdict then."""
+
+    exit_status = 2
+
+
+class MismatchError(QcapsError):
+    """Two things that cannot be compared: other machines, suites, interpreters, versions."""
+
+    exit_status = 4
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One side of a comparison. `version` says what it is: a commit, a path.
+
+    `path` goes first on the module path ("" for what the interpreter has installed). `slowdown` is a known
+    one, put in to see whether it is noticed.
+    """
+
+    name: str
+    python: str
+    version: str = ""
+    path: str = ""
+    slowdown: float = 0.0
+
+
+@dataclass
+class ArmProcess:
+    """An arm's running process."""
+
+    arm: Arm
+    errors: Path
+    _process: subprocess.Popen[bytes]
+    python: str = field(default="", init=False)
+    _unread: bytearray = field(default_factory=bytearray, init=False)
+
+    def greet(self) -> None:
+        """Wait until it has imported what it needs. Raises ArmError or MismatchError."""
+        try:
+            hello = self._line(START_SECONDS, "starting")
+        except ArmError as error:
+            if f"No module named {FORKER}" in str(error) or "No module named 'qcaps" in str(error):
+                raise MismatchError(
+                    f"{self._who}: has no {FORKER}: too old to be gated, or no qcaps"
+                ) from None
+            raise
+        if hello.get("protocol") != PROTOCOL:
+            raise MismatchError(
+                f"{self._who}: speaks version {hello.get('protocol')!r} of the protocol, not {PROTOCOL}"
+            )
+        self.python = str(hello["python"])
+
+    def run(self, job: Job, patience: float) -> Answer:
+        """One job in a child. Raises ArmError with the child's last lines if it crashes or takes too long."""
+        turn = Turn(self, job, patience)
+        turn.finish()
+        return turn.answer
+
+    def write(self, text: str, what: str) -> None:
+        """Say something to the process. Raises ArmError if it has ended."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(text.encode())
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise ArmError(f"{self._who}: {what}: it has ended{self._complaint()}") from None
+
+    def read(self, patience: float, what: str) -> dict[str, Any]:
+        """One line of the child. Raises ArmError for a complaint, a crash, or silence."""
+        said = self._line(patience, what)
+        if "error" in said:
+            raise ArmError(f"{self._who}: {said['error']}")
+        if said.get("end", 0) != 0:
+            raise ArmError(f"{self._who}: {what}: ended with status {said['end']}{self._complaint()}")
+        return said
+
+    @property
+    def _who(self) -> str:
+        return f"{self.arm.name} ({self.arm.version})" if self.arm.version else self.arm.name
+
+    def _line(self, patience: float, what: str) -> dict[str, Any]:
+        line, late = self._read_line(patience)
+        if line.endswith(b"\n"):
+            try:
+                said = json.loads(line)
+            except ValueError:
+                raise ArmError(
+                    f"{self._who}: {what}: said {line.decode(errors='replace').strip():.80}"
+                ) from None
+            assert isinstance(said, dict), "a protocol of JSON objects"
+            return said
+        why = f"hung for {patience:.0f} s, killed" if late else "crashed"
+        raise ArmError(f"{self._who}: {what}: {why}{self._complaint()}")
+
+    def _read_line(self, patience: float) -> tuple[bytes, bool]:
+        """A line, or what there is of it when the process ends; whether it was killed for its silence."""
+        assert self._process.stdout is not None
+        pipe, end = self._process.stdout.fileno(), monotonic() + patience
+        poll = select.poll()
+        poll.register(pipe, select.POLLIN)
+        while (length := self._unread.find(b"\n") + 1) == 0:
+            left = end - monotonic()
+            if left <= 0 or not poll.poll(1000 * left):
+                kill_group(self._process)
+                return bytes(self._unread), True
+            chunk = os.read(pipe, _CHUNK)
+            if not chunk:
+                return bytes(self._unread), False
+            self._unread += chunk
+        line = bytes(self._unread[:length])
+        del self._unread[:length]
+        return line, False
+
+    def _complaint(self) -> str:
+        lines = self.errors.read_text(errors="replace").strip().splitlines()[-_LAST_LINES:]
+        return ": " + " | ".join(line.strip() for line in lines) if lines else ""
+
+
+class Turn:
+    """A job under way in a child: begun when made, stepped through its rounds, then finished."""
+
+    def __init__(self, process: ArmProcess, job: Job, patience: float) -> None:
+        self._process = process
+        self._what = job.cells[0].name
+        self._patience = patience
+        self.answer = Answer()
+        process.write(job.to_json() + "\n", self._what)
+
+    def until(self, key: str) -> None:
+        """Read on up to and including a line of this kind. Raises ArmError."""
+        while key not in (said := self._process.read(self._patience, self._what)):
+            take(self.answer, said)
+        take(self.answer, said)
+
+    def step(self) -> None:
+        """One round of a stepped job."""
+        self._process.write("\n", self._what)
+        self.until("block")
+
+    def finish(self) -> None:
+        """The rest of the job."""
+        self.until("end")
+
+
+@contextmanager
+def running(
+    arms: tuple[Arm, ...], subjects: tuple[str, ...], chance: Chance, scratch: Path
+) -> Iterator[tuple[ArmProcess, ...]]:
+    """A process of each arm, all under one draw; they import side by side. Ended with the context."""
+    processes: list[ArmProcess] = []
+    try:
+        for number, arm in enumerate(arms):
+            errors = scratch / f"stderr-{number}"
+            with errors.open("wb") as stderr:
+                processes.append(ArmProcess(arm, errors, _start(arm, subjects, chance, stderr)))
+        for process in processes:
+            process.greet()
+        yield tuple(processes)
+    finally:
+        for one in processes:
+            _stop(one._process)  # noqa: SLF001  # made here
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and the child it has forked; both are in a session of their own."""
+    try:
+        os.killpg(process.pid, 9)
+    except ProcessLookupError:
+        process.kill()
+
+
+def _start(arm: Arm, subjects: tuple[str, ...], chance: Chance, stderr: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
+    environment = chance.environment(os.environ)
+    environment.pop("PYTHONPATH", None)
+    if arm.path:
+        environment["PYTHONPATH"] = arm.path
+    die_with_us = dies_with(os.getpid())
+
+    def settle() -> None:
+        die_with_us()
+        chance.settle()
+
+    try:
+        return subprocess.Popen(
+            [arm.python, "-P", "-m", FORKER, *subjects],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=environment,
+            # Ctrl-C is ours to handle, and a hung child must die with its parent.
+            start_new_session=True,
+            preexec_fn=settle,  # noqa: PLW1509  # the kernel offers no other place for it
+        )
+    except OSError as error:
+        raise ArmError(f"{arm.name}: {arm.python}: cannot be run: {error.strerror or error}") from error
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    kill_group(process)
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(BrokenPipeError):
+                pipe.close()

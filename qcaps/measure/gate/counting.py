@@ -1,0 +1,98 @@
+"""Counts before clocks: a task's in base, in head and by the closed form are integers and must agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qcaps.lookups import laws
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from qcaps.measure.cell import Cell
+    from qcaps.measure.subject import Counts
+
+COUNTED = ("devices", "lookups", "validations", "forks", "probes")
+Lookups = tuple[tuple[str, str], ...]
+"""Site and device of each lookup of a task, in order."""
+
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class CountFault:
+    """A count that is not what it must be: `expected` by `against` ("base" or "the closed form")."""
+
+    cell: Cell
+    what: str
+    expected: int
+    found: int
+    against: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        where = f": {self.where}" if self.where else ""
+        return f"{self.cell.name}: {self.what} {self.found}, {self.expected} in {self.against}{where}"
+
+
+def faults(cell: Cell, base: Counts | None, head: Counts) -> Iterator[CountFault]:
+    """Each count of head that differs from base's or, where it does not, from the closed form."""
+    differing = set()
+    for what in COUNTED:
+        expected = getattr(base, what) if base is not None else getattr(head, what)
+        if getattr(head, what) != expected:
+            differing.add(what)
+            yield CountFault(cell, what, expected, getattr(head, what), "base", _site(base, head, what))
+    for what, law in (
+        ("lookups", laws.lookups(cell.policy, cell.task, head.devices)),
+        ("forks", laws.forks(cell.policy, cell.task, cell.validity, head.devices)),
+        ("probes", 0),
+    ):
+        if cell.subject == "reference" and law not in (None, getattr(head, what)) and what not in differing:
+            assert law is not None
+            yield CountFault(cell, what, law, getattr(head, what), "the closed form")
+
+
+def name_difference(base: Lookups, head: Lookups) -> str:
+    """The sites and devices that look up in head but not in base, or the reverse, the most telling first."""
+    more, fewer = Counter(head) - Counter(base), Counter(base) - Counter(head)
+    parts = [_named(found, sign) for found, sign in ((more, "+"), (fewer, "-")) if found]
+    return "; ".join(parts)
+
+
+def name_repeated(head: Lookups) -> str:
+    """Where the lookups of a task are, when there is no base to hold it against: the most frequent site."""
+    if not head:
+        return ""
+    (site, count), *_ = Counter(site for site, _ in head).most_common()
+    devices = [device for one, device in head if one == site and device]
+    return f"{count} at '{site}'" + (f" ({_few(devices)})" if devices else "")
+
+
+def _site(base: Counts | None, head: Counts, what: str) -> str:
+    """The sites whose lookups changed, where counts alone tell."""
+    if base is None or what != "lookups":
+        return ""
+    change = {
+        site: head.sites.get(site, 0) - base.sites.get(site, 0)
+        for site in dict.fromkeys((*head.sites, *base.sites))
+    }
+    return ", ".join(f"{count:+d} at '{site}'" for site, count in change.items() if count)
+
+
+def _named(found: Counter[tuple[str, str]], sign: str) -> str:
+    by_site: dict[str, list[str]] = {}
+    for site, device in found.elements():
+        by_site.setdefault(site, []).append(device)
+    return ", ".join(
+        f"{sign}{len(devices)} at '{site}'"
+        + (f" ({_few(named)})" if (named := [d for d in devices if d]) else "")
+        for site, devices in by_site.items()
+    )
+
+
+def _few(devices: Sequence[str]) -> str:
+    rest = len(devices) - _MOST_NAMED
+    return ", ".join(devices[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")

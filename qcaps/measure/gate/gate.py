@@ -1,0 +1,218 @@
+"""The gate: counts first, then whether this host can judge, then pairs until every series has a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+from qcaps.measure.gate import counting, pairs
+from qcaps.measure.gate.arms import Arm, MismatchError, running
+from qcaps.measure.gate.rounds import Bench, calls_for, counts_of, take_round
+from qcaps.measure.gate.series import Series, all_series, point
+from qcaps.measure.gate.verdict import PREFLIGHT_PAIRS, Interval, Judgement, Margins, Verdict, judge, noise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from qcaps.measure.cell import Cell
+    from qcaps.measure.gate.counting import CountFault, Lookups
+    from qcaps.measure.gate.margins import MarginTable
+    from qcaps.measure.gate.pairs import Store
+    from qcaps.measure.subject import Counts
+    from qcaps.measure.worker.process import Answer
+
+
+class Progress(NamedTuple):
+    """Where a gate is: pairs taken, of how many wanted at the moment, what of, and the interval so far."""
+
+    done: int
+    wanted: int
+    what: str
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the gate says of one series. Seconds are medians of blocks; `counts` are head's, of a point."""
+
+    series: Series
+    margins: Margins
+    judgement: Judgement
+    base_seconds: float | None = None
+    head_seconds: float | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict; INCONCLUSIVE where it was stopped before there was one."""
+        return self.judgement.verdict or Verdict.INCONCLUSIVE
+
+
+@dataclass
+class Outcome:
+    """All a gate found; filled as it goes, so that what was found before Ctrl-C can be reported."""
+
+    counts: dict[Cell, tuple[Counts, Counts]] = field(default_factory=dict)
+    faults: list[CountFault] = field(default_factory=list)
+    noisy: str = ""
+    judged: list[Judged] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    finished: bool = False
+
+    def any(self, *verdicts: Verdict) -> bool:
+        """Whether some series has one of the verdicts."""
+        return any(one.verdict in verdicts for one in self.judged)
+
+
+def exit_status(outcome: Outcome, *, strict: bool) -> int:
+    """0 nothing is known to be worse, 1 a regression, 3 under `strict` if something could not be decided."""
+    if outcome.faults or outcome.any(Verdict.FAIL):
+        return 1
+    unsure = outcome.noisy or outcome.any(Verdict.INCONCLUSIVE, Verdict.UNCONFIRMED)
+    return 3 if strict and unsure else 0
+
+
+def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], outcome: Outcome) -> None:
+    """Count each cell's task once in each arm, compare, and note how many calls make a block.
+
+    Raises ArmError, and MismatchError for arms that do not work on the same.
+    """
+    with running(arms, bench.subjects, bench.chance(), bench.scratch) as processes:
+        base, head = processes
+        if base.python != head.python:
+            raise MismatchError(
+                f"base runs on Python {base.python}, head on {head.python}: times do not compare"
+            )
+        for cell in cells:
+            answers = [bench.run(cell, process) for process in processes]
+            _same_input(cell, *answers)
+            counts = (counts_of(answers[0]), counts_of(answers[1]))
+            outcome.counts[cell] = counts
+            bench.calls[cell] = calls_for(answers)
+            found = list(counting.faults(cell, *counts))
+            if any(one.what == "lookups" for one in found):
+                base_names, head_names = (
+                    _named(bench.run(cell, process, explain=True)) for process in processes
+                )
+                found = [_placed(one, base_names, head_names) for one in found]
+            outcome.faults += found
+
+
+def check_host(
+    bench: Bench, base: Arm, cells: Sequence[Cell], store: Store, on_progress: Callable[[Progress], None]
+) -> str:
+    """Pairs of base with base over the cells in turn; why the host is too noisy, or ""."""
+
+    def differences() -> list[float]:
+        return [one for cell in cells for one in point(cell).differences(store.pairs)]
+
+    arms = (base, replace(base, name=f"{base.name} again"))
+    while (missing := PREFLIGHT_PAIRS - len(differences())) > 0:
+        try:
+            for sides in take_round(bench, arms, cells[:missing], store.taken):
+                store.add(sides)
+                on_progress(Progress(len(differences()), PREFLIGHT_PAIRS, "base against itself"))
+        finally:
+            store.save()
+    return noise(differences(), Margins().delta)
+
+
+def take_verdicts(
+    bench: Bench,
+    arms: tuple[Arm, Arm],
+    store: Store,
+    outcome: Outcome,
+    on_progress: Callable[[Progress], None],
+) -> None:
+    """Rounds over all cells that a verdict of `outcome` still needs, until there is each; rounds are kept."""
+    while True:
+        outcome.judged = [_judged(one.series, one.margins, store) for one in outcome.judged]
+        wanted = _wanted(outcome.judged)
+        cells = [cell for cell, count in wanted.items() if store.taken(cell) < count]
+        if not cells:
+            return
+        bench.draw.shuffle(cells)
+        try:
+            for sides in take_round(bench, arms, cells, store.taken):
+                store.add(sides)
+                on_progress(_progress(sides[0].cell, store, outcome.judged, wanted))
+        finally:
+            store.save()
+
+
+def decide(
+    bench: Bench,
+    arms: tuple[Arm, Arm],
+    counted: Outcome,
+    table: MarginTable,
+    *,
+    on_progress: Callable[[Progress], None] = lambda _progress: None,
+    folder: Path | None = None,
+) -> tuple[Outcome, Store]:
+    """The verdicts on cells that were counted, from pairs of their own, kept in `folder` if there is one."""
+    outcome, store = Outcome(counts=counted.counts), pairs.Store(folder)
+    outcome.judged = judge_all(outcome, table, store)
+    take_verdicts(bench, arms, store, outcome, on_progress)
+    return outcome, store
+
+
+def judge_all(outcome: Outcome, table: MarginTable, store: Store) -> list[Judged]:
+    """All series of the cells that were counted, with the verdicts that the pairs there are allow."""
+    series = all_series({cell: counts[1].devices for cell, counts in outcome.counts.items()})
+    return [_judged(one, table.of(one.name), store) for one in series]
+
+
+def open_store(folder: Path, *, preflight: bool = False) -> Store:
+    """The pairs a session has so far."""
+    return pairs.Store.from_folder(folder, f"{pairs.PREFLIGHT}-" if preflight else "")
+
+
+def _judged(series: Series, margins: Margins, store: Store) -> Judged:
+    judgement = judge(series.differences(store.pairs), margins)
+    if len(series.cells) != 1:
+        return Judged(series, margins, judgement)
+    both = store.pairs.get(series.cells[0], [])
+    if not both:
+        return Judged(series, margins, judgement)
+    return Judged(
+        series, margins, judgement, median(one.base for one in both), median(one.head for one in both)
+    )
+
+
+def _wanted(judged: Sequence[Judged]) -> dict[Cell, int]:
+    """Pairs wanted of each cell by the series that have no verdict yet."""
+    wanted: dict[Cell, int] = {}
+    for one in judged:
+        if one.judgement.verdict is None:
+            for cell in one.series.cells:
+                wanted[cell] = max(wanted.get(cell, 0), one.judgement.wanted)
+    return wanted
+
+
+def _progress(cell: Cell, store: Store, judged: Sequence[Judged], wanted: dict[Cell, int]) -> Progress:
+    done = sum(min(store.taken(one), count) for one, count in wanted.items())
+    interval = next((one.judgement.interval for one in judged if one.series.cells == (cell,)), None)
+    return Progress(done, sum(wanted.values()), cell.name, interval)
+
+
+def _same_input(cell: Cell, base: Answer, head: Answer) -> None:
+    """What both arms work on must be the same, or a difference in time is one of input."""
+    assert base.ready is not None
+    assert head.ready is not None
+    one, other = base.ready["facts"][0], head.ready["facts"][0]
+    for name in sorted(one.keys() & other.keys()):
+        if one[name] != other[name]:
+            raise MismatchError(f"{cell.name}: {name} is {one[name]} in base, {other[name]} in head")
+
+
+def _named(answer: Answer) -> Lookups:
+    return tuple((site, device) for site, device in answer.trace or ())
+
+
+def _placed(fault: CountFault, base: Lookups, head: Lookups) -> CountFault:
+    if fault.what not in ("lookups", "validations", "forks"):
+        return fault
+    if fault.against == "base":
+        return replace(fault, where=counting.name_difference(base, head) or fault.where)
+    return replace(fault, where=counting.name_repeated(head))

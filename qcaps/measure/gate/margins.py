@@ -1,0 +1,65 @@
+"""How much slower is too slow, kept with the benchmarks: `bench/margins.toml`.
+
+[default]
+delta = 0.01        a regression is more than this share of the base
+margin = 0.03       what is surely less than this passes
+
+[benchmark."simple/1 define ctime once"]      by the name of a benchmark, or of "… slope", "… intercept"
+margin = 0.05
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from qcaps.errors import UsageError
+from qcaps.measure.gate.verdict import Margins
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_KNOWN = tuple(one.name for one in fields(Margins))
+_LARGEST = 10.0
+
+
+@dataclass(frozen=True)
+class MarginTable:
+    """Margins by benchmark."""
+
+    default: Margins = field(default_factory=Margins)
+    own: dict[str, Margins] = field(default_factory=dict)
+
+    def of(self, name: str) -> Margins:
+        """The margins of the series called `name`."""
+        return self.own.get(name, self.default)
+
+
+def read(path: Path) -> MarginTable:
+    """The margins in a file. Raises UsageError naming the file and the entry."""
+    try:
+        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from error
+    for section in plain.keys() - {"default", "benchmark"}:
+        raise UsageError(f'{path}: [{section}]: expected [default] or [benchmark."NAME"]')
+    default = _margins(path, "default", plain.get("default", {}), Margins())
+    own = plain.get("benchmark", {})
+    if not isinstance(own, dict):
+        raise UsageError(f'{path}: benchmark: expected [benchmark."NAME"]')
+    return MarginTable(default, {name: _margins(path, name, given, default) for name, given in own.items()})
+
+
+def _margins(path: Path, name: str, given: Any, start: Margins) -> Margins:  # noqa: ANN401  # TOML
+    if not isinstance(given, dict) or given.keys() - set(_KNOWN):
+        raise UsageError(f"{path}: {name!r}: expected {' and '.join(_KNOWN)}, found {given!r:.60}")
+    for key, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LARGEST:
+            raise UsageError(f"{path}: {name!r}: {key} = {value!r}: expected a share such as 0.03")
+    found = replace(start, **{key: float(value) for key, value in given.items()})
+    if found.margin <= found.delta:
+        raise UsageError(f"{path}: {name!r}: margin {found.margin:g} must be more than delta {found.delta:g}")
+    return found

@@ -1,0 +1,162 @@
+"""Arms from git revisions: a worktree each, installed into a virtual environment of its own.
+
+Builds are kept by commit and Python version below the user's cache folder, so that the base of the next gate
+is there already.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import qcaps
+from qcaps.errors import UsageError
+from qcaps.git import git, neutral_environment
+from qcaps.measure.gate.arms import Arm, ArmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_BUILT = "built"
+_LAST_LINES = 12
+_BUILD_SECONDS = 1200
+
+# Asked of every arm: what it imports as qcaps, and when that last changed.
+_IDENTIFY = """\
+import json, pathlib, qcaps
+root = pathlib.Path(qcaps.__file__).parent
+stamps = [path.stat().st_mtime_ns for path in root.rglob("*.py")]
+found = {"version": qcaps.__version__, "place": str(root), "newest": max(stamps), "files": len(stamps)}
+print(json.dumps(found))
+"""
+
+
+class BuildError(ArmError):
+    """A revision that does not build; `lines` are the last the build said."""
+
+    def __init__(self, message: str, lines: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.lines = lines
+
+
+@dataclass(frozen=True)
+class Source:
+    """How the user named an arm: by a revision, by an interpreter, or by neither (this very qcaps)."""
+
+    name: str
+    revision: str | None = None
+    python: str | None = None
+
+
+def arm_from(source: Source, repository: Path, builds: Path, say: Callable[[str], None]) -> Arm:
+    """The arm ready to be timed. Raises UsageError, or BuildError for a revision that does not build."""
+    if source.revision is not None:
+        return _arm_from_revision(source.name, source.revision, repository, builds, say)
+    if source.python is not None:
+        python = shutil.which(source.python)
+        if python is None:
+            raise UsageError(f"--{source.name}-python {source.python}: no such program")
+        return Arm(source.name, python, python)
+    home = str(Path(qcaps.__file__).resolve().parent.parent)
+    return Arm(source.name, sys.executable, "this qcaps", home)
+
+
+def identity(arm: Arm) -> dict[str, Any]:
+    """What an arm is, so that a gate is gone on with only if neither changed. Raises ArmError."""
+    environment = {**os.environ}
+    environment.pop("PYTHONPATH", None)
+    if arm.path:
+        environment["PYTHONPATH"] = arm.path
+    try:
+        done = subprocess.run(
+            [arm.python, "-P", "-c", _IDENTIFY], capture_output=True, text=True, check=True, env=environment
+        )
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ArmError(f"{arm.name} ({arm.version}): qcaps cannot be imported: {last}") from None
+    except OSError as error:
+        raise ArmError(f"{arm.name}: {arm.python}: cannot be run: {error.strerror or error}") from error
+    return {"version": arm.version, **json.loads(done.stdout)}
+
+
+def default_builds() -> Path:
+    """Where builds are kept: $XDG_CACHE_HOME/qcaps/builds."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "qcaps" / "builds"
+
+
+def _arm_from_revision(
+    name: str, revision: str, repository: Path, builds: Path, say: Callable[[str], None]
+) -> Arm:
+    commit = _commit(name, revision, repository)
+    folder = builds.absolute() / f"{commit[:16]}-py{platform.python_version()}"
+    python = folder / "venv" / "bin" / "python"
+    if not (folder / _BUILT).exists():
+        say(f"building {name}: {revision} ({commit[:12]})")
+        _build(name, revision, commit, repository, folder)
+    return Arm(name, str(python), f"{revision} {commit[:12]}")
+
+
+def _commit(name: str, revision: str, repository: Path) -> str:
+    try:
+        done = git(repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    except FileNotFoundError:
+        raise UsageError(f"--{name}-rev {revision}: git is not installed") from None
+    if done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or ["unknown"])[-1]
+        raise UsageError(f"--{name}-rev {revision}: no such revision in {repository}: {said}")
+    return done.stdout.strip()
+
+
+def _build(name: str, revision: str, commit: str, repository: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    who = f"--{name}-rev {revision}"
+    tree, venv = folder / "tree", folder / "venv"
+    python = str(venv / "bin" / "python")
+    with checked_out(who, commit, repository, tree):
+        _run(who, [sys.executable, "-m", "venv", str(venv)])
+        _run(who, [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", str(tree)])
+    (folder / _BUILT).touch()
+
+
+@contextmanager
+def checked_out(who: str, commit: str, repository: Path, tree: Path) -> Iterator[None]:
+    """The files of `commit` in `tree`, a worktree of `repository` for as long as the block lasts."""
+    try:
+        done = git(repository, "worktree", "add", "--force", "--detach", str(tree), commit)
+        _require(who, done.args, done.returncode, done.stderr)
+        yield
+    finally:
+        git(repository, "worktree", "remove", "--force", str(tree))
+        shutil.rmtree(tree, ignore_errors=True)
+
+
+def _run(who: str, step: list[str]) -> None:
+    try:
+        done = subprocess.run(
+            step,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=_BUILD_SECONDS,
+            env=neutral_environment(),
+        )
+    except subprocess.TimeoutExpired:
+        raise BuildError(f"{who}: does not build: it takes more than {_BUILD_SECONDS} s", ()) from None
+    _require(who, step, done.returncode, done.stdout)
+
+
+def _require(who: str, step: list[str], status: int, said: str) -> None:
+    if status != 0:
+        lines = tuple(said.strip().splitlines()[-_LAST_LINES:])
+        raise BuildError(f"{who}: does not build: {' '.join(step[:4])} … ended with {status}", lines)

@@ -1,0 +1,87 @@
+"""What is the same for all that one command measures: versions, the machine, where files are written."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import qcaps
+from qcaps.git import git
+
+if TYPE_CHECKING:
+    from qcaps.measure.results.file import Metadata
+
+_FSYNCS = 11
+_GIT_SECONDS = 10
+
+
+def session_facts(scratch: Path) -> Metadata:
+    """Metadata of every run; names that pyperf knows are spelt as pyperf spells them."""
+    facts: Metadata = {
+        "qcaps_version": qcaps.__version__,
+        "command_line": _command_line(),
+        "python_version": platform.python_version(),
+        "python_implementation": platform.python_implementation().lower(),
+        "platform": platform.platform(),
+        "hostname": platform.node() or "unknown",
+        "cpu_count": os.cpu_count() or 1,
+        "load_avg_1min": round(os.getloadavg()[0], 2),
+        "fsync_us": round(fsync_cost_us(scratch), 1),
+    }
+    if model := _cpu_model():
+        facts["cpu_model_name"] = model
+    if commit := _commit():
+        facts["git_commit"] = commit
+    return facts
+
+
+def _command_line() -> str:
+    """What the user typed, wherever qcaps is installed."""
+    program = Path(sys.argv[0]).name
+    started = ("python", "-m", "qcaps") if program == "__main__.py" else (program,)
+    return shlex.join((*started, *sys.argv[1:]))
+
+
+def fsync_cost_us(directory: Path) -> float:
+    """Median microseconds to write 4 kB to a new file in `directory`, force it to the disk and remove it."""
+    costs = []
+    path = directory / "fsync"
+    for _ in range(_FSYNCS):
+        start = time.perf_counter_ns()
+        with path.open("wb") as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+        costs.append((time.perf_counter_ns() - start) / 1000)
+        path.unlink()
+    return statistics.median(costs)
+
+
+def _cpu_model() -> str | None:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
+
+
+def _commit() -> str | None:
+    """The commit of the checkout this package lies in, `+` after it if files differ; None if installed."""
+    root = Path(qcaps.__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = git(root, "rev-parse", "HEAD", timeout=_GIT_SECONDS)
+        changed = git(root, "status", "--porcelain", "--untracked-files=no", timeout=_GIT_SECONDS)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    if commit.returncode or changed.returncode:
+        return None
+    return commit.stdout.strip() + ("+" if changed.stdout.strip() else "")

@@ -1,0 +1,66 @@
+"""An arm's process: it imports once, then forks a child for every job, one JSON line each on standard input.
+
+    python -m qcaps.measure.worker.forker SUBJECT…
+
+It begins with {"protocol": 1, "python": …}. A child answers as a worker does; {"end": status} follows it.
+Importing the pipeline takes longer than a block: a child a block makes blocks independent and cheap, and a
+new process a round gives each pair its own hash seed and its own places in memory.
+"""
+
+from __future__ import annotations
+
+import _thread
+import gc
+import json
+import os
+import sys
+from time import monotonic
+
+from qcaps.errors import QcapsError
+from qcaps.measure.subject import subject
+from qcaps.measure.worker.work import Job, work
+
+PROTOCOL = 1
+_THREAD_STACK = 8 << 20
+
+
+def main() -> int:
+    """Serve until standard input ends."""
+    _thread.stack_size(_THREAD_STACK)  # else it is the limit, which chance drew
+    for name in sys.argv[1:]:
+        subject(name)
+    gc.collect()
+    gc.freeze()
+    _say({"protocol": PROTOCOL, "python": sys.version.split()[0]})
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            os._exit(_in_child(line))
+        _, status = os.waitpid(child, 0)
+        _say({"end": os.waitstatus_to_exitcode(status)})
+    return 0
+
+
+def _in_child(line: str) -> int:
+    """Do one job; whatever happens, the child ends here."""
+    try:
+        work(Job.from_json(line), monotonic())
+    except QcapsError as error:
+        _say({"error": str(error)})
+        return error.exit_status
+    except BaseException:  # noqa: BLE001  # the parent's stack lies below ours
+        import traceback  # only a fault pays for it
+
+        traceback.print_exc()
+        sys.stderr.flush()
+        return 1
+    return 0
+
+
+def _say(value: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""What the domain boots: firmware, its variables, the order of devices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from qcaps.domain.boot import Firmware, FirmwareFeature, Nvram, OsBoot, OsType
+from qcaps.domain.codec import evolve
+from qcaps.rules.refusal import Refused
+
+if TYPE_CHECKING:
+    from qcaps.capabilities.model import Capabilities
+    from qcaps.domain.domain import Domain
+    from qcaps.rules.draft import Draft
+
+NVRAM_FOLDER: Final = "/var/lib/libvirt/qemu/nvram"
+"""Where a system libvirt keeps the variables of a firmware."""
+
+_MOST_BOOT_DEVICES: Final = 4
+
+
+def parsed(domain: Domain, arch: str) -> dict[str, Any]:
+    """`arch`: the host's, for a file that names none."""
+    os = domain.os
+    changes: dict[str, Any] = {}
+    if os.type is None or os.type.arch is None:
+        changes["type"] = evolve(os.type or OsType(), arch=arch)
+    if os.firmware_features is not None:
+        changes["firmware_features"] = _sorted(os.firmware_features)
+    if os.loader is not None and not os.loader.value:
+        changes["loader"] = evolve(os.loader, value=None)
+    if os.smbios is not None and os.smbios.mode in (None, "none"):
+        changes["smbios"] = None
+    if len(os.boot) > _MOST_BOOT_DEVICES:
+        changes["boot"] = os.boot[:_MOST_BOOT_DEVICES]
+    menu = os.bootmenu
+    if menu is not None:
+        shown = evolve(menu, timeout=menu.timeout if menu.enable else None)
+        changes["bootmenu"] = shown if menu.enable is not None else None
+    bios = os.bios
+    if bios is not None and bios.useserial is None and bios.reboot_timeout is None:
+        changes["bios"] = None
+    return {"os": evolve(os, **changes)} if changes else {}
+
+
+def _sorted(firmware: Firmware) -> Firmware:
+    by_name = {one.name: one for one in firmware.feature}
+    return evolve(firmware, feature=tuple(by_name[name] for name in sorted(by_name)))
+
+
+def set_machine(draft: Draft, caps: Capabilities) -> None:
+    """QEMU's preferred machine type where the file names none."""
+    domain = draft.domain
+    if domain.bootloader or domain.bootloader_args:
+        raise Refused("unsupported configuration: QEMU knows no bootloader", domain)
+    if domain.machine:
+        return
+    accelerator = caps.accelerator(domain.type)
+    if accelerator is None or not accelerator.machines:
+        raise Refused(f"invalid argument: no preferred machine for type={domain.type}", domain)
+    _set(draft, machine=accelerator.machines[0].name)
+
+
+def canonical_machine(draft: Draft, caps: Capabilities) -> None:
+    """The canonical name behind an alias.
+
+    libvirt refuses an unknown machine type only in validation, after its address assignment has stumbled over
+    the missing buses; refusing here says what is wrong.
+    """
+    domain = draft.domain
+    accelerator = caps.accelerator(domain.type)
+    if accelerator is None:
+        return  # validation says so
+    known = accelerator.machines_by_name.get(domain.machine or "")
+    if known is None:
+        if domain.arch != caps.arch:
+            return  # a 32-bit guest may run all the same; if not, validation says so
+        raise Refused(f"unsupported configuration: no machine type '{domain.machine}' here", domain.os.type)
+    if known.name != domain.machine:
+        _set(draft, machine=known.name)
+
+
+def _set(draft: Draft, machine: str) -> None:
+    os = draft.domain.os
+    draft.set(os=evolve(os, type=evolve(os.type or OsType(), machine=machine)))
+
+
+def set_nvram(draft: Draft) -> None:
+    """A read-only UEFI in flash needs a place for its variables."""
+    os = draft.domain.os
+    loader = os.loader
+    if loader is None or loader.type != "pflash" or not loader.readonly or loader.stateless:
+        return
+    if os.nvram is None or not (os.nvram.value or os.nvram.source):
+        path = f"{NVRAM_FOLDER}/{draft.domain.name}_VARS.fd"
+        draft.set(os=evolve(os, nvram=evolve(os.nvram or Nvram(), value=path)))
+
+
+def complete(draft: Draft) -> None:
+    """Enrolled keys imply secure boot; a firmware image is a ROM unless told otherwise."""
+    os = draft.domain.os
+    changes: dict[str, Any] = {}
+    features = {one.name: one for one in os.firmware_features.feature} if os.firmware_features else {}
+    if "enrolled-keys" in features and features["enrolled-keys"].enabled:
+        secure = features.get("secure-boot")
+        if secure is not None and not secure.enabled:
+            raise Refused("XML error: enrolled-keys need secure-boot, which is disabled", secure)
+        features["secure-boot"] = FirmwareFeature(enabled=True, name="secure-boot")
+        changes["firmware_features"] = _sorted(Firmware(feature=tuple(features.values())))
+    if os.loader is not None and os.loader.value and os.loader.type is None:
+        changes["loader"] = evolve(os.loader, type="rom")
+    if changes:
+        draft.set(os=evolve(os, **changes))
+
+
+def order(draft: Draft) -> None:
+    """Devices boot in an order of their own, or by kind; by default from a disk."""
+    orders: set[int] = set()
+    for device in draft.devices():
+        boot = device.__dict__.get("boot")
+        number = boot.order if boot is not None else None
+        if not number:
+            continue
+        if number in orders:
+            raise Refused(f"unsupported configuration: two devices have boot order {number}", device)
+        orders.add(number)
+    os = draft.domain.os
+    if os.boot and orders:
+        raise Refused("unsupported configuration: boot orders of devices exclude <os><boot>", os)
+    if not os.boot and not orders:
+        draft.set(os=evolve(os, boot=(OsBoot(dev="hd"),)))

@@ -1,0 +1,119 @@
+"""The guest's NUMA nodes, and the host nodes its memory comes from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qcaps.domain.codec import evolve
+from qcaps.domain.numa import NumaBandwidth, NumaDistances, NumaSibling
+from qcaps.domain.syntax import cpuset
+from qcaps.domain.tuning import Numatune, NumatuneMemory
+from qcaps.rules import limits
+from qcaps.rules.definition.completion import vcpus
+from qcaps.rules.shared.sets import canonical, ranges
+from qcaps.rules.shared.sizes import attribute_in_kib
+
+if TYPE_CHECKING:
+    from qcaps.domain.domain import Domain
+    from qcaps.domain.numa import Numa, NumaCell
+    from qcaps.rules.draft import Draft
+
+_LOCAL = 10
+"""The distance of a node to itself."""
+
+
+def parsed(numa: Numa) -> Numa:
+    """Cells by number, memory in KiB."""
+    cells: list[NumaCell] = []
+    for position, cell in enumerate(numa.cell):
+        cpus = ranges(cpuset(cell.cpus)) if cell.cpus else ""
+        number = position if cell.id is None else cell.id
+        cells.append(evolve(attribute_in_kib(cell, "memory"), id=number, cpus=cpus or None))
+    cells = _with_distances(cells)
+    cells.sort(key=lambda cell: cell.id or 0)
+    between = numa.interconnects
+    if between is not None:
+        between = evolve(
+            between,
+            all=tuple(
+                attribute_in_kib(one, "value") if isinstance(one, NumaBandwidth) else one
+                for one in between.all
+            ),
+        )
+    return evolve(numa, cell=tuple(cells), interconnects=between)
+
+
+def _with_distances(cells: list[NumaCell]) -> list[NumaCell]:
+    """A way is as long back as it is there, unless both are given; 10 stays at home."""
+    if all(cell.distances is None for cell in cells):
+        return cells
+    known: dict[int, dict[int, int]] = {}
+    for cell in cells:
+        here = cell.id or 0
+        for sibling in cell.distances.sibling if cell.distances is not None else ():
+            known.setdefault(here, {here: _LOCAL})[sibling.id] = sibling.value
+            known.setdefault(sibling.id, {sibling.id: _LOCAL}).setdefault(here, sibling.value)
+    return [evolve(cell, distances=_distances(cell, known.get(cell.id or 0, {}))) for cell in cells]
+
+
+def _distances(cell: NumaCell, known: dict[int, int]) -> NumaDistances | None:
+    siblings = tuple(NumaSibling(id=number, value=known[number]) for number in sorted(known))
+    return evolve(cell.distances or NumaDistances(), sibling=siblings) if siblings else None
+
+
+def memory(domain: Domain) -> int:
+    """The memory of all nodes, in KiB."""
+    numa = domain.cpu.numa if domain.cpu is not None else None
+    return sum(cell.memory for cell in numa.cell) if numa is not None else 0
+
+
+def count(domain: Domain) -> int:
+    """How many nodes the guest has."""
+    numa = domain.cpu.numa if domain.cpu is not None else None
+    return len(numa.cell) if numa is not None else 0
+
+
+def fill(draft: Draft) -> None:
+    """Gives virtual CPUs that belong to no node to the first one."""
+    cpu = draft.domain.cpu
+    if cpu is None or cpu.numa is None or not cpu.numa.cell:
+        return
+    most = vcpus.maximum(draft.domain)
+    limits.check_number("virtual CPUs", most, limits.CPUS, draft.domain.vcpu)
+    sets = [cpuset(cell.cpus) if cell.cpus else frozenset() for cell in cpu.numa.cell]
+    if sum(map(len, sets)) >= most:
+        return
+    left = frozenset(range(most)).difference(*sets[1:])
+    first = evolve(cpu.numa.cell[0], cpus=ranges(left))
+    draft.set(cpu=evolve(cpu, numa=evolve(cpu.numa, cell=(first, *cpu.numa.cell[1:]))))
+
+
+def tuned(domain: Domain) -> dict[str, Any]:
+    """Where the memory comes from: strictly from one set of nodes, or wherever numad says."""
+    tune = domain.numatune
+    static = domain.vcpu is None or domain.vcpu.placement != "auto"
+    own = tune.memory if tune is not None else None
+    if own is None:
+        if static:
+            return {"numatune": _nodes(tune) if tune is not None and tune.memnode else None}
+        own = NumatuneMemory(placement="auto")
+    if (own.mode, own.placement, own.nodeset) == (None, None, None):
+        return {"numatune": _nodes(tune) if tune is not None and tune.memnode else None}
+    placement = own.placement
+    if placement in (None, "default"):
+        placement = "static" if own.nodeset or static else "auto"
+    own = evolve(
+        own,
+        mode=own.mode or "strict",
+        nodeset=canonical(own.nodeset) if placement == "static" and own.nodeset else None,
+        placement="auto" if placement == "auto" else None,
+    )
+    return {"numatune": evolve(_nodes(tune or Numatune()), memory=own)}
+
+
+def _nodes(tune: Numatune) -> Numatune:
+    nodes = (
+        evolve(one, mode=one.mode or "strict", nodeset=canonical(one.nodeset))
+        for one in sorted(tune.memnode, key=lambda one: one.cellid)
+    )
+    return evolve(tune, memnode=tuple(nodes))

@@ -1,0 +1,69 @@
+"""What libvirt fills in while it parses the domain itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qcaps.domain.codec import evolve
+from qcaps.rules.definition.completion import (
+    boot,
+    clock,
+    cpu,
+    features,
+    identity,
+    memory,
+    numa,
+    tuning,
+    vcpus,
+)
+
+if TYPE_CHECKING:
+    from qcaps.domain.domain import Domain
+    from qcaps.domain.security import Seclabel
+    from qcaps.rules.draft import Draft
+
+_LIFECYCLE = {"on_poweroff": "destroy", "on_reboot": "restart", "on_crash": "destroy"}
+
+
+def parse_domain(draft: Draft, arch: str) -> None:
+    """Fills in everything but the devices. `arch`: the host's, for a file that names none."""
+    domain = draft.domain
+    draft.set(id=None, **identity.parsed(domain), **memory.parsed(domain), **vcpus.parsed(domain))
+    domain = draft.domain
+    changes: dict[str, Any] = vcpus.iothreads(domain)
+    changes |= numa.tuned(domain)
+    changes |= cpu.parsed(domain)
+    changes |= features.parsed(domain)
+    changes |= clock.parsed(domain)
+    changes |= boot.parsed(domain, arch)
+    changes |= _lifecycle(domain)
+    changes |= tuning.parsed(evolve(domain, **changes))
+    if domain.seclabel:
+        changes["seclabel"] = tuple(_label(one, len(domain.seclabel)) for one in domain.seclabel)
+    draft.set(**changes)
+
+
+def _lifecycle(domain: Domain) -> dict[str, Any]:
+    changes: dict[str, Any] = {name: getattr(domain, name) or word for name, word in _LIFECYCLE.items()}
+    if domain.on_lockfailure == "default":
+        changes["on_lockfailure"] = None
+    if domain.pm is not None and all(
+        state is None or state.enabled is None
+        for state in (domain.pm.suspend_to_mem, domain.pm.suspend_to_disk)
+    ):
+        changes["pm"] = None
+    if domain.perf is not None and not domain.perf.event:
+        changes["perf"] = None
+    return changes
+
+
+def _label(label: Seclabel, count: int) -> Seclabel:
+    """Dynamic labels relabel; without any security driver a lone label without a model is none at all."""
+    kind = label.type or "dynamic"
+    alone = count == 1 and label.model is None
+    if alone and (kind == "none" or (kind == "dynamic" and not label.baselabel)):
+        return evolve(label, type="none", model="none", relabel=None, label=None, imagelabel=None)
+    if kind == "none":
+        return evolve(label, type=kind, relabel=None, label=None, imagelabel=None, baselabel=None)
+    relabel = kind == "dynamic" if label.relabel is None else label.relabel
+    return evolve(label, type=kind, relabel=relabel, imagelabel=None)

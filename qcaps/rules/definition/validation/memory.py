@@ -1,0 +1,165 @@
+"""Memory modules against the slots and the space for them, and huge pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qcaps.domain.devices import Memory
+from qcaps.domain.memory import kib
+from qcaps.domain.syntax import cpuset, scaled
+from qcaps.rules.refusal import Refused
+from qcaps.rules.shared.guest import address_type
+from qcaps.rules.shared.refuse import need, unsupported
+
+if TYPE_CHECKING:
+    from qcaps.capabilities.model import Capabilities
+    from qcaps.domain.codec import Element
+    from qcaps.domain.memory import HugepagesPage, MemoryBacking
+    from qcaps.rules.shared.guest import Guest
+
+_ADDRESSES = {
+    "dimm": ("dimm", None),
+    "nvdimm": ("dimm", None),
+    "virtio-pmem": ("pci", None),
+    "virtio-mem": ("pci", None),
+}
+"""Types of address that a memory device may have."""
+
+
+def check_hotplug(guest: Guest, added: Memory | None = None) -> None:
+    """Whether `<maxMemory>` has a slot and the space for every memory device, `added` among them."""
+    modules = guest.draft.of(Memory)
+    if added is not None:
+        check_module(guest, added)
+    most = guest.domain.max_memory
+    slots, space = (0, 0) if most is None else (most.slots or 0, kib(most))
+    count = len(modules) + (added is not None)
+    if not slots and not space:
+        if count:
+            raise unsupported("a memory device needs <maxMemory>", added or modules[0])
+        return
+    if not guest.is_ppc64 and not guest.cells:
+        raise unsupported("<maxMemory> needs at least one NUMA node", most)
+    if count > slots:
+        raise unsupported(f"{count} memory devices are more than the {slots} slots of <maxMemory>", most)
+    taken = sum(_size(module) for module in modules)
+    if added is None:
+        for module in modules:
+            if module.model != "sgx-epc":
+                check_module(guest, module)
+        _check_slots(modules)
+    initial = kib(guest.domain.memory) - taken
+    if taken + (_size(added) if added is not None else 0) > space - initial:
+        raise unsupported("the memory devices are larger than the space below <maxMemory>", most)
+
+
+def _size(module: Memory) -> int:
+    return kib(module.target.size) if module.target is not None else 0
+
+
+def check_module(guest: Guest, module: Memory) -> None:
+    """The address of one memory device, and the node it belongs to."""
+    if module.model == "sgx-epc":
+        raise unsupported("memory of model 'sgx-epc' cannot be plugged in", module)
+    kind = address_type(module)
+    if kind not in _ADDRESSES[module.model]:
+        raise unsupported(f"memory of model '{module.model}' takes no address of type '{kind}'", module)
+    if (
+        module.model != "virtio-pmem"
+        and guest.cells
+        and (module.target is None or module.target.node is None)
+    ):
+        raise unsupported("a memory device needs the NUMA <node> it belongs to", module)
+    slots = guest.domain.max_memory.slots if guest.domain.max_memory is not None else 0
+    address = module.address
+    if address is not None and address.type == "dimm" and (address.slot or 0) >= (slots or 0):
+        raise unsupported(f"slot {address.slot} is above the {slots} slots of <maxMemory>", module)
+
+
+def _check_slots(modules: list[Memory]) -> None:
+    slots: set[int] = set()
+    bases: set[int] = set()
+    for module in modules:
+        address = module.address
+        if address is None or address.type != "dimm":
+            continue
+        if (slot := address.slot or 0) in slots:
+            raise unsupported(f"memory slot {slot} is used twice", module)
+        slots.add(slot)
+        if address.base:
+            if address.base in bases:
+                raise unsupported(f"memory base {address.base:#x} is used twice", module)
+            bases.add(address.base)
+
+
+def page_kib(page: HugepagesPage) -> int:
+    """The size of one huge page in KiB."""
+    return -(-scaled(page.size, page.unit) // 1024)
+
+
+def check_hugepages(guest: Guest, caps: Capabilities) -> None:
+    """Huge pages against the way the memory is allocated and shared."""
+    backing = guest.domain.memory_backing
+    if backing is None or backing.hugepages is None:
+        return
+    if backing.allocation is not None:
+        if backing.allocation.mode == "ondemand":
+            raise unsupported("huge pages cannot be allocated on demand", backing.allocation)
+        if backing.allocation.threads:
+            need(caps, "memory-backend-file.prealloc-threads", "threads of <allocation>", backing.allocation)
+    source = None if backing.source is None else backing.source.type
+    if source == "anonymous":
+        raise unsupported("huge pages cannot be anonymous memory", backing.source)
+    if source == "memfd":
+        need(caps, "memory-backend-memfd.hugetlb", "memfd with huge pages", backing.source)
+    _check_sharing(guest, caps, backing)
+
+
+def _check_sharing(guest: Guest, caps: Capabilities, backing: MemoryBacking) -> None:
+    machine = guest.machine_in(caps)
+    if guest.cells or (machine is not None and machine.default_ram_id) or not guest.memory_shared:
+        return
+    pages = backing.hugepages.page if backing.hugepages is not None else ()
+    if not pages or page_kib(pages[0]) != guest.host.page_kib:
+        raise unsupported("memory access 'shared' needs a NUMA node with this machine type", backing.access)
+
+
+def check_hugepage_nodes(guest: Guest) -> None:
+    """Whether the nodes of the sizes of huge pages are there, and each has one size."""
+    backing = guest.domain.memory_backing
+    if backing is None or backing.hugepages is None:
+        return
+    master: HugepagesPage | None = None
+    sizes: dict[int, HugepagesPage] = {}
+    for page in backing.hugepages.page:
+        nodes = cpuset(page.nodeset) if page.nodeset is not None else frozenset()
+        if not guest.cells and nodes == {0}:
+            nodes = frozenset()  # without NUMA, node 0 is all there is
+        if not nodes:
+            if master is not None:
+                raise Refused(
+                    f"huge pages of {page_kib(master)} and {page_kib(page)} KiB both lack a nodeset", page
+                )
+            master = page
+        for node in sorted(nodes):
+            if node in sizes:
+                raise Refused(f"guest node {node} has two sizes of huge pages", page)
+            sizes[node] = page
+        # libvirt tells of an absent node after it has compared the page with those before it
+        if nodes and max(nodes) >= len(guest.cells):
+            absent = min(node for node in nodes if node >= len(guest.cells))
+            raise Refused(f"huge pages for guest node {absent}, which is not there", page)
+
+
+def need_shared_memory(guest: Guest, caps: Capabilities, what: str, element: Element) -> None:
+    """Refuses `what`, which another process serves, unless all of the guest's memory is shared."""
+    machine = guest.machine_in(caps)
+    if guest.cells:
+        shared = all(
+            cell.mem_access == "shared" or (cell.mem_access is None and guest.memory_shared)
+            for cell in guest.cells
+        )
+    else:
+        shared = guest.memory_shared and machine is not None and bool(machine.default_ram_id)
+    if not shared:
+        raise unsupported(f"{what} needs shared memory: <access mode='shared'/>", element)

@@ -1,0 +1,139 @@
+"""Firmware: `-bios`, flash memory, `-smbios`, `-fw_cfg`, `-boot`, the kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qcaps.domain.devices.disksource import DiskSource
+from qcaps.domain.devices.host import SourceHost
+from qcaps.rules.devices.arguments.protocol import located
+from qcaps.rules.refusal import Refused
+from qcaps.rules.start.argument import blockdev, escaped, on_off
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qcaps.domain.boot import Nvram
+    from qcaps.domain.sysinfo import Sysinfo, SysinfoTable
+    from qcaps.rules.start.argument import Properties
+    from qcaps.rules.start.guest import Guest
+
+_FLASH = "libvirt-pflash{}-{}"
+
+_TABLES = (
+    ("bios", 0, ("vendor", "version", "date", "release")),
+    ("system", 1, ("manufacturer", "product", "version", "serial", "uuid", "sku", "family")),
+    ("base_board", 2, ("manufacturer", "product", "version", "serial", "asset", "location")),
+    ("chassis", 3, ("manufacturer", "version", "serial", "asset", "sku")),
+)
+"""The element, the number of its table, and the entries QEMU takes, in its order."""
+
+
+def flash(guest: Guest) -> Iterator[str]:
+    """The firmware image and its variables as block devices."""
+    if not guest.has_pflash:
+        return
+    loader, variables = guest.domain.os.loader, guest.domain.os.nvram
+    image: Properties = {"driver": "file", "filename": (loader.value if loader else None) or ""}
+    yield from _flash(0, image, read_only=bool(loader and loader.readonly))
+    if variables is not None:
+        yield from _flash(1, _variables(variables), read_only=False)
+
+
+def loader(guest: Guest) -> Iterator[str]:
+    """`-bios`, or what makes flash memory secure."""
+    given = guest.domain.os.loader
+    if given and given.type == "rom":
+        yield from ("-bios", given.value or "")
+    if given and given.type == "pflash" and given.secure:
+        yield from ("-global", "driver=cfi.pflash01,property=secure,value=on")
+
+
+def smbios(guest: Guest) -> Iterator[str]:
+    """`-smbios` for each table that `<sysinfo type='smbios'>` fills."""
+    mode = guest.domain.os.smbios.mode if guest.domain.os.smbios else None
+    if mode == "host":
+        raise Refused("the host's own SMBIOS tables are not read", guest.domain.os.smbios)
+    if mode != "sysinfo":
+        return
+    given = next((one for one in guest.domain.sysinfo if one.type == "smbios"), None)
+    if given is None:
+        raise Refused("<smbios mode='sysinfo'> needs <sysinfo type='smbios'>", guest.domain.os.smbios)
+    if len(given.base_board) > 1:
+        raise Refused("QEMU takes one base board", given.base_board[1])
+    for name, number, entries in _TABLES:
+        for table in _tables(given, name):
+            values = {entry.name: entry.value or "" for entry in table.entry}
+            words = [f"{entry}={escaped(values[entry])}" for entry in entries if entry in values]
+            yield from ("-smbios", ",".join((f"type={number}", *words)))
+    if given.oem_strings:
+        words = [f"value={escaped(entry.value or '')}" for entry in given.oem_strings.entry]
+        yield from ("-smbios", ",".join(("type=11", *words)))
+
+
+def settings(guest: Guest) -> Iterator[str]:
+    """`-fw_cfg` for each string or file that `<sysinfo type='fwcfg'>` names."""
+    for given in guest.domain.sysinfo:
+        if given.type == "fwcfg":
+            for entry in given.entry:
+                source = f"string={entry.value}" if entry.value else f"file={entry.file}"
+                yield from ("-fw_cfg", f"name={entry.name},{source}")
+
+
+def boot(guest: Guest) -> Iterator[str]:
+    """`-boot`, the kernel, its arguments, and an ACPI table."""
+    given = guest.domain.os
+    words: list[str] = []
+    if given.bootmenu and given.bootmenu.enable is not None:
+        words.append(f"menu={on_off(state=given.bootmenu.enable)}")
+    if given.bios and given.bios.reboot_timeout is not None:
+        words.append(f"reboot-timeout={given.bios.reboot_timeout}")
+    if given.bootmenu and given.bootmenu.enable and given.bootmenu.timeout is not None:
+        words.append(f"splash-time={given.bootmenu.timeout}")
+    yield from ("-boot", ",".join((*words, "strict=on")))
+    for option, value in (
+        ("-kernel", given.kernel),
+        ("-initrd", given.initrd),
+        ("-append", given.cmdline),
+        ("-dtb", given.dtb),
+    ):
+        if value:
+            yield from (option, value)
+    for table in given.acpi.table if given.acpi else ():
+        yield from ("-acpitable", f"sig=SLIC,file={escaped(table.value or '')}")
+
+
+def _tables(given: Sysinfo, name: str) -> tuple[SysinfoTable, ...]:
+    found: SysinfoTable | tuple[SysinfoTable, ...] | None = getattr(given, name)
+    return found if isinstance(found, tuple) else () if found is None else (found,)
+
+
+def _variables(given: Nvram) -> Properties:
+    """Where the variables are. Raises Refused where only libvirt, which picks firmware, could tell."""
+    source = given.source
+    if source is None:
+        if not given.value:
+            raise Refused("the file of the variables is known to libvirt alone, which picks it", given)
+        return {"driver": "file", "filename": given.value}
+    place = DiskSource(
+        file=source.file,
+        dev=source.dev,
+        protocol=source.protocol,  # type: ignore[arg-type]  # one that is unknown is refused
+        name=source.name,
+        host=tuple(
+            SourceHost(
+                name=host.name,
+                port=host.port,
+                transport=host.transport,  # type: ignore[arg-type]  # as above
+                socket=host.socket,
+            )
+            for host in source.host
+        ),
+    )
+    return located(given.type or "file", place, _FLASH.format(1, "storage"), read_only=False, floppy=False)
+
+
+def _flash(number: int, place: Properties, *, read_only: bool) -> Iterator[str]:
+    storage, image = _FLASH.format(number, "storage"), _FLASH.format(number, "format")
+    yield from blockdev({**place, "node-name": storage, "auto-read-only": True, "discard": "unmap"})
+    yield from blockdev({"node-name": image, "read-only": read_only, "driver": "raw", "file": storage})

@@ -1,0 +1,156 @@
+"""`-machine`, `-accel` and what belongs to the board."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qcaps.domain.devices import Disk, Interface, Iommu, Memory
+from qcaps.domain.memory import kib
+from qcaps.rules.machine import is_pseries
+from qcaps.rules.refusal import Refused
+from qcaps.rules.start.argument import on_off
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qcaps.domain.features import Features
+    from qcaps.domain.security import Keywrap
+    from qcaps.rules.start.guest import Guest
+
+_KEY_WRAP = {"aes": "aes-key-wrap", "dea": "dea-key-wrap"}
+_ACCELERATORS = {"qemu": "tcg", "kvm": "kvm", "hvf": "hvf"}
+
+
+def machine(guest: Guest) -> Iterator[str]:
+    """`-machine TYPE,…`."""
+    yield "-machine"
+    yield ",".join([guest.domain.machine or "", "usb=off", *_options(guest)])
+
+
+def accelerator(guest: Guest) -> Iterator[str]:
+    """`-accel`, with the size of TCG's buffer or KVM's dirty ring."""
+    features = guest.domain.features
+    words = [_ACCELERATORS.get(guest.domain.virt_type, "")]
+    if words == ["tcg"] and features and features.tcg and (size := kib(features.tcg.tb_cache)):
+        words.append(f"tb-size={size >> 10}")
+    if words == ["kvm"] and features and features.kvm:
+        ring = features.kvm.dirty_ring
+        if ring and ring.state:
+            words.append(f"dirty-ring-size={ring.size or 0}")
+    yield from ("-accel", ",".join(words))
+
+
+def top_segment(guest: Guest) -> Iterator[str]:
+    """How much memory q35 keeps for system management mode."""
+    features = guest.domain.features
+    if features and features.smm and features.smm.tseg:
+        yield from ("-global", f"mch.extended-tseg-mbytes={kib(features.smm.tseg, 'MiB') >> 10}")
+
+
+def _options(guest: Guest) -> Iterator[str]:
+    domain = guest.domain
+    if domain.keywrap:
+        yield from _wrapped_keys(guest, domain.keywrap)
+    if domain.features:
+        yield from _features(guest, domain.features)
+    if any(iommu.model == "smmuv3" for iommu in guest.of(Iommu)):
+        yield "iommu=smmuv3"
+    yield from _memory(guest)
+    cpu = domain.cpu
+    if cpu and cpu.mode == "host-model" and cpu.model and cpu.model.value and is_pseries(domain):
+        yield f"max-cpu-compat={cpu.model.value}"
+    yield from _load_parameter(guest)
+    yield from _confidential(guest)
+    yield from _firmware(guest)
+    if domain.cpu and domain.cpu.numa and domain.cpu.numa.interconnects:
+        yield "hmat=on"
+    if domain.os.bios and domain.os.bios.useserial:
+        yield "graphics=off"
+    for timer in domain.clock.timer if domain.clock else ():
+        if timer.name == "hpet" and timer.present is not None and "machine-hpet" in guest.capabilities:
+            yield f"hpet={on_off(state=timer.present)}"
+
+
+def _wrapped_keys(guest: Guest, keywrap: Keywrap) -> Iterator[str]:
+    states = {cipher.name: cipher.state for cipher in keywrap.cipher}
+    for name, option in _KEY_WRAP.items():
+        if name in states:
+            if option not in guest.capabilities:
+                raise Refused(f"this QEMU has no {option}", keywrap)
+            yield f"{option}={on_off(state=states[name])}"
+
+
+def _features(guest: Guest, features: Features) -> Iterator[str]:
+    for name, feature in (("vmport", features.vmport), ("smm", features.smm)):
+        if feature:
+            yield f"{name}={on_off(state=feature.state is not False)}"
+    if features.gic and features.gic.version:
+        if "gic-version" in guest.capabilities:
+            yield f"gic-version={features.gic.version}"
+        elif features.gic.version != "2":
+            raise Refused("this QEMU cannot be told the version of the GIC", features.gic)
+    if features.ioapic and features.ioapic.driver:
+        yield "kernel_irqchip=" + {"qemu": "split", "kvm": "on"}[features.ioapic.driver]
+    yield from _of_pseries(features)
+
+
+def _of_pseries(features: Features) -> Iterator[str]:
+    if features.hpt and features.hpt.resizing:
+        yield f"resize-hpt={features.hpt.resizing}"
+    if features.hpt and (size := kib(features.hpt.maxpagesize)):
+        yield f"cap-hpt-max-page-size={size}k"
+    for name, switch in (
+        ("cap-htm", features.htm),
+        ("cap-nested-hv", features.nested_hv),
+        ("cap-ccf-assist", features.ccf_assist),
+    ):
+        if switch:
+            yield f"{name}={on_off(state=switch.state)}"
+    for name, level in (
+        ("cap-cfpc", features.cfpc and features.cfpc.value),
+        ("cap-sbbc", features.sbbc and features.sbbc.value),
+        ("cap-ibs", features.ibs and features.ibs.value),
+    ):
+        if level:
+            yield f"{name}={level}"
+
+
+def _memory(guest: Guest) -> Iterator[str]:
+    domain = guest.domain
+    yield f"dump-guest-core={on_off(state=bool(domain.memory and domain.memory.dump_core))}"
+    if domain.memory_backing and domain.memory_backing.nosharepages:
+        yield "mem-merge=off"
+    modules = guest.of(Memory)
+    if any(module.model == "nvdimm" for module in modules):
+        yield "nvdimm=on"
+    pages = [module for module in modules if module.model == "sgx-epc"]
+    for number, module in enumerate(pages):
+        node = module.target.node if module.target and module.target.node is not None else 0
+        yield f"sgx-epc.{number}.memdev=mem{guest.alias(module)}"
+        yield f"sgx-epc.{number}.node={node}"
+    if guest.default_ram and not guest.nodes:
+        yield f"memory-backend={guest.default_ram}"
+
+
+def _load_parameter(guest: Guest) -> Iterator[str]:
+    if "loadparm" not in guest.capabilities:
+        return
+    for device in (*guest.of(Disk), *guest.of(Interface)):
+        if device.boot and device.boot.order == 1 and device.boot.loadparm:
+            yield f"loadparm={device.boot.loadparm}"
+            return
+
+
+def _confidential(guest: Guest) -> Iterator[str]:
+    security = guest.domain.launch_security
+    if security is None:
+        return
+    new = security.type == "s390-pv" or "confidential-guest-support" in guest.capabilities
+    yield f"{'confidential-guest-support' if new else 'memory-encryption'}=lsec0"
+
+
+def _firmware(guest: Guest) -> Iterator[str]:
+    if guest.has_pflash:
+        yield "pflash0=libvirt-pflash0-format"
+        if guest.domain.os.nvram:
+            yield "pflash1=libvirt-pflash1-format"

@@ -4,36 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Disk, Hostdev, Interface
+from qcaps.rules import orders
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from qcaps.domain.devices import AnyDevice
     from qcaps.rules.draft import Draft
 
 
-def _disk(device: AnyDevice) -> object:
-    assert isinstance(device, Disk)
-    return device.target and device.target.dev
-
-
-def _interface(device: AnyDevice) -> object:
-    assert isinstance(device, Interface)
-    return device.mac and device.mac.address
-
-
-def _hostdev(device: AnyDevice) -> object:
-    assert isinstance(device, Hostdev)
-    return device.source
-
-
-_IDENTITY: dict[type, Callable[[AnyDevice], object]] = {
-    Disk: _disk,
-    Interface: _interface,
-    Hostdev: _hostdev,
-}
+_IDENTITY = {kind.device: kind.identity for kind in orders.WRITTEN if kind.identity is not None}
 """What tells two devices of a kind apart; other kinds by their alias, else by all they say."""
 
 

@@ -12,34 +12,6 @@ from qcaps.domain.device import Device
 from qcaps.domain.devices import (
     KINDS,
     AnyDevice,
-    Audio,
-    Channel,
-    Console,
-    Controller,
-    Disk,
-    Filesystem,
-    Graphics,
-    Hostdev,
-    Hub,
-    Input,
-    Interface,
-    Iommu,
-    Lease,
-    Memballoon,
-    Memory,
-    Nvram,
-    Panic,
-    Parallel,
-    Redirdev,
-    Rng,
-    Serial,
-    Shmem,
-    Smartcard,
-    Sound,
-    Tpm,
-    Video,
-    Vsock,
-    Watchdog,
 )
 
 if TYPE_CHECKING:
@@ -48,13 +20,6 @@ if TYPE_CHECKING:
     from qcaps.domain.domain import Domain
 
 _D = TypeVar("_D", bound=Device)
-
-VISITED: tuple[type[Device], ...] = (
-    Disk, Interface, Sound, Hostdev, Video, Controller, Smartcard, Serial, Parallel, Channel, Console,
-    Input, Filesystem, Watchdog, Memballoon, Rng, Nvram, Hub, Shmem, Tpm, Panic, Memory, Redirdev, Iommu,
-    Vsock, Graphics, Audio, Lease,
-)  # fmt: skip
-"""The order in which libvirt 9.0.0 runs its device callbacks."""
 
 
 class Draft:
@@ -81,17 +46,6 @@ class Draft:
     def devices(self) -> Iterator[AnyDevice]:
         """Every device, kind by kind in the order libvirt writes them."""
         for kind in KINDS:
-            yield from self._kinds.get(kind, ())
-
-    def visited(self) -> Iterator[AnyDevice]:
-        """Every device in the order of libvirt's device callbacks, which differs from that of the file.
-
-        An interface of type hostdev is a hostdev too, before all others: visited twice. A redirfilter is
-        never visited.
-        """
-        for kind in VISITED:
-            if kind is Hostdev:
-                yield from (nic for nic in self.of(Interface) if nic.type == "hostdev")
             yield from self._kinds.get(kind, ())
 
     def freeze(self) -> Domain:

@@ -5,44 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qcaps.domain.devices import (
-    Channel,
     Console,
-    Controller,
-    Disk,
-    Filesystem,
-    Hostdev,
-    Hub,
-    Input,
-    Interface,
-    Iommu,
-    Memballoon,
-    Memory,
-    Nvram,
-    Panic,
-    Parallel,
-    Redirdev,
-    Rng,
-    Serial,
-    Shmem,
-    Smartcard,
-    Sound,
-    Tpm,
-    Video,
-    Vsock,
-    Watchdog,
 )
+from qcaps.rules import orders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.domain.device import Device
     from qcaps.rules.draft import Draft
-
-ADDRESSED: tuple[type[Device], ...] = (
-    Disk, Interface, Sound, Hostdev, Video, Controller, Smartcard, Serial, Parallel, Channel, Console, Input,
-    Filesystem, Watchdog, Memballoon, Rng, Nvram, Hub, Shmem, Tpm, Panic, Memory, Redirdev, Iommu, Vsock,
-)  # fmt: skip
-"""The kinds that may have an address."""
 
 _TWINS = (None, "serial")
 
@@ -52,8 +23,8 @@ def addressed(draft: Draft) -> Iterator[tuple[list[Any], int, Any]]:
 
     The first console is left out if it only stands for the first serial port.
     """
-    for kind in ADDRESSED:
-        for devices, index in of_kind(draft, kind):
+    for kind in orders.ADDRESSED:
+        for devices, index in of_kind(draft, kind.device):
             yield devices, index, devices[index]
 
 

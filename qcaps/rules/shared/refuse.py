@@ -9,6 +9,7 @@ from qcaps.rules.refusal import Refused
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.codec import Element
+    from qcaps.rules.shared.guest import Guest
 
 
 def unsupported(why: str, element: Element | None = None) -> Refused:
@@ -30,3 +31,17 @@ def need(caps: Capabilities, flag: str, what: str, element: Element | None = Non
     """Refuses `what` unless the QEMU has `flag`."""
     if flag not in caps.flags:
         raise unsupported(f"{what} is not supported by this QEMU ({flag} is missing)", element)
+
+
+def need_shared_memory(guest: Guest, caps: Capabilities, what: str, element: Element) -> None:
+    """Refuses `what`, which another process serves, unless all of the guest's memory is shared."""
+    machine = guest.machine_in(caps)
+    if guest.cells:
+        shared = all(
+            cell.mem_access == "shared" or (cell.mem_access is None and guest.memory_shared)
+            for cell in guest.cells
+        )
+    else:
+        shared = guest.memory_shared and machine is not None and bool(machine.default_ram_id)
+    if not shared:
+        raise unsupported(f"{what} needs shared memory: <access mode='shared'/>", element)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from qcaps.domain.codec import Element
     from qcaps.domain.devices.chardev import ChardevLog, ChardevProtocol, ChardevSource
     from qcaps.domain.devices.host import SourceReconnect
-    from qcaps.rules.start.guest import Guest
+    from qcaps.rules.start.launch import Launch
 
 
 class Ended(Protocol):
@@ -40,7 +40,7 @@ class Ended(Protocol):
         """Who gets a copy."""
 
 
-def chardev(guest: Guest, ended: Ended, name: str, *, path: str | None = None) -> Iterator[str]:
+def chardev(launch: Launch, ended: Ended, name: str, *, path: str | None = None) -> Iterator[str]:
     """`-chardev` called `name`, with the object for TLS before it; `path` stands in for a missing one."""
     make = _BACKENDS.get(ended.type or "")
     if make is None:
@@ -48,7 +48,7 @@ def chardev(guest: Guest, ended: Ended, name: str, *, path: str | None = None) -
     tls = ended.type == "tcp" and ended.source is not None and ended.source.tls
     if tls:
         listens = ended.source is not None and ended.source.mode == "bind"
-        yield from guest.backend(
+        yield from launch.backend(
             {
                 "qom-type": "tls-creds-x509",
                 "id": f"obj{name}_tls0",

@@ -10,21 +10,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qcaps.domain.namespace import qemu_arguments
-from qcaps.rules.devices.arguments import (
-    chardev,
-    controller,
-    disk,
-    graphics,
-    hostdev,
-    human,
-    misc,
-    network,
-    sound,
-    video,
-)
+from qcaps.rules.devices.audio import backends as audio_backends
+from qcaps.rules.devices.channel import channels
+from qcaps.rules.devices.console import consoles
+from qcaps.rules.devices.controller.arguments import controllers, smartcard_readers
+from qcaps.rules.devices.disk.arguments import disks, reservation_helper
+from qcaps.rules.devices.filesystem import filesystems
+from qcaps.rules.devices.graphics.arguments import graphics, no_display
+from qcaps.rules.devices.hostdev.arguments import hostdevs
+from qcaps.rules.devices.hub import hubs
+from qcaps.rules.devices.input import inputs
+from qcaps.rules.devices.interface.arguments import interfaces
+from qcaps.rules.devices.iommu import iommus
+from qcaps.rules.devices.memballoon import balloons
+from qcaps.rules.devices.memory.arguments import modules
+from qcaps.rules.devices.nvram import nvram
+from qcaps.rules.devices.panic import panics
+from qcaps.rules.devices.parallel import parallels
+from qcaps.rules.devices.redirdev import redirected
+from qcaps.rules.devices.rng import entropy
+from qcaps.rules.devices.serial import serials
+from qcaps.rules.devices.shmem import shared_memory
+from qcaps.rules.devices.smartcard import smartcards
+from qcaps.rules.devices.sound import cards as sound_cards
+from qcaps.rules.devices.tpm import tpms
+from qcaps.rules.devices.video.arguments import cards as video_cards
+from qcaps.rules.devices.vsock import sockets
+from qcaps.rules.devices.watchdog import watchdogs
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start import cpu, firmware, machine, memory, numa, platform
-from qcaps.rules.start.guest import Guest
+from qcaps.rules.start.aliases import aliases
+from qcaps.rules.start.launch import Launch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,42 +49,42 @@ if TYPE_CHECKING:
     from qcaps.rules.draft import Draft
 
 
-def _paused(_guest: Guest) -> Iterator[str]:
+def _paused(_launch: Launch) -> Iterator[str]:
     yield "-S"
 
 
-def _nothing_by_default(_guest: Guest) -> Iterator[str]:
+def _nothing_by_default(_launch: Launch) -> Iterator[str]:
     yield from ("-no-user-config", "-nodefaults")
 
 
-def _users_own(guest: Guest) -> Iterable[str]:
-    return qemu_arguments(guest.domain)
+def _users_own(launch: Launch) -> Iterable[str]:
+    return qemu_arguments(launch.domain)
 
 
-def _timestamps(_guest: Guest) -> Iterator[str]:
+def _timestamps(_launch: Launch) -> Iterator[str]:
     yield from ("-msg", "timestamp=on")
 
 
-_PARTS: Final[tuple[Callable[[Guest], Iterable[str]], ...]] = (
-    platform.name, _paused, disk.reservation_helper, firmware.flash, machine.machine, machine.accelerator,
+_PARTS: Final[tuple[Callable[[Launch], Iterable[str]], ...]] = (
+    platform.name, _paused, reservation_helper, firmware.flash, machine.machine, machine.accelerator,
     machine.top_segment, cpu.cpu, firmware.loader, memory.memory, cpu.smp, cpu.threads, numa.nodes,
-    platform.uuid, firmware.smbios, firmware.settings, platform.generation, graphics.no_display,
-    _nothing_by_default, platform.clock, platform.power, firmware.boot, misc.iommus, platform.pci_hole,
-    controller.controllers, memory.modules, human.hubs, controller.smartcard_readers, disk.disks,
-    misc.filesystems, network.interfaces, human.smartcards, chardev.serials, chardev.parallels,
-    chardev.channels, chardev.consoles, misc.tpms, human.inputs, sound.backends, graphics.graphics,
-    video.cards, sound.cards, misc.watchdogs, human.redirected, hostdev.hostdevs, misc.balloons, misc.entropy,
-    platform.nvram, platform.core_info, platform.secure_launch, _users_own, misc.panics, misc.shared_memory,
-    misc.sockets, _timestamps,
+    platform.uuid, firmware.smbios, firmware.settings, platform.generation, no_display,
+    _nothing_by_default, platform.clock, platform.power, firmware.boot, iommus, platform.pci_hole,
+    controllers, modules, hubs, smartcard_readers, disks,
+    filesystems, interfaces, smartcards, serials, parallels,
+    channels, consoles, tpms, inputs, audio_backends, graphics,
+    video_cards, sound_cards, watchdogs, redirected, hostdevs, balloons, entropy,
+    nvram, platform.core_info, platform.secure_launch, _users_own, panics, shared_memory,
+    sockets, _timestamps,
 )  # fmt: skip
 """libvirt's order: a bus before what sits on it, a backend before the device that uses it."""
 
 
 def command_line(draft: Draft, capabilities: Capabilities) -> tuple[str, ...]:
     """The emulator and its arguments for a domain that has all its devices and addresses. Raises Refused."""
-    guest = Guest(draft, capabilities)
+    launch = Launch(draft, capabilities, aliases(draft))
     if draft.domain.virt_type == "xen" or (
         draft.domain.os.type and draft.domain.os.type.value in ("xen", "linux")
     ):
-        raise Refused(f"{guest.emulator} does not run Xen guests", draft.domain.os.type)
-    return (guest.emulator, *(argument for part in _PARTS for argument in part(guest)))
+        raise Refused(f"{launch.emulator} does not run Xen guests", draft.domain.os.type)
+    return (launch.emulator, *(argument for part in _PARTS for argument in part(launch)))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from qcaps.capabilities.model import HostCpu
     from qcaps.domain.cpu import Cpu
     from qcaps.domain.features import Features, Hyperv
-    from qcaps.rules.start.guest import Guest
+    from qcaps.rules.start.launch import Launch
 
 _QEMU_NAMES: Final = {
     "cmp_legacy": "cmp-legacy",
@@ -46,21 +46,21 @@ _ENLIGHTENMENTS: Final = (
 )  # fmt: skip
 
 
-def cpu(guest: Guest) -> Iterator[str]:
+def cpu(launch: Launch) -> Iterator[str]:
     """`-cpu MODEL,…`, nothing where neither a model nor a flag is asked for."""
-    model = "".join(_model(guest))
-    flags = "".join(f",{flag}" for flag in _flags(guest))
+    model = "".join(_model(launch))
+    flags = "".join(f",{flag}" for flag in _flags(launch))
     if flags and not model:
-        model = {"i686": "qemu32", "x86_64": "qemu64"}.get(guest.domain.arch or "", "")
+        model = {"i686": "qemu32", "x86_64": "qemu64"}.get(launch.domain.arch or "", "")
         if not model:
-            raise Refused(f"no CPU model to give flags to on {guest.domain.arch}", guest.domain.cpu)
+            raise Refused(f"no CPU model to give flags to on {launch.domain.arch}", launch.domain.cpu)
     if model:
         yield from ("-cpu", model + flags)
 
 
-def smp(guest: Guest) -> Iterator[str]:
+def smp(launch: Launch) -> Iterator[str]:
     """`-smp`: the CPUs present from the start, how many there may be, and their topology."""
-    domain = guest.domain
+    domain = launch.domain
     most = (domain.vcpu.value if domain.vcpu else None) or 1
     present = (domain.vcpu.current if domain.vcpu else None) or most
     if domain.vcpus and domain.vcpus.vcpu:  # those that can be unplugged are added when QEMU runs
@@ -74,7 +74,7 @@ def smp(guest: Guest) -> Iterator[str]:
     else:
         dies = topology.dies or 1
         words.append(f"sockets={topology.sockets}")
-        if "smp-dies" in guest.capabilities:
+        if "smp-dies" in launch.capabilities:
             words.append(f"dies={dies}")
         elif dies != 1:
             raise Refused("this QEMU knows only one die a socket", topology)
@@ -82,9 +82,9 @@ def smp(guest: Guest) -> Iterator[str]:
     yield from ("-smp", ",".join(words))
 
 
-def threads(guest: Guest) -> Iterator[str]:
+def threads(launch: Launch) -> Iterator[str]:
     """The I/O threads, and how many helpers the main loop has."""
-    domain = guest.domain
+    domain = launch.domain
     named = domain.iothreadids.iothread if domain.iothreadids else ()
     sizes = {one.id: (one.thread_pool_min, one.thread_pool_max) for one in named}
     number = 1
@@ -92,48 +92,48 @@ def threads(guest: Guest) -> Iterator[str]:
         sizes.setdefault(number, (None, None))
         number += 1
     for name, (least, most) in sizes.items():
-        yield from _pool(guest, "iothread", f"iothread{name}", least, most)
+        yield from _pool(launch, "iothread", f"iothread{name}", least, most)
     if pool := domain.defaultiothread:
-        yield from _pool(guest, "main-loop", "main-loop", pool.thread_pool_min, pool.thread_pool_max)
+        yield from _pool(launch, "main-loop", "main-loop", pool.thread_pool_min, pool.thread_pool_max)
 
 
-def _pool(guest: Guest, kind: str, name: str, least: int | None, most: int | None) -> tuple[str, str]:
+def _pool(launch: Launch, kind: str, name: str, least: int | None, most: int | None) -> tuple[str, str]:
     return backend(
-        guest.capabilities,
+        launch.capabilities,
         {"qom-type": kind, "id": name, "thread-pool-min": least, "thread-pool-max": most},
     )
 
 
-def _model(guest: Guest) -> Iterator[str]:
-    domain = guest.domain
+def _model(launch: Launch) -> Iterator[str]:
+    domain = launch.domain
     cpu = domain.cpu
     mode = cpu.mode or "custom" if cpu else "custom"
     if cpu is None or (mode == "custom" and not (cpu.model and cpu.model.value)):
-        if domain.arch == "i686" and "x86_64" in guest.emulator:
+        if domain.arch == "i686" and "x86_64" in launch.emulator:
             yield "qemu32"
         return
     if mode in ("host-passthrough", "maximum"):
         yield "host" if mode == "host-passthrough" else "max"
-        if cpu.migratable is not None and "cpu.migratable" in guest.capabilities:
+        if cpu.migratable is not None and "cpu.migratable" in launch.capabilities:
             yield f",migratable={on_off(state=cpu.migratable)}"
     elif mode == "host-model":
-        yield from _host_model(guest, cpu)
+        yield from _host_model(launch, cpu)
     else:
         yield cpu.model.value or "" if cpu.model else ""
-    if cpu.feature and domain.arch in S390 | ARM and "query-cpu-model-expansion" not in guest.capabilities:
+    if cpu.feature and domain.arch in S390 | ARM and "query-cpu-model-expansion" not in launch.capabilities:
         raise Refused(f"this QEMU takes no CPU features on {domain.arch}", cpu)
     if cpu.model and cpu.model.vendor_id:
         yield f",vendor={cpu.model.vendor_id}"
-    yield from _asked_features(guest, cpu)
+    yield from _asked_features(launch, cpu)
 
 
-def _host_model(guest: Guest, cpu: Cpu) -> Iterator[str]:
-    if guest.domain.arch in PPC64:
+def _host_model(launch: Launch, cpu: Cpu) -> Iterator[str]:
+    if launch.domain.arch in PPC64:
         yield "host"
         return
-    host = _host_cpu(guest)
+    host = _host_cpu(launch)
     if host is None:
-        raise Refused(f"QEMU knows no host CPU for {guest.domain.virt_type} on {guest.domain.arch}", cpu)
+        raise Refused(f"QEMU knows no host CPU for {launch.domain.virt_type} on {launch.domain.arch}", cpu)
     yield host.model
     for one in host.properties:
         if (
@@ -144,14 +144,14 @@ def _host_model(guest: Guest, cpu: Cpu) -> Iterator[str]:
             yield f",{one.name}=on"
 
 
-def _host_cpu(guest: Guest) -> HostCpu | None:
-    accelerator = guest.capabilities.accelerator(guest.domain.virt_type)
+def _host_cpu(launch: Launch) -> HostCpu | None:
+    accelerator = launch.capabilities.accelerator(launch.domain.virt_type)
     return accelerator.host_cpu if accelerator else None
 
 
-def _asked_features(guest: Guest, cpu: Cpu) -> Iterator[str]:
-    x86 = guest.domain.arch in X86
-    host = _host_cpu(guest)
+def _asked_features(launch: Launch, cpu: Cpu) -> Iterator[str]:
+    x86 = launch.domain.arch in X86
+    host = _host_cpu(launch)
     known = {one.name: one.value == "true" for one in host.properties} if host else {}
     for feature in cpu.feature:
         if x86 and feature.name in _NEVER_ASKED:
@@ -168,9 +168,9 @@ def _asked_features(guest: Guest, cpu: Cpu) -> Iterator[str]:
             yield f",{name}=on"
 
 
-def _flags(guest: Guest) -> Iterator[str]:
-    domain = guest.domain
-    yield from _timers(guest)
+def _flags(launch: Launch) -> Iterator[str]:
+    domain = launch.domain
+    yield from _timers(launch)
     features = domain.features
     if features:
         if features.apic and features.apic.eoi is not None:
@@ -179,21 +179,21 @@ def _flags(guest: Guest) -> Iterator[str]:
             yield f"kvm-pv-unhalt={on_off(state=features.pvspinlock.state is not False)}"
         if features.hyperv:
             yield from _enlightenments(features.hyperv)
-    if any(panic.model == "hyperv" for panic in guest.of(Panic)):
+    if any(panic.model == "hyperv" for panic in launch.of(Panic)):
         yield "hv-crash"
     if features:
         yield from _kvm(features)
         if features.pmu and domain.arch not in PPC64:
             yield f"pmu={on_off(state=features.pmu.state is not False)}"
     if domain.cpu:
-        yield from _caches(guest, domain.cpu)
+        yield from _caches(launch, domain.cpu)
         address = domain.cpu.maxphysaddr
         if address:
             yield "host-phys-bits=on" if address.mode == "passthrough" else f"phys-bits={address.bits or 0}"
 
 
-def _timers(guest: Guest) -> Iterator[str]:
-    for timer in guest.domain.clock.timer if guest.domain.clock else ():
+def _timers(launch: Launch) -> Iterator[str]:
+    for timer in launch.domain.clock.timer if launch.domain.clock else ():
         if timer.name == "kvmclock" and timer.present is not None:
             yield f"kvmclock={on_off(state=timer.present)}"
         elif timer.name == "hypervclock" and timer.present:
@@ -235,10 +235,10 @@ def _kvm(features: Features) -> Iterator[str]:
         yield "kvm-pv-ipi=off"
 
 
-def _caches(guest: Guest, cpu: Cpu) -> Iterator[str]:
+def _caches(launch: Launch, cpu: Cpu) -> Iterator[str]:
     if cpu.cache is None:
         return
-    switchable = "cpu-cache" in guest.capabilities
+    switchable = "cpu-cache" in launch.capabilities
     if cpu.cache.mode == "emulate":
         yield "l3-cache=on"
     elif cpu.cache.mode == "passthrough":

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from qcaps.domain.devices.disksource import DiskSource
 from qcaps.domain.devices.host import SourceHost
-from qcaps.rules.devices.arguments.protocol import located
 from qcaps.rules.refusal import Refused
+from qcaps.rules.shared.protocol import located
 from qcaps.rules.start.argument import blockdev, escaped, on_off
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qcaps.domain.boot import Nvram
     from qcaps.domain.sysinfo import Sysinfo, SysinfoTable
     from qcaps.rules.start.argument import Properties
-    from qcaps.rules.start.guest import Guest
+    from qcaps.rules.start.launch import Launch
 
 _FLASH = "libvirt-pflash{}-{}"
 
@@ -29,36 +29,36 @@ _TABLES = (
 """The element, the number of its table, and the entries QEMU takes, in its order."""
 
 
-def flash(guest: Guest) -> Iterator[str]:
+def flash(launch: Launch) -> Iterator[str]:
     """The firmware image and its variables as block devices."""
-    if not guest.has_pflash:
+    if not launch.has_pflash:
         return
-    loader, variables = guest.domain.os.loader, guest.domain.os.nvram
+    loader, variables = launch.domain.os.loader, launch.domain.os.nvram
     image: Properties = {"driver": "file", "filename": (loader.value if loader else None) or ""}
     yield from _flash(0, image, read_only=bool(loader and loader.readonly))
     if variables is not None:
         yield from _flash(1, _variables(variables), read_only=False)
 
 
-def loader(guest: Guest) -> Iterator[str]:
+def loader(launch: Launch) -> Iterator[str]:
     """`-bios`, or what makes flash memory secure."""
-    given = guest.domain.os.loader
+    given = launch.domain.os.loader
     if given and given.type == "rom":
         yield from ("-bios", given.value or "")
     if given and given.type == "pflash" and given.secure:
         yield from ("-global", "driver=cfi.pflash01,property=secure,value=on")
 
 
-def smbios(guest: Guest) -> Iterator[str]:
+def smbios(launch: Launch) -> Iterator[str]:
     """`-smbios` for each table that `<sysinfo type='smbios'>` fills."""
-    mode = guest.domain.os.smbios.mode if guest.domain.os.smbios else None
+    mode = launch.domain.os.smbios.mode if launch.domain.os.smbios else None
     if mode == "host":
-        raise Refused("the host's own SMBIOS tables are not read", guest.domain.os.smbios)
+        raise Refused("the host's own SMBIOS tables are not read", launch.domain.os.smbios)
     if mode != "sysinfo":
         return
-    given = next((one for one in guest.domain.sysinfo if one.type == "smbios"), None)
+    given = next((one for one in launch.domain.sysinfo if one.type == "smbios"), None)
     if given is None:
-        raise Refused("<smbios mode='sysinfo'> needs <sysinfo type='smbios'>", guest.domain.os.smbios)
+        raise Refused("<smbios mode='sysinfo'> needs <sysinfo type='smbios'>", launch.domain.os.smbios)
     if len(given.base_board) > 1:
         raise Refused("QEMU takes one base board", given.base_board[1])
     for name, number, entries in _TABLES:
@@ -71,18 +71,18 @@ def smbios(guest: Guest) -> Iterator[str]:
         yield from ("-smbios", ",".join(("type=11", *words)))
 
 
-def settings(guest: Guest) -> Iterator[str]:
+def settings(launch: Launch) -> Iterator[str]:
     """`-fw_cfg` for each string or file that `<sysinfo type='fwcfg'>` names."""
-    for given in guest.domain.sysinfo:
+    for given in launch.domain.sysinfo:
         if given.type == "fwcfg":
             for entry in given.entry:
                 source = f"string={entry.value}" if entry.value else f"file={entry.file}"
                 yield from ("-fw_cfg", f"name={entry.name},{source}")
 
 
-def boot(guest: Guest) -> Iterator[str]:
+def boot(launch: Launch) -> Iterator[str]:
     """`-boot`, the kernel, its arguments, and an ACPI table."""
-    given = guest.domain.os
+    given = launch.domain.os
     words: list[str] = []
     if given.bootmenu and given.bootmenu.enable is not None:
         words.append(f"menu={on_off(state=given.bootmenu.enable)}")

@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
     from qcaps.domain.features import Features
     from qcaps.domain.security import Keywrap
-    from qcaps.rules.start.guest import Guest
+    from qcaps.rules.start.launch import Launch
 
 _KEY_WRAP = {"aes": "aes-key-wrap", "dea": "dea-key-wrap"}
 _ACCELERATORS = {"qemu": "tcg", "kvm": "kvm", "hvf": "hvf"}
 
 
-def machine(guest: Guest) -> Iterator[str]:
+def machine(launch: Launch) -> Iterator[str]:
     """`-machine TYPE,…`."""
     yield "-machine"
-    yield ",".join([guest.domain.machine or "", "usb=off", *_options(guest)])
+    yield ",".join([launch.domain.machine or "", "usb=off", *_options(launch)])
 
 
-def accelerator(guest: Guest) -> Iterator[str]:
+def accelerator(launch: Launch) -> Iterator[str]:
     """`-accel`, with the size of TCG's buffer or KVM's dirty ring."""
-    features = guest.domain.features
-    words = [_ACCELERATORS.get(guest.domain.virt_type, "")]
+    features = launch.domain.features
+    words = [_ACCELERATORS.get(launch.domain.virt_type, "")]
     if words == ["tcg"] and features and features.tcg and (size := kib(features.tcg.tb_cache)):
         words.append(f"tb-size={size >> 10}")
     if words == ["kvm"] and features and features.kvm:
@@ -40,52 +40,52 @@ def accelerator(guest: Guest) -> Iterator[str]:
     yield from ("-accel", ",".join(words))
 
 
-def top_segment(guest: Guest) -> Iterator[str]:
+def top_segment(launch: Launch) -> Iterator[str]:
     """How much memory q35 keeps for system management mode."""
-    features = guest.domain.features
+    features = launch.domain.features
     if features and features.smm and features.smm.tseg:
         yield from ("-global", f"mch.extended-tseg-mbytes={kib(features.smm.tseg, 'MiB') >> 10}")
 
 
-def _options(guest: Guest) -> Iterator[str]:
-    domain = guest.domain
+def _options(launch: Launch) -> Iterator[str]:
+    domain = launch.domain
     if domain.keywrap:
-        yield from _wrapped_keys(guest, domain.keywrap)
+        yield from _wrapped_keys(launch, domain.keywrap)
     if domain.features:
-        yield from _features(guest, domain.features)
-    if any(iommu.model == "smmuv3" for iommu in guest.of(Iommu)):
+        yield from _features(launch, domain.features)
+    if any(iommu.model == "smmuv3" for iommu in launch.of(Iommu)):
         yield "iommu=smmuv3"
-    yield from _memory(guest)
+    yield from _memory(launch)
     cpu = domain.cpu
     if cpu and cpu.mode == "host-model" and cpu.model and cpu.model.value and is_pseries(domain):
         yield f"max-cpu-compat={cpu.model.value}"
-    yield from _load_parameter(guest)
-    yield from _confidential(guest)
-    yield from _firmware(guest)
+    yield from _load_parameter(launch)
+    yield from _confidential(launch)
+    yield from _firmware(launch)
     if domain.cpu and domain.cpu.numa and domain.cpu.numa.interconnects:
         yield "hmat=on"
     if domain.os.bios and domain.os.bios.useserial:
         yield "graphics=off"
     for timer in domain.clock.timer if domain.clock else ():
-        if timer.name == "hpet" and timer.present is not None and "machine-hpet" in guest.capabilities:
+        if timer.name == "hpet" and timer.present is not None and "machine-hpet" in launch.capabilities:
             yield f"hpet={on_off(state=timer.present)}"
 
 
-def _wrapped_keys(guest: Guest, keywrap: Keywrap) -> Iterator[str]:
+def _wrapped_keys(launch: Launch, keywrap: Keywrap) -> Iterator[str]:
     states = {cipher.name: cipher.state for cipher in keywrap.cipher}
     for name, option in _KEY_WRAP.items():
         if name in states:
-            if option not in guest.capabilities:
+            if option not in launch.capabilities:
                 raise Refused(f"this QEMU has no {option}", keywrap)
             yield f"{option}={on_off(state=states[name])}"
 
 
-def _features(guest: Guest, features: Features) -> Iterator[str]:
+def _features(launch: Launch, features: Features) -> Iterator[str]:
     for name, feature in (("vmport", features.vmport), ("smm", features.smm)):
         if feature:
             yield f"{name}={on_off(state=feature.state is not False)}"
     if features.gic and features.gic.version:
-        if "gic-version" in guest.capabilities:
+        if "gic-version" in launch.capabilities:
             yield f"gic-version={features.gic.version}"
         elif features.gic.version != "2":
             raise Refused("this QEMU cannot be told the version of the GIC", features.gic)
@@ -115,42 +115,42 @@ def _of_pseries(features: Features) -> Iterator[str]:
             yield f"{name}={level}"
 
 
-def _memory(guest: Guest) -> Iterator[str]:
-    domain = guest.domain
+def _memory(launch: Launch) -> Iterator[str]:
+    domain = launch.domain
     yield f"dump-guest-core={on_off(state=bool(domain.memory and domain.memory.dump_core))}"
     if domain.memory_backing and domain.memory_backing.nosharepages:
         yield "mem-merge=off"
-    modules = guest.of(Memory)
+    modules = launch.of(Memory)
     if any(module.model == "nvdimm" for module in modules):
         yield "nvdimm=on"
     pages = [module for module in modules if module.model == "sgx-epc"]
     for number, module in enumerate(pages):
         node = module.target.node if module.target and module.target.node is not None else 0
-        yield f"sgx-epc.{number}.memdev=mem{guest.alias(module)}"
+        yield f"sgx-epc.{number}.memdev=mem{launch.alias(module)}"
         yield f"sgx-epc.{number}.node={node}"
-    if guest.default_ram and not guest.nodes:
-        yield f"memory-backend={guest.default_ram}"
+    if launch.default_ram and not launch.nodes:
+        yield f"memory-backend={launch.default_ram}"
 
 
-def _load_parameter(guest: Guest) -> Iterator[str]:
-    if "loadparm" not in guest.capabilities:
+def _load_parameter(launch: Launch) -> Iterator[str]:
+    if "loadparm" not in launch.capabilities:
         return
-    for device in (*guest.of(Disk), *guest.of(Interface)):
+    for device in (*launch.of(Disk), *launch.of(Interface)):
         if device.boot and device.boot.order == 1 and device.boot.loadparm:
             yield f"loadparm={device.boot.loadparm}"
             return
 
 
-def _confidential(guest: Guest) -> Iterator[str]:
-    security = guest.domain.launch_security
+def _confidential(launch: Launch) -> Iterator[str]:
+    security = launch.domain.launch_security
     if security is None:
         return
-    new = security.type == "s390-pv" or "confidential-guest-support" in guest.capabilities
+    new = security.type == "s390-pv" or "confidential-guest-support" in launch.capabilities
     yield f"{'confidential-guest-support' if new else 'memory-encryption'}=lsec0"
 
 
-def _firmware(guest: Guest) -> Iterator[str]:
-    if guest.has_pflash:
+def _firmware(launch: Launch) -> Iterator[str]:
+    if launch.has_pflash:
         yield "pflash0=libvirt-pflash0-format"
-        if guest.domain.os.nvram:
+        if launch.domain.os.nvram:
             yield "pflash1=libvirt-pflash1-format"

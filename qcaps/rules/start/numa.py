@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from qcaps.domain.numa import NumaLatency
 from qcaps.domain.syntax import cpuset, scaled
+from qcaps.rules.devices.memory.arguments import Backed, backing
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start.argument import ranges
-from qcaps.rules.start.memory import Backed, backing, old_options
+from qcaps.rules.start.memory import old_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.domain.numa import Numa, NumaCell
-    from qcaps.rules.start.guest import Guest
+    from qcaps.rules.start.launch import Launch
 
 _LOCAL, _REMOTE = 10, 20
 _HIERARCHY = ("memory", "first-level", "second-level", "third-level")
@@ -22,21 +23,21 @@ _ASSOCIATIVITY = {"none": "none", "direct": "direct", "full": "complex"}
 _POLICY = {"none": "none", "writeback": "write-back", "writethrough": "write-through"}
 
 
-def nodes(guest: Guest) -> Iterator[str]:
+def nodes(launch: Launch) -> Iterator[str]:
     """Every node, with an object behind it where the machine type or the domain wants one."""
-    cells = guest.nodes
+    cells = launch.nodes
     if not cells:
         return
-    numa = guest.domain.cpu.numa if guest.domain.cpu else None
+    numa = launch.domain.cpu.numa if launch.domain.cpu else None
     hmat = bool(numa and numa.interconnects)
-    machine = guest.capabilities.machine(guest.domain.machine or "", guest.domain.virt_type)
+    machine = launch.capabilities.machine(launch.domain.machine or "", launch.domain.virt_type)
     backed = [
-        backing(guest, Backed(name=f"ram-node{number}", size=guest.node_memory(cell), node=number))
+        backing(launch, Backed(name=f"ram-node{number}", size=launch.node_memory(cell), node=number))
         for number, cell in enumerate(cells)
     ]
     objects = hmat or not (machine and machine.numa_mem_supported) or any(needed for needed, _ in backed)
     if not objects:
-        yield from old_options(guest)
+        yield from old_options(launch)
     first = next((number for number, cell in enumerate(cells) if cell.cpus), None)
     if first is None:
         raise Refused("at least one NUMA node needs CPUs", numa)
@@ -46,7 +47,7 @@ def nodes(guest: Guest) -> Iterator[str]:
         words = [f"node,nodeid={number}", *(f"cpus={part}" for part in _cpus(cell))]
         if hmat:
             words.append(f"initiator={_initiator(numa, number, cell, first)}")
-        words.append(f"memdev=ram-node{number}" if objects else f"mem={guest.node_memory(cell) // 1024}")
+        words.append(f"memdev=ram-node{number}" if objects else f"mem={launch.node_memory(cell) // 1024}")
         yield from ("-numa", ",".join(words))
     yield from _distances(cells)
     if hmat and numa:

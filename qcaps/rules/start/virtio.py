@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from qcaps.domain.device import Device
     from qcaps.domain.devices.virtio import VirtioDriver
     from qcaps.rules.start.argument import Properties
-    from qcaps.rules.start.guest import Guest
+    from qcaps.rules.start.launch import Launch
 
 _SUFFIXES: Final[dict[type, str]] = {PciAddress: "pci", VirtioMmioAddress: "device", CcwAddress: "ccw"}
 
 
 def virtio(
-    guest: Guest,
+    launch: Launch,
     device: Device,
     base: str,
     *,
@@ -30,7 +30,7 @@ def virtio(
     if suffix is None:
         raise Refused(f"{base} has no address on PCI, CCW or memory", device)
     properties: Properties = {
-        "driver": (f"{base}-{suffix}" if has_suffix else base) + _generation(guest, device, model)
+        "driver": (f"{base}-{suffix}" if has_suffix else base) + _generation(launch, device, model)
     }
     if driver is None:
         return properties
@@ -43,9 +43,9 @@ def virtio(
     }
 
 
-def _generation(guest: Guest, device: Device, model: str | None) -> str:
+def _generation(launch: Launch, device: Device, model: str | None) -> str:
     """A device of both generations or of the new one alone, where QEMU has such names."""
-    named = "virtio-pci-non-transitional" in guest.capabilities
+    named = "virtio-pci-non-transitional" in launch.capabilities
     if model == "virtio-transitional":
         return "-transitional" if named else ""  # an old QEMU's device on a plain PCI bus is the same
     if model == "virtio-non-transitional":

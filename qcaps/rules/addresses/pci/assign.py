@@ -12,13 +12,13 @@ from qcaps.rules import limits
 from qcaps.rules.addresses.pci import flags as f
 from qcaps.rules.addresses.pci.bus import MODELS, Bus
 from qcaps.rules.addresses.pci.chipset import piix3_part, reserve_chipset
-from qcaps.rules.addresses.pci.connect import ways
 from qcaps.rules.addresses.pci.options import fill_options
 from qcaps.rules.addresses.pci.slots import Places, assign_slots
 from qcaps.rules.addresses.pci.space import At, Space
 from qcaps.rules.addresses.pci.zpci import identify
 from qcaps.rules.machine import is_arm_virt, is_pseries, is_riscv_virt
 from qcaps.rules.refusal import Refused
+from qcaps.rules.shared.pci import ways
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities

@@ -8,23 +8,12 @@ from qcaps.domain.address import CcwAddress, PciAddress, VirtioMmioAddress
 from qcaps.domain.devices import (
     Controller,
     Disk,
-    Filesystem,
     Hostdev,
-    Input,
     Interface,
-    Iommu,
-    Memballoon,
-    Memory,
-    Rng,
-    Serial,
-    Shmem,
-    Sound,
-    Video,
-    Vsock,
-    Watchdog,
 )
-from qcaps.rules.addresses.order import ADDRESSED, of_kind
-from qcaps.rules.addresses.pci.connect import Ways, connection, hosts_pci
+from qcaps.rules import orders
+from qcaps.rules.addresses.order import of_kind
+from qcaps.rules.addresses.pci.connect import connection
 from qcaps.rules.addresses.pci.place import Place
 from qcaps.rules.refusal import Refused
 
@@ -34,6 +23,7 @@ if TYPE_CHECKING:
     from qcaps.domain.device import Device
     from qcaps.rules.addresses.pci.space import Space
     from qcaps.rules.draft import Draft
+    from qcaps.rules.shared.pci import Ways
 
 USB2_FUNCTIONS = {
     "ich9-ehci1": (7, None),
@@ -43,53 +33,10 @@ USB2_FUNCTIONS = {
 }
 """The function of each part of a USB 2 controller in their common slot, and its multifunction mark."""
 
-_ROOTS = ("pci-root", "pcie-root")
-
-
-def _controller(device: Controller) -> bool:
-    # the first IDE controller and the ESP are parts of the board, a floppy controller is an ISA device and
-    # a smartcard controller a USB one
-    return not (
-        device.type in ("fdc", "ccid")
-        or (device.type == "pci" and device.model in _ROOTS)
-        or (device.type == "usb" and device.model == "none")
-        or (device.type == "ide" and not device.index)
-        or (device.type == "scsi" and device.model == "ncr53c90")
-    )
-
-
-def _hostdev(device: Hostdev) -> bool:
-    return device.mode == "subsystem" and (
-        device.type in ("pci", "scsi_host") or (device.type == "mdev" and device.model == "vfio-pci")
-    )
-
-
-def _interface(device: Interface) -> bool:
-    return device.type != "hostdev" or hosts_pci(device)
-
-
 _WANTS: Mapping[type[Device], Callable[[Any], bool]] = {
-    Controller: _controller,
-    Disk: lambda device: device.target is not None and device.target.bus == "virtio",
-    Filesystem: lambda _device: True,
-    Hostdev: _hostdev,
-    Input: lambda device: device.bus == "virtio",
-    Interface: _interface,
-    Iommu: lambda device: device.model == "virtio",
-    Memballoon: lambda device: device.model != "none",
-    Memory: lambda device: device.model in ("virtio-pmem", "virtio-mem"),
-    Rng: lambda _device: True,
-    Serial: lambda device: device.target is not None and device.target.type == "pci-serial",
-    Shmem: lambda _device: True,
-    Sound: lambda device: device.model not in ("sb16", "pcspk", "usb"),
-    Video: lambda device: device.model is None or device.model.type not in ("none", "ramfb"),
-    Vsock: lambda _device: True,
-    Watchdog: lambda device: device.model == "i6300esb",
+    kind.device: kind.pci.wants for kind in orders.WRITTEN if kind.pci is not None
 }
-
-_AFTER_CONTROLLERS: tuple[type[Device], ...] = (
-    Memballoon, Rng, Watchdog, Video, Shmem, Input, Serial, Iommu, Vsock, Memory,
-)  # fmt: skip
+_IN_ORDER = tuple(kind.device for kind in orders.PCI)
 
 
 class Places:
@@ -100,7 +47,7 @@ class Places:
         self.host: list[Place] = []
         """Interfaces that pass a host device through, which sit among the host devices and before them."""
         self._ways = ways
-        for kind in ADDRESSED:
+        for kind in (one.device for one in orders.ADDRESSED):
             if places := self._of(draft, kind):
                 self.by_kind[kind] = places
         for disk in draft.of(Disk):
@@ -154,15 +101,17 @@ def assign_slots(places: Places, space: Space) -> None:
     keep = not space.planning
     controllers = places.of(Controller)
     _assign((place for place in controllers if place.device.type == "pci"), space, keep=keep)
-    _assign(places.of(Filesystem), space, keep=keep)
-    _assign((p for p in places.of(Interface) if p.device.type != "hostdev"), space, keep=keep)
-    _assign(places.of(Sound), space, keep=keep)
-    _assign_controllers([place for place in controllers if place.device.type != "pci"], space, keep=keep)
-    _assign(places.of(Disk), space, keep=keep)
-    _assign(places.host, space, keep=keep)
-    _assign(places.of(Hostdev), space, keep=keep)
-    for kind in _AFTER_CONTROLLERS:
-        _assign(places.of(kind), space, keep=keep)
+    for kind in _IN_ORDER:
+        if kind is Controller:
+            others = [place for place in controllers if place.device.type != "pci"]
+            _assign_controllers(others, space, keep=keep)
+        elif kind is Interface:
+            _assign((p for p in places.of(Interface) if p.device.type != "hostdev"), space, keep=keep)
+        elif kind is Hostdev:
+            _assign(places.host, space, keep=keep)
+            _assign(places.of(Hostdev), space, keep=keep)
+        else:
+            _assign(places.of(kind), space, keep=keep)
 
 
 def _assign(places: Iterable[Place], space: Space, *, keep: bool) -> None:

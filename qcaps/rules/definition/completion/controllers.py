@@ -6,53 +6,19 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from qcaps.domain.address import CcidAddress, DriveAddress, VirtioSerialAddress
 from qcaps.domain.codec import evolve
-from qcaps.domain.device import DeviceMaster
 from qcaps.domain.devices import Channel, Console, Controller, Disk, Hostdev, Smartcard
 from qcaps.rules import limits
-from qcaps.rules.definition.completion import numa
-from qcaps.rules.machine import (
-    has_builtin_esp,
-    is_arm_virt,
-    is_i440fx,
-    is_ppc64,
-    is_pseries,
-    is_q35,
-    is_s390,
-)
+from qcaps.rules.devices.controller.complete import _START_PORTS
 from qcaps.rules.refusal import Refused
-from qcaps.rules.shared.sizes import in_kib
 
 if TYPE_CHECKING:
-    from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
     from qcaps.rules.draft import Draft
-    from qcaps.rules.shared.state import State
 
-_START_PORTS: Final = {"ich9-uhci1": 0, "ich9-uhci2": 2, "ich9-uhci3": 4}
+
 _USB2: Final = frozenset({"ich9-ehci1", *_START_PORTS})
-_ROOTS: Final = frozenset({"pci-root", "pcie-root"})
-_ZERO_MEANS_NONE: Final = ("queues", "cmd_per_lun", "max_sectors", "iothread")
-_XHCI: Final = frozenset({"nec-xhci", "qemu-xhci"})
-_MOST_XHCI_PORTS: Final = 15
-_WITH_IOTHREAD: Final = frozenset({"virtio-scsi", "virtio-transitional", "virtio-non-transitional"})
+
+
 _DISK_CONTROLLERS: Final = ("scsi", "fdc", "ide", "sata")
-
-
-def parsed(_domain: Domain, controller: Controller) -> Controller:
-    """A companion of the ICH9 EHCI controller starts at the port it is wired to; zeros say nothing."""
-    changes: dict[str, Any] = {"type": controller.type}
-    if controller.model in _START_PORTS and controller.type == "usb" and controller.master is None:
-        changes["master"] = DeviceMaster(startport=_START_PORTS[controller.model])
-    if controller.type == "usb" and controller.model == "none":
-        changes["address"] = None
-    given = controller.__dict__
-    if (hole := given.get("pcihole64")) is not None:
-        changes["pcihole64"] = in_kib(hole) if controller.model in _ROOTS else None
-    if (driver := given.get("driver")) is not None:
-        driver = evolve(driver, **{name: getattr(driver, name) or None for name in _ZERO_MEANS_NONE})
-        said = any(value is not None for name, value in driver.__dict__.items() if name != "line")
-        changes["driver"] = driver if said else None
-    return evolve(controller, **changes)
 
 
 def assign_indexes(draft: Draft) -> None:
@@ -86,85 +52,6 @@ def assign_indexes(draft: Draft) -> None:
         if one.type == "usb":
             usb2.add((one.index, one.model))
             before = one
-
-
-def complete(state: State, controller: Controller) -> Controller:
-    """The default model, and what the machine cannot have."""
-    step = _COMPLETE.get(controller.type or "")
-    if step is not None:
-        controller = step(state, controller)
-    if (
-        controller.driver is not None
-        and controller.driver.iothread
-        and controller.model not in _WITH_IOTHREAD
-    ):
-        raise Refused("XML error: only virtio SCSI controllers have an iothread", controller)
-    return controller
-
-
-def _scsi(state: State, controller: Controller) -> Controller:
-    if controller.model not in (None, "auto"):
-        return controller
-    model = _scsi_model(state.domain, state.caps)
-    if model is None:
-        raise Refused(f"internal error: no model for SCSI controller {controller.index}", controller)
-    return evolve(controller, model=model)
-
-
-def _scsi_model(domain: Domain, caps: Capabilities) -> str | None:
-    if is_pseries(domain):
-        return "ibmvscsi"
-    if is_s390(domain):
-        return "virtio-scsi"
-    if "lsi" in caps:
-        return "lsilogic"
-    if "virtio-scsi-pci" in caps:
-        return "virtio-scsi"
-    return "ncr53c90" if has_builtin_esp(domain) else None
-
-
-def _usb(state: State, controller: Controller) -> Controller:
-    if controller.model is None:
-        controller = evolve(controller, model=_usb_model(state.domain, state.caps, controller))
-    if controller.model in ("qusb1", "qusb2"):
-        raise Refused(f"unsupported configuration: QEMU has no USB model '{controller.model}'", controller)
-    if controller.model in _XHCI and (controller.ports or 0) > _MOST_XHCI_PORTS:
-        raise Refused(
-            f"unsupported configuration: '{controller.model}' has up to {_MOST_XHCI_PORTS} ports", controller
-        )
-    return controller
-
-
-def _usb_model(domain: Domain, caps: Capabilities, controller: Controller) -> str | None:
-    piix3 = "piix3-uhci" if "piix3-usb-uhci" in caps else None
-    if is_s390(domain):
-        return "none" if controller.address is None else piix3
-    if is_ppc64(domain):
-        return _xhci(caps) or ("pci-ohci" if "pci-ohci" in caps else None)
-    if domain.arch == "aarch64":
-        return _xhci(caps) or piix3
-    return piix3
-
-
-def _xhci(caps: Capabilities) -> str | None:
-    return "qemu-xhci" if "qemu-xhci" in caps else "nec-xhci" if "nec-usb-xhci" in caps else None
-
-
-def _pci(state: State, controller: Controller) -> Controller:
-    domain = state.domain
-    if controller.model in _ROOTS and controller.index and not is_pseries(domain):
-        raise Refused(f"XML error: the {controller.model} controller must have index 0", controller)
-    if controller.model == "pci-expander-bus" and not is_i440fx(domain):
-        raise Refused("unsupported configuration: pci-expander-bus needs a 440fx machine", controller)
-    if controller.model == "pcie-expander-bus" and not (is_q35(domain) or is_arm_virt(domain)):
-        raise Refused("unsupported configuration: pcie-expander-bus needs q35 or ARM's virt", controller)
-    node = controller.target.node if controller.target is not None else None
-    if node is not None and node >= numa.count(domain):
-        raise Refused(f"XML error: the controller is on NUMA node {node}, which <cpu> lacks", controller)
-    return controller
-
-
-_COMPLETE: Final = {"scsi": _scsi, "usb": _usb, "pci": _pci}
 
 
 class Present:

@@ -8,8 +8,8 @@ from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Memory as Module
 from qcaps.domain.memory import CurrentMemory, Hugepages, Memory, kib
 from qcaps.domain.syntax import cpuset
-from qcaps.rules.definition.completion import numa
 from qcaps.rules.refusal import Refused
+from qcaps.rules.shared import numa
 from qcaps.rules.shared.sets import canonical
 from qcaps.rules.shared.sizes import attribute_in_kib, in_kib
 

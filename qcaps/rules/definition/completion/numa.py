@@ -61,18 +61,6 @@ def _distances(cell: NumaCell, known: dict[int, int]) -> NumaDistances | None:
     return evolve(cell.distances or NumaDistances(), sibling=siblings) if siblings else None
 
 
-def memory(domain: Domain) -> int:
-    """The memory of all nodes, in KiB."""
-    numa = domain.cpu.numa if domain.cpu is not None else None
-    return sum(cell.memory for cell in numa.cell) if numa is not None else 0
-
-
-def count(domain: Domain) -> int:
-    """How many nodes the guest has."""
-    numa = domain.cpu.numa if domain.cpu is not None else None
-    return len(numa.cell) if numa is not None else 0
-
-
 def fill(draft: Draft) -> None:
     """Gives virtual CPUs that belong to no node to the first one."""
     cpu = draft.domain.cpu

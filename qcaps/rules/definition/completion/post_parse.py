@@ -6,37 +6,21 @@ What the parser refuses, `validate.check_parsed` has refused before.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from qcaps.domain.devices import (
     KINDS,
-    Channel,
-    Console,
     Controller,
-    Disk,
-    Filesystem,
     Graphics,
     Hostdev,
-    Input,
     Interface,
-    Iommu,
-    Memballoon,
-    Memory,
     Panic,
-    Parallel,
-    Redirdev,
     Redirfilter,
-    Rng,
     Serial,
-    Shmem,
-    Smartcard,
-    Sound,
-    Tpm,
     Video,
-    Vsock,
-    Watchdog,
 )
 from qcaps.lookups.site import Site
+from qcaps.rules import orders
 from qcaps.rules.definition.completion import (
     boot,
     clock,
@@ -52,77 +36,23 @@ from qcaps.rules.definition.completion import (
     parsing,
     vcpus,
 )
-from qcaps.rules.devices.completion import (
-    characters,
-    common,
-    disks,
-    graphics,
-    hostdevs,
-    interfaces,
-    small,
-    storage,
-    videos,
-)
-from qcaps.rules.draft import VISITED
+from qcaps.rules.devices.controller.complete import complete as complete_controller
+from qcaps.rules.devices.serial import complete as complete_serial
+from qcaps.rules.devices.video.complete import mark_primary
+from qcaps.rules.devices.video.complete import read as read_video
 from qcaps.rules.refusal import Refused
+from qcaps.rules.shared import common, ports
 from qcaps.rules.shared.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.device import Device
     from qcaps.domain.devices import AnyDevice
-    from qcaps.domain.domain import Domain
     from qcaps.lookups.lookup import Lookup
     from qcaps.rules.draft import Draft
 
-_PARSED: Final[dict[type[Device], Callable[[Domain, Any], Any]]] = {
-    Disk: disks.parsed,
-    Controller: controllers.parsed,
-    Filesystem: storage.parsed_filesystem,
-    Interface: interfaces.parsed,
-    Smartcard: small.parsed_smartcard,
-    Serial: characters.parsed,
-    Parallel: characters.parsed,
-    Console: characters.parsed,
-    Channel: characters.parsed,
-    Input: small.parsed_input,
-    Tpm: small.parsed_tpm,
-    Graphics: graphics.parsed,
-    Iommu: small.parsed_iommu,
-    Sound: small.parsed_sound,
-    Video: videos.parsed,
-    Hostdev: hostdevs.parsed,
-    Redirdev: small.parsed_redirdev,
-    Redirfilter: small.parsed_redirfilter,
-    Watchdog: small.parsed_watchdog,
-    Memballoon: small.parsed_memballoon,
-    Rng: small.parsed_rng,
-    Shmem: storage.parsed_shmem,
-    Memory: storage.parsed_memory,
-}
-"""What the parser fills in, by kind; other kinds are taken as they stand."""
-
-_COMPLETE: Final[dict[type[Device], Callable[[State, Any], Any]]] = {
-    Disk: disks.complete,
-    Controller: controllers.complete,
-    Filesystem: storage.complete_filesystem,
-    Interface: interfaces.complete,
-    Serial: characters.complete_serial,
-    Parallel: characters.complete_parallel,
-    Console: characters.complete_console,
-    Channel: characters.complete_channel,
-    Tpm: small.complete_tpm,
-    Video: videos.complete,
-    Hostdev: hostdevs.complete,
-    Rng: small.complete_rng,
-    Panic: small.complete_panic,
-    Shmem: storage.complete_shmem,
-    Memory: storage.complete_memory,
-    Vsock: small.complete_vsock,
-}
-"""What the device callbacks do, by kind; they are called for the others too, and do nothing."""
+_READ: Final = {kind.device: kind.read for kind in orders.WRITTEN if kind.read is not None}
+_COMPLETE: Final = {kind.device: kind.complete for kind in orders.VISITED if kind.complete is not None}
+_VISITED: Final = tuple(kind.device for kind in orders.VISITED)
 
 
 def post_parse(draft: Draft, lookup: Lookup) -> None:
@@ -131,7 +61,7 @@ def post_parse(draft: Draft, lookup: Lookup) -> None:
     _parse(draft, caps)
     controllers.assign_indexes(draft)
     _complete_domain(draft, caps)
-    characters.number_isa_serials(draft)
+    ports.number_isa_serials(draft)
     state = State(draft, caps)
     _complete_devices(state, lookup)
     state.caps = caps
@@ -141,7 +71,7 @@ def post_parse(draft: Draft, lookup: Lookup) -> None:
 def post_parse_device(draft: Draft, device: AnyDevice, caps: Capabilities) -> AnyDevice:
     """The device as it is added to or taken from the domain in `draft`, complete. Raises Refused."""
     kind = type(device)
-    parse, complete = _PARSED.get(kind), _COMPLETE.get(kind)
+    parse, complete = _READ.get(kind), _COMPLETE.get(kind)
     device = common.as_parsed(device)
     if parse is not None:
         device = parse(draft.domain, device)
@@ -154,15 +84,15 @@ def _parse(draft: Draft, caps: Capabilities) -> None:
     domain = draft.domain
     for kind in KINDS:
         devices = draft.of(kind)
-        parse = _PARSED.get(kind)
+        parse = _READ.get(kind)
         if parse is None:
             devices[:] = [common.as_parsed(one) for one in devices]
         else:
             devices[:] = [parse(domain, common.as_parsed(one)) for one in devices]
     draft.of(Redirfilter)[:] = [one for one in draft.of(Redirfilter) if one.usbdev]
     order.sort_devices(draft)
-    characters.number_consoles(draft)
-    characters.number_parallels(draft)
+    ports.number_consoles(draft)
+    ports.number_parallels(draft)
     controllers.need_for_scsi_hostdevs(draft)
 
 
@@ -182,7 +112,7 @@ def _complete_domain(draft: Draft, caps: Capabilities) -> None:
 def _complete_devices(state: State, lookup: Lookup) -> None:
     """The devices' callbacks, in libvirt's order; each may look up for itself."""
     draft = state.draft
-    for kind in VISITED:
+    for kind in _VISITED:
         if kind is Hostdev:
             for nic in draft.of(Interface):
                 if nic.type == "hostdev":
@@ -210,8 +140,8 @@ def _complete_rest(state: State) -> None:
     consoles.add_twin(draft)
     controllers.need_for_devices(draft)
     if draft.of(Graphics) and not draft.of(Video):
-        draft.of(Video).append(videos.parsed(draft.domain, Video()))
-    videos.mark_primary(state)
+        draft.of(Video).append(read_video(draft.domain, Video()))
+    mark_primary(state)
     _complete_again(state)
     cpu.finish(draft)
     features.finish(draft)
@@ -222,12 +152,12 @@ def _complete_again(state: State) -> None:
     draft = state.draft
     serials = draft.of(Serial)
     if serials:
-        serials[0] = characters.complete_serial(state, serials[0])
+        serials[0] = complete_serial(state, serials[0])
         consoles.renew_twin(draft)
     all_controllers = draft.of(Controller)
     for position, one in enumerate(all_controllers):
         if one.type == "scsi" and one.model is None:
-            all_controllers[position] = controllers.complete(state, one)
+            all_controllers[position] = complete_controller(state, one)
 
 
 def _refuse_two_panics(draft: Draft) -> None:

@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from qcaps.domain.address import CcwAddress, DimmAddress, PciAddress, UsbAddress, VirtioS390Address
-from qcaps.domain.devices import Controller, Disk, Filesystem, Hostdev, Interface, Memballoon, Redirdev
+from qcaps.domain.devices import Controller, Memballoon
+from qcaps.rules import orders
+from qcaps.rules.shared.pci import check_pci_numbers
 from qcaps.rules.shared.refuse import internal, malformed, unsupported
 
 if TYPE_CHECKING:
@@ -14,13 +16,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from qcaps.domain.device import Device
-    from qcaps.domain.devices.host import HostPciAddress
 
 _PORT = re.compile(r"\s*\+?\d{1,10}(?:\.\s*\+?\d{1,10}){0,3}")
 """A USB port: up to four numbers, one for each hub on the way."""
 
-_WITH_BOOT = (Disk, Interface, Hostdev, Redirdev, Filesystem)
-_WITH_ROM = (Interface, Hostdev)
+_WITH_BOOT = frozenset(kind.device for kind in orders.WRITTEN if kind.boots)
+_WITH_ROM = frozenset(kind.device for kind in orders.WRITTEN if kind.has_rom)
 _MOST_CSSID, _MOST_SSID, _MOST_DEVNO = 0xFE, 3, 0xFFFF
 
 
@@ -47,18 +48,6 @@ def _is_nothing(device: Device) -> bool:
     if kind is Memballoon or (kind is Controller and getattr(device, "type", None) == "usb"):
         return getattr(device, "model", None) == "none"
     return False
-
-
-def check_pci_numbers(address: PciAddress | HostPciAddress, device: Device) -> None:
-    """Bus, slot and function of a PCI address."""
-    if (address.bus or 0) > 0xFF:  # noqa: PLR2004  # as libvirt spells it
-        raise malformed(f"PCI address: bus {address.bus:#x} is above 0xFF", device)
-    if (address.slot or 0) > 0x1F:  # noqa: PLR2004  # as libvirt spells it
-        raise malformed(f"PCI address: slot {address.slot:#x} is above 0x1F", device)
-    # a function alone is no address yet, and is not looked at
-    there = address.domain or address.bus or address.slot
-    if there and (address.function or 0) > 7:  # noqa: PLR2004  # as libvirt spells it
-        raise malformed(f"PCI address: function {address.function:#x} is above 7", device)
 
 
 def _check_usb(address: UsbAddress, device: Device) -> None:

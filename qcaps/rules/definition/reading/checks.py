@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qcaps.rules import orders
 from qcaps.rules.definition.reading.address import check_parsed_info
 from qcaps.rules.definition.reading.domain import check_parsed_domain
 from qcaps.rules.definition.reading.namespace import check_parsed_namespace
 from qcaps.rules.definition.reading.usb import check_tpms, check_usb
-from qcaps.rules.devices.reading.devices import PARSED
 
 if TYPE_CHECKING:
     from qcaps.domain.devices import AnyDevice
     from qcaps.rules.draft import Draft
+
+
+_REFUSE_READ = {kind.device: kind.refuse_read for kind in orders.WRITTEN if kind.refuse_read is not None}
 
 
 def check_parsed(draft: Draft) -> None:
@@ -31,5 +34,5 @@ def check_parsed(draft: Draft) -> None:
 def check_parsed_device(device: AnyDevice) -> None:
     """Refuses a device that libvirt's parser would not let through, whatever domain it is for."""
     check_parsed_info(device)
-    if (check := PARSED.get(type(device))) is not None:
+    if (check := _REFUSE_READ.get(type(device))) is not None:
         check(device)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qcaps.domain.devices import Console, Disk, Filesystem, Hostdev, Interface, Iommu, Serial, Video
 from qcaps.domain.devices.host import HostMdevAddress, HostPciAddress, HostScsiAddress, HostUsbAddress
 from qcaps.domain.syntax import uuid
+from qcaps.rules import orders
 from qcaps.rules.definition.validation.cpu import topology_vcpus
 from qcaps.rules.definition.validation.firmware import check_boot_options, check_os
 from qcaps.rules.definition.validation.memory import check_hugepage_nodes
@@ -172,7 +173,7 @@ def _aliases(guest: Guest) -> Iterator[tuple[str, Device]]:
         if kind in (None, "serial"):
             twin = serials[0]
     passed: set[int] = set()
-    for device in draft.visited():
+    for device in orders.visited(draft):
         alias = device.alias
         if alias is None or alias.name is None or device is twin or not _USER.fullmatch(alias.name):
             continue

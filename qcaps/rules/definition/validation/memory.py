@@ -13,7 +13,6 @@ from qcaps.rules.shared.refuse import need, unsupported
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.codec import Element
     from qcaps.domain.memory import HugepagesPage, MemoryBacking
     from qcaps.rules.shared.guest import Guest
 
@@ -149,17 +148,3 @@ def check_hugepage_nodes(guest: Guest) -> None:
         if nodes and max(nodes) >= len(guest.cells):
             absent = min(node for node in nodes if node >= len(guest.cells))
             raise Refused(f"huge pages for guest node {absent}, which is not there", page)
-
-
-def need_shared_memory(guest: Guest, caps: Capabilities, what: str, element: Element) -> None:
-    """Refuses `what`, which another process serves, unless all of the guest's memory is shared."""
-    machine = guest.machine_in(caps)
-    if guest.cells:
-        shared = all(
-            cell.mem_access == "shared" or (cell.mem_access is None and guest.memory_shared)
-            for cell in guest.cells
-        )
-    else:
-        shared = guest.memory_shared and machine is not None and bool(machine.default_ram_id)
-    if not shared:
-        raise unsupported(f"{what} needs shared memory: <access mode='shared'/>", element)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from qcaps.domain.devices import Interface, Memory
 from qcaps.lookups.site import Site
+from qcaps.rules import orders
 from qcaps.rules.definition.reading.checks import check_parsed, check_parsed_device
 from qcaps.rules.definition.validation.address import check_address, check_qemu_address
 from qcaps.rules.definition.validation.domain import check_domain
 from qcaps.rules.definition.validation.duplicates import check_alias_free, check_together
 from qcaps.rules.definition.validation.memory import check_hotplug
-from qcaps.rules.devices.validation.hostdev import check_interface_as_hostdev, check_qemu_interface_as_hostdev
-from qcaps.rules.devices.validation.kinds import ANY_HYPERVISOR, QEMU
+from qcaps.rules.devices.hostdev.refuse import refuse_interface, refuse_interface_by_qemu
 from qcaps.rules.shared.guest import Guest
 from qcaps.rules.shared.host import PLAIN_HOST, HostFacts
 
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from qcaps.rules.draft import Draft
 
 __all__ = ["PLAIN_HOST", "HostFacts", "check_parsed", "check_parsed_device", "validate", "validate_device"]
+
+
+_REFUSE = {kind.device: kind.refuse for kind in orders.VISITED if kind.refuse is not None}
+_REFUSE_BY_QEMU = {
+    kind.device: kind.refuse_by_qemu for kind in orders.VISITED if kind.refuse_by_qemu is not None
+}
 
 
 def validate(
@@ -40,13 +46,13 @@ def validate(
     guest = Guest(draft, host)
     check_domain(guest, lookup.at(domain_site))
     networks: set[int] = set()  # of type hostdev, by identity: they come first as NICs, then as host devices
-    for device in draft.visited():
+    for device in orders.visited(draft):
         if type(device) is Interface and device.type == "hostdev":
             if id(device) in networks:
-                check_interface_as_hostdev(device, guest)
+                refuse_interface(device, guest)
                 capabilities = lookup.at(device_site, device)
                 check_qemu_address(device, guest, capabilities)
-                check_qemu_interface_as_hostdev(device, guest, capabilities)
+                refuse_interface_by_qemu(device, guest, capabilities)
                 continue
             networks.add(id(device))
         _check_any_hypervisor(device, guest)
@@ -68,11 +74,11 @@ def validate_device(
 
 def _check_any_hypervisor(device: Device, guest: Guest) -> None:
     check_address(device)
-    if (check := ANY_HYPERVISOR.get(type(device))) is not None:
+    if (check := _REFUSE.get(type(device))) is not None:
         check(device, guest)
 
 
 def _check_qemu(device: Device, guest: Guest, capabilities: Capabilities) -> None:
     check_qemu_address(device, guest, capabilities)
-    if (check := QEMU.get(type(device))) is not None:
+    if (check := _REFUSE_BY_QEMU.get(type(device))) is not None:
         check(device, guest, capabilities)

@@ -1,0 +1,117 @@
+"""`<audio>`: what libvirt does to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from qcaps.domain.devices import Audio
+from qcaps.rules.kind import Kind
+from qcaps.rules.shared.refuse import malformed, need, unsupported
+from qcaps.rules.start.argument import as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from qcaps.capabilities.model import Capabilities
+    from qcaps.domain import devices as d
+    from qcaps.domain.devices.audio import AudioDirection
+    from qcaps.rules.shared.guest import Guest
+    from qcaps.rules.start.argument import Json
+    from qcaps.rules.start.launch import Launch
+
+
+def refuse_read(audio: d.Audio) -> None:
+    """Refuses what libvirt's parser refuses."""
+    for direction in (audio.input, audio.output):
+        if direction is None:
+            continue
+        if direction.fixed_settings and not direction.mixing_engine:
+            raise unsupported("fixedSettings='yes' needs mixingEngine='yes'", audio)
+        if direction.settings is not None and not direction.fixed_settings:
+            raise unsupported("<settings> needs fixedSettings='yes'", audio)
+
+
+def refuse(audio: Audio, guest: Guest) -> None:
+    """A number of its own."""
+    if audio.id in guest.audio_twice:
+        raise malformed(f"<audio> id {audio.id} is used twice", audio)
+
+
+def refuse_by_qemu(audio: Audio, guest: Guest, caps: Capabilities) -> None:
+    """Audio over a display needs the display."""
+    if audio.type == "spice" and "spice" not in guest.graphics:
+        raise unsupported("spice audio needs spice graphics", audio)
+    if audio.type == "dbus":
+        need(caps, "display-dbus", "D-Bus audio", audio)
+
+
+_DRIVERS: Final = {"pulseaudio": "pa", "file": "wav"}
+
+
+def backends(launch: Launch) -> Iterator[str]:
+    """`-audiodev` for each backend."""
+    for audio in launch.of(Audio):
+        own = _OWN.get(audio.type)
+        properties: dict[str, Json] = {
+            "id": f"audio{audio.id}",
+            "driver": _DRIVERS.get(audio.type, audio.type),
+            "timer-period": audio.timer_period,
+        }
+        if audio.type == "oss":
+            properties |= {
+                "try-mmap": audio.try_mmap, "exclusive": audio.exclusive, "dsp-policy": audio.dsp_policy,
+            }  # fmt: skip
+        elif audio.type == "pulseaudio":
+            properties["server"] = audio.server_name
+        elif audio.type == "file":
+            properties["path"] = audio.path
+        for key, direction in (("in", audio.input), ("out", audio.output)):
+            properties[key] = _direction(direction, own) if direction else None
+        yield from ("-audiodev", as_json(properties))
+
+
+def _direction(given: AudioDirection, own: Callable[[AudioDirection], dict[str, Json]] | None) -> Json:
+    fixed = given.settings if given.fixed_settings else None
+    properties: dict[str, Json] = {
+        "mixing-engine": given.mixing_engine,
+        "fixed-settings": given.fixed_settings,
+        "voices": given.voices,
+        "buffer-length": given.buffer_length,
+        "frequency": fixed.frequency if fixed else None,
+        "channels": fixed.channels if fixed else None,
+        "format": fixed.format if fixed else None,
+        **(own(given) if own else {}),
+    }
+    return {key: value for key, value in properties.items() if value is not None} or None
+
+
+_OWN: dict[str, Callable[[AudioDirection], dict[str, Json]]] = {
+    "alsa": lambda given: {"dev": given.dev},
+    "coreaudio": lambda given: {"buffer-count": given.buffer_count or None},
+    "sdl": lambda given: {"buffer-count": given.buffer_count or None},
+    "oss": lambda given: {
+        "dev": given.dev,
+        "buffer-count": given.buffer_count or None,
+        "try-poll": given.try_poll,
+    },
+    "jack": lambda given: {
+        "server-name": given.server_name,
+        "client-name": given.client_name,
+        "connect-ports": given.connect_ports,
+        "exact-name": given.exact_name,
+    },
+    "pulseaudio": lambda given: {
+        "name": given.name,
+        "stream-name": given.stream_name,
+        "latency": given.latency or None,
+    },
+}
+"""What a direction of each backend has of its own."""
+
+
+AUDIO = Kind(
+    Audio,
+    refuse_read=refuse_read,
+    refuse=refuse,
+    refuse_by_qemu=refuse_by_qemu,
+)

@@ -1,0 +1,72 @@
+"""Devices of the host: how they are named, and where SCSI ones go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qcaps.domain.address import CcwAddress, DriveAddress, PciAddress
+from qcaps.domain.codec import evolve
+from qcaps.domain.devices.host import HostPciAddress
+from qcaps.rules.refusal import Refused
+from qcaps.rules.shared.common import filled_pci
+from qcaps.rules.shared.network import addresses
+from qcaps.rules.shared.state import place
+
+if TYPE_CHECKING:
+    from qcaps.domain.devices import Hostdev
+    from qcaps.domain.domain import Domain
+    from qcaps.rules.shared.state import State
+
+_MDEV_ADDRESSES = {"vfio-pci": PciAddress, "vfio-ccw": CcwAddress}
+
+
+def read(_domain: Domain, hostdev: Hostdev) -> Hostdev:
+    """Unmanaged unless told otherwise; what the host found out is left out."""
+    changes: dict[str, Any] = {"mode": hostdev.mode}
+    if hostdev.mode == "subsystem":
+        changes["managed"] = bool(hostdev.managed)
+    source = hostdev.source
+    found: dict[str, Any] = {}
+    if isinstance(source.address, HostPciAddress):
+        found["address"] = evolve(filled_pci(source.address), type=None)
+    found |= {name: None for name in ("missing", "auto_address") if source.__dict__.get(name) is not None}
+    if found:
+        changes["source"] = evolve(source, **found)
+    if hostdev.ip:
+        changes["ip"] = addresses(hostdev.ip)
+    if hostdev.type != "scsi":
+        changes |= {name: False for name in ("readonly", "shareable") if hostdev.__dict__.get(name)}
+    return evolve(hostdev, **changes)
+
+
+def complete(state: State, hostdev: Hostdev) -> Hostdev:
+    """A SCSI device gets the first free place; a mediated one shows no display unless asked."""
+    if hostdev.mode != "subsystem":
+        return hostdev
+    if hostdev.type == "scsi":
+        return _scsi(state, hostdev)
+    if hostdev.type == "mdev":
+        return _mdev(state, hostdev)
+    return hostdev
+
+
+def _scsi(state: State, hostdev: Hostdev) -> Hostdev:
+    source = hostdev.source
+    if source.protocol == "iscsi" and source.name and "/" not in source.name:
+        hostdev = evolve(hostdev, source=evolve(source, name=f"{source.name}/0"))
+    if hostdev.address is None:
+        controller, bus, target, unit = state.free_scsi_place()
+        address = DriveAddress(type="drive", controller=controller, bus=bus, target=target, unit=unit)
+        hostdev = evolve(hostdev, address=address)
+    elif isinstance(hostdev.address, DriveAddress) and place(hostdev.address) in state.scsi_disks:
+        raise Refused("XML error: a SCSI disk is where this host device shall be", hostdev)
+    return hostdev
+
+
+def _mdev(state: State, hostdev: Hostdev) -> Hostdev:
+    if hostdev.model == "vfio-pci" and hostdev.display is None and "vfio-pci.display" in state.caps:
+        hostdev = evolve(hostdev, display=False)
+    expected = _MDEV_ADDRESSES.get(hostdev.model or "")
+    if hostdev.address is not None and expected is not None and not isinstance(hostdev.address, expected):
+        raise Refused(f"XML error: a {hostdev.model} device has no address of this type", hostdev)
+    return hostdev

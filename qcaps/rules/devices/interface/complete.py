@@ -1,0 +1,161 @@
+"""Network interfaces: hardware address, names that libvirt makes itself, the default model."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+from qcaps.capabilities.targets import S390
+from qcaps.domain.codec import evolve
+from qcaps.domain.devices.interface import InterfaceDriver, InterfaceMac, InterfaceModel
+from qcaps.domain.devices.interfacesource import InterfaceVirtualportParameters
+from qcaps.rules.machine import ARM_VIRT, is_arm_virt, is_riscv_virt
+from qcaps.rules.refusal import Refused
+from qcaps.rules.shared import network
+
+if TYPE_CHECKING:
+    from qcaps.capabilities.model import Capabilities
+    from qcaps.domain.devices import Interface
+    from qcaps.domain.devices.interfacesource import InterfaceVirtualport
+    from qcaps.domain.domain import Domain
+    from qcaps.rules.shared.state import State
+
+_OWN_NAMES: Final = ("vnet", "macvtap", "macvlan")
+"""Prefixes of the names that libvirt gives the host's side of a NIC."""
+
+_MODELS: Final = frozenset({
+    "netfront", "rtl8139", "virtio", "e1000", "e1000e", "virtio-transitional", "virtio-non-transitional",
+    "usb-net", "spapr-vlan", "lan9118", "smc91c111", "vlance", "vmxnet", "vmxnet2", "vmxnet3", "Am79C970A",
+    "Am79C973", "82540EM", "82545EM", "82543GC",
+})  # fmt: skip
+_BY_LETTERS: Final = {name.lower(): name for name in _MODELS}
+"""Models libvirt knows by name, in whatever case."""
+
+_NO_MAC: Final = InterfaceMac()
+_NO_MODEL: Final = InterfaceModel()
+_VIRTIO: Final = frozenset({"virtio", "virtio-transitional", "virtio-non-transitional"})
+_OF_ANY: Final = {"line", "unknown_attributes", "unknown_children", "iommu", "ats", "packed", "page_per_vq"}
+_OF_VIRTIO: Final = frozenset(InterfaceDriver.__dataclass_fields__)
+_ZERO_MEANS_NONE: Final = ("queues", "rx_queue_size", "tx_queue_size")
+_FILTERED: Final = frozenset({"network", "bridge", "ethernet"})
+_INSTANCE: Final = frozenset({None, "802.1Qbg"})
+_INTERFACE: Final = frozenset({None, "openvswitch"})
+_PREFERRED: Final = (("rtl8139", "rtl8139"), ("e1000", "e1000"), ("virtio-net", "virtio"))
+"""Flags and the models they stand for; the first is the most likely to work without a driver."""
+
+
+def read(_domain: Domain, nic: Interface) -> Interface:
+    """A hardware address is made up where there is none; names that libvirt made go."""
+    given = nic.__dict__
+    changes: dict[str, Any] = {"type": nic.type, "mac": _mac(nic)}
+    if given.get("managed") is not None and not (nic.managed and nic.type == "hostdev"):
+        changes["managed"] = None
+    if (source := given.get("source")) is not None:
+        changes["source"] = network.source(nic, source)
+    if (target := given.get("target")) is not None:
+        own = target.managed is not False and target.dev is not None and target.dev.startswith(_OWN_NAMES)
+        name = None if own else target.dev
+        empty = name is None and target.managed is None
+        changes["target"] = None if empty else evolve(target, dev=name)
+    if (model := given.get("model")) is not None:
+        known = _BY_LETTERS.get((model.type or "").lower())
+        if model.type is None or known not in (None, model.type):
+            changes["model"] = evolve(model, type=known) if known else None
+    if (port := given.get("virtualport")) is not None:
+        changes["virtualport"] = _virtualport(port)
+    if (vlan := given.get("vlan")) is not None:
+        changes["vlan"] = network.vlan(vlan)
+    if nic.ip:
+        changes["ip"] = network.addresses(nic.ip)
+    return _driven(evolve(nic, **changes, **_limits(nic)))
+
+
+def _limits(nic: Interface) -> dict[str, Any]:
+    """Limits of 0 are none, and filters are for some kinds only."""
+    given = nic.__dict__
+    changes: dict[str, Any] = {}
+    if (mtu := given.get("mtu")) is not None and not mtu.size:
+        changes["mtu"] = None
+    if given.get("coalesce") is not None and not _coalesces(nic):
+        changes["coalesce"] = None
+    if (rules := given.get("filterref")) is not None and (nic.type not in _FILTERED or rules.filter is None):
+        changes["filterref"] = None
+    return changes
+
+
+def _driven(nic: Interface) -> Interface:
+    return nic if nic.driver is None else evolve(nic, driver=_driver(nic, nic.driver))
+
+
+def _coalesces(nic: Interface) -> bool:
+    """Whether more than no frames are coalesced."""
+    rx = nic.coalesce.rx if nic.coalesce is not None else None
+    return rx is not None and rx.frames is not None and bool(rx.frames.max)
+
+
+def _driver(nic: Interface, driver: InterfaceDriver) -> InterfaceDriver | None:
+    """Only virtio has queues and offloads; of a host device it says who drives it."""
+    model = nic.model.type if nic.model is not None else None
+    kept = _OF_VIRTIO if model in _VIRTIO and nic.type != "hostdev" else _OF_ANY
+    if nic.type == "hostdev":
+        kept = kept | {"name"}
+    changed = evolve(driver, **{name: None for name in driver.__dict__ if name not in kept})
+    zeros = {name: None for name in _ZERO_MEANS_NONE if changed.__dict__.get(name) == 0}
+    if zeros:
+        changed = evolve(changed, **zeros)
+    return (
+        changed
+        if any(value is not None for name, value in changed.__dict__.items() if name != "line")
+        else None
+    )
+
+
+def _mac(nic: Interface) -> InterfaceMac:
+    mac = nic.mac
+    if mac is None or mac.address is None:
+        return evolve(mac or _NO_MAC, address=generated_mac())
+    parts = mac.address.split(":")
+    try:
+        octets = [int(part, 16) for part in parts]
+    except ValueError:
+        octets = []
+    if len(octets) != 6 or not all(0 <= one <= 255 for one in octets):  # noqa: PLR2004  # a MAC's shape
+        raise Refused(f"XML error: '{mac.address[:40]}' is no MAC address", mac)
+    if octets[0] & 1:
+        raise Refused(f"XML error: MAC address {mac.address} is multicast, a NIC's must be unicast", mac)
+    return evolve(mac, address=":".join(f"{one:02x}" for one in octets))
+
+
+def generated_mac() -> str:
+    """A hardware address under the prefix that QEMU guests have."""
+    tail = random.getrandbits(24)  # uniqueness, not secrecy
+    return f"52:54:00:{tail >> 16:02x}:{tail >> 8 & 255:02x}:{tail & 255:02x}"
+
+
+def _virtualport(port: InterfaceVirtualport) -> InterfaceVirtualport:
+    """A port of a switch needs an id; one of unknown type gets all of them."""
+    own = port.parameters or InterfaceVirtualportParameters()
+    ids: dict[str, str] = {}
+    if own.instanceid is None and port.type in _INSTANCE:
+        ids["instanceid"] = str(uuid.uuid4())
+    if own.interfaceid is None and port.type in _INTERFACE:
+        ids["interfaceid"] = str(uuid.uuid4())
+    return evolve(port, parameters=evolve(own, **ids)) if ids else port
+
+
+def complete(state: State, nic: Interface) -> Interface:
+    """The model that a guest of this machine most likely has a driver for."""
+    model = nic.model.type if nic.model is not None else None
+    if model is None and nic.type != "hostdev":
+        model = "virtio" if nic.type == "vdpa" else _default_model(state.domain, state.caps)
+        nic = evolve(nic, model=evolve(_NO_MODEL, type=model))
+    return nic
+
+
+def _default_model(domain: Domain, caps: Capabilities) -> str:
+    if domain.arch in S390 or is_arm_virt(domain) or is_riscv_virt(domain):
+        return "virtio"
+    if domain.arch in ARM_VIRT:
+        return "smc91c111" if domain.machine == "versatilepb" else "lan9118"
+    return next((model for flag, model in _PREFERRED if flag in caps), "rtl8139")

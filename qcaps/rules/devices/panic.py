@@ -1,0 +1,41 @@
+"""`<panic>`: what libvirt does to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qcaps.capabilities.targets import S390
+from qcaps.domain.address import IsaAddress
+from qcaps.domain.codec import evolve
+from qcaps.domain.devices import Panic
+from qcaps.rules.kind import Kind
+from qcaps.rules.machine import is_pseries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qcaps.rules.shared.state import State
+    from qcaps.rules.start.launch import Launch
+
+
+def complete(state: State, panic: Panic) -> Panic:
+    """What the machine has."""
+    if panic.model not in (None, "default"):
+        return panic
+    domain = state.domain
+    model = "pseries" if is_pseries(domain) else "s390" if domain.arch in S390 else "isa"
+    return evolve(panic, model=model)
+
+
+def panics(launch: Launch) -> Iterator[str]:
+    """Panic devices that are devices; the others are the CPU's or the firmware's."""
+    for panic in launch.of(Panic):
+        if panic.model == "isa":
+            port = panic.address.iobase or 0 if isinstance(panic.address, IsaAddress) else None
+            yield from launch.device({"driver": "pvpanic", "ioport": port})
+
+
+PANIC = Kind(
+    Panic,
+    complete=complete,
+)

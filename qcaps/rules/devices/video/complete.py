@@ -1,0 +1,74 @@
+"""`<video>`: what libvirt does to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from qcaps.capabilities.targets import PPC64, S390
+from qcaps.domain.codec import evolve
+from qcaps.domain.devices import Video
+from qcaps.domain.devices.video import VideoModel
+from qcaps.rules.machine import is_arm_virt, is_riscv_virt
+
+if TYPE_CHECKING:
+    from qcaps.capabilities.model import Capabilities
+    from qcaps.domain.domain import Domain
+    from qcaps.rules.shared.state import State
+
+
+_KIB: Final = {"vga": 16384, "cirrus": 16384, "vmvga": 16384, "bochs": 16384, "xen": 4096, "qxl": 65536}
+"""The video memory of a card that says nothing."""
+
+
+_QXL_VGA_KIB: Final = 16384
+
+
+def read(_domain: Domain, video: Video) -> Video:
+    """One head unless told otherwise; numbers of 0 say nothing."""
+    model = video.model or VideoModel()
+    changes: dict[str, Any] = {
+        name: getattr(model, name) or None for name in ("ram", "vram", "vram64", "vgamem")
+    }
+    changes["heads"] = 1 if model.heads is None else model.heads or None
+    return evolve(video, model=evolve(model, primary=model.primary or None, **changes))
+
+
+def complete(state: State, video: Video) -> Video:
+    """The machine's model, and memory in powers of two."""
+    model = video.model or VideoModel()
+    kind: Any = model.type
+    if kind in (None, "default"):
+        kind = _default_type(state.domain, state.caps)
+    changes: dict[str, Any] = {"type": kind}
+    if kind == "qxl":
+        changes["vgamem"] = model.vgamem or _QXL_VGA_KIB
+        changes["ram"] = model.ram or _KIB["qxl"]
+    changes["ram"] = _power_of_two(changes.get("ram", model.ram))
+    changes["vram"] = _power_of_two(model.vram or _KIB.get(kind))
+    return evolve(video, model=evolve(model, **changes))
+
+
+def _default_type(domain: Domain, caps: Capabilities) -> str:
+    if domain.arch in PPC64:
+        return "vga"
+    if is_arm_virt(domain) or is_riscv_virt(domain) or domain.arch in S390:
+        return "virtio"
+    if "cirrus-vga" in caps:
+        return "cirrus"
+    return "vga" if "VGA" in caps else "default"
+
+
+def _power_of_two(size: int | None) -> int | None:
+    return 1 << (size - 1).bit_length() if size else None
+
+
+def mark_primary(state: State) -> None:
+    """The first card is the primary one, and completed once more; one of type none has nothing but that."""
+    videos = state.draft.of(Video)
+    if not videos:
+        return
+    first = videos[0]
+    if first.model is not None and first.model.type == "none":
+        videos[0] = Video(alias=first.alias, model=VideoModel(type="none"))
+        return
+    videos[0] = complete(state, evolve(first, model=evolve(first.model or VideoModel(), primary=True)))

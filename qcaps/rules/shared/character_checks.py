@@ -1,0 +1,155 @@
+"""What libvirt refuses of a character device, and of whatever else has such a source."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Protocol
+
+from qcaps.rules.refusal import Refused
+from qcaps.rules.shared.labels import check_labels
+from qcaps.rules.shared.refuse import internal, malformed, need, unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from qcaps.capabilities.model import Capabilities
+    from qcaps.domain import devices as d
+    from qcaps.domain.codec import Element
+    from qcaps.domain.devices import Channel, Console, Parallel, Serial
+    from qcaps.domain.devices.chardev import ChardevSource as Source
+    from qcaps.rules.shared.guest import Guest
+
+
+SPICEVMC = frozenset({("channel", "virtio"), ("serial", "usb-serial"), ("console", "xen")})
+"""Ends of a spice channel. libvirt means the first, and compares numbers that the others share."""
+
+
+def refuse_read_character(device: d.Serial | d.Parallel | d.Console | d.Channel) -> None:
+    """Refuses what libvirt's parser refuses."""
+    end = device.target.type if device.target is not None else None
+    if device.type == "spicevmc" and (device.TAG, end) not in SPICEVMC:
+        raise unsupported("a source of type 'spicevmc' is for channels of target type 'virtio'", device)
+    if device.second_source is not None and device.type != "udp":
+        raise malformed(f"a character device of type '{device.type}' has one <source>", device)
+    refuse_read_reconnect(device)
+
+
+def refuse_read_reconnect(device: Any) -> None:  # noqa: ANN401  # whatever has a source
+    """Refuses a source that reconnects without saying how often."""
+    source = device.source
+    again = source.reconnect if source is not None and device.type in ("tcp", "unix") else None
+    if again is not None and again.enabled and again.timeout is None:
+        raise malformed("<reconnect> needs a timeout", device)
+
+
+class _HasSources(Protocol):
+    """Two sources where UDP goes both ways."""
+
+    @property
+    def source(self) -> Source | None: ...
+    @property
+    def second_source(self) -> Source | None: ...
+
+
+_CHANNEL_NAME = re.compile(r"[-A-Za-z0-9_.]*")
+
+
+def check_source(
+    kind: str | None, sources: Sequence[Source], device: Element, guest: Guest, *, makes_path: bool = False
+) -> None:
+    """Whether the source says what its type needs; `makes_path` where libvirt makes up a socket's path."""
+    source = sources[0] if sources else None
+    check = _SOURCES.get(kind or "pty")
+    if check is not None and not (kind == "unix" and makes_path and (source is None or source.path is None)):
+        check(source, sources, device)
+    if kind == "unix" and source is not None:
+        _check_reconnect(source, device)
+    check_labels(source, guest)
+
+
+def _need_path(source: Source | None, _sources: Sequence[Source], device: Element) -> None:
+    if source is None or source.path is None:
+        raise internal("<source path=…> is missing", device)
+
+
+def _need_pair(source: Source | None, _sources: Sequence[Source], device: Element) -> None:
+    if source is not None and (source.master is None) != (source.slave is None):
+        raise internal("a source of type 'nmdm' has both a master and a slave, or neither", device)
+
+
+def _need_host(source: Source | None, _sources: Sequence[Source], device: Element) -> None:
+    if source is None or source.host is None:
+        raise internal("<source host=…> is missing", device)
+    if source.service is None:
+        raise internal("<source service=…> is missing", device)
+    _check_reconnect(source, device)
+
+
+def _need_connect(_source: Source | None, sources: Sequence[Source], device: Element) -> None:
+    connect = next((one for one in sources if one.mode in (None, "connect")), None)
+    if connect is None or connect.service is None:
+        raise internal("<source mode='connect' service=…> is missing", device)
+
+
+def _need_channel(source: Source | None, _sources: Sequence[Source], device: Element) -> None:
+    name = None if source is None else source.channel
+    if name is None:
+        raise unsupported("<source channel=…> is missing", device)
+    if not _CHANNEL_NAME.fullmatch(name):
+        raise Refused(f"channel '{name}' has characters other than letters, digits, '_', '-' and '.'", device)
+
+
+def _check_reconnect(source: Source, device: Element) -> None:
+    if source.reconnect is None or source.reconnect.enabled is None:
+        return
+    # where libvirt makes up the path of a socket, it is QEMU that listens
+    if source.mode == "bind" or (source.path is None and source.host is None):
+        raise internal("only a source in mode 'connect' can reconnect", device)
+
+
+_SOURCES: dict[str, Callable[[Source | None, Sequence[Source], Element], None]] = {
+    "file": _need_path,
+    "dev": _need_path,
+    "pipe": _need_path,
+    "nmdm": _need_pair,
+    "tcp": _need_host,
+    "udp": _need_connect,
+    "unix": _need_path,
+    "spiceport": _need_channel,
+    "dbus": _need_channel,
+}
+
+
+def check_qemu_source(
+    kind: str | None, sources: Sequence[Source], device: Element, guest: Guest, caps: Capabilities
+) -> None:
+    """What QEMU, or this QEMU, cannot do with a source."""
+    if kind in ("tcp", "unix"):
+        for source in sources:
+            again = source.reconnect
+            if again is not None and again.enabled and not again.timeout:
+                raise Refused("a source that reconnects needs a timeout other than 0", device)
+    elif kind == "qemu-vdagent":
+        need(caps, "chardev.qemu-vdagent", "a source of type 'qemu-vdagent'", device)
+    elif kind in ("spicevmc", "spiceport") and "spice" not in guest.graphics:
+        raise unsupported(f"a source of type '{kind}' needs spice graphics", device)
+
+
+def sources(device: _HasSources) -> tuple[Source, ...]:
+    """The sources it has: two where UDP goes both ways."""
+    return tuple(one for one in (device.source, device.second_source) if one is not None)
+
+
+def refuse_character(device: Serial | Parallel | Channel | Console, guest: Guest) -> None:
+    """What holds for a serial or parallel port, a console or a channel under any hypervisor."""
+    makes_path = (
+        device.TAG == "channel" and device.target is not None and device.target.type in ("virtio", "xen")
+    )
+    check_source(device.type, sources(device), device, guest, makes_path=makes_path)
+
+
+def refuse_character_by_qemu(device: Parallel | Channel | Console, guest: Guest, caps: Capabilities) -> None:
+    """What QEMU cannot do with a parallel port, a console or a channel."""
+    check_qemu_source(device.type, sources(device), device, guest, caps)
+    if device.TAG == "parallel" and (guest.is_s390 or guest.is_pseries):
+        raise unsupported(f"there is no parallel port for {guest.where}", device)

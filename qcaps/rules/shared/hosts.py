@@ -1,0 +1,24 @@
+"""Servers that a source names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qcaps.rules.shared.refuse import malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from qcaps.domain.devices.host import SourceHost
+
+
+def check_hosts(hosts: Iterable[SourceHost]) -> None:
+    """A server by name, or by socket over transport 'unix'."""
+    for host in hosts:
+        if host.transport == "unix":
+            if host.socket is None:
+                raise malformed("transport 'unix' needs a socket", host)
+        elif host.socket is not None:
+            raise malformed(f"transport '{host.transport or 'tcp'}' takes no socket", host)
+        elif host.name is None:
+            raise malformed("a host needs a name", host)

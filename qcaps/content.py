@@ -1,6 +1,7 @@
 """Finds scenarios, benchmarks and figures by path, as pytest finds tests: drop a file in, and it counts.
 
-There are two places for each kind of content: the user's own folder (`--content DIR`, which holds
+A kind of content is a folder: `scenarios`, `bench/suites`, `bench/torn`, `reports`. There are two places for
+each: the user's own folder (`--content DIR`, which holds
 `scenarios/`, `bench/` or `reports/`), and what ships with qcaps. Both are searched; of two files with the
 same name the user's wins. Shipped content lies inside an installed package (`qcaps/_content/<kind>`) or, in a
 checkout, beside the package.
@@ -15,7 +16,7 @@ from types import ModuleType
 
 from qcaps.errors import QcapsError, UsageError
 
-KINDS = ("scenarios", "bench", "reports")
+_TOP = ("scenarios", "bench", "reports")
 _PACKAGE = "qcaps_content"
 
 
@@ -64,8 +65,8 @@ def modules(kind: str, extra: Path | None = None, pattern: str = "*.py") -> dict
 def _users_own(kind: str, extra: Path) -> Path:
     if not extra.is_dir():
         raise UsageError(f"--content {extra}: no such folder")
-    if not any((extra / one).is_dir() for one in KINDS):
-        raise UsageError(f"--content {extra}: holds none of {', '.join(f'{one}/' for one in KINDS)}")
+    if not any((extra / one).is_dir() for one in _TOP):
+        raise UsageError(f"--content {extra}: holds none of {', '.join(f'{one}/' for one in _TOP)}")
     return extra.resolve() / kind
 
 
@@ -78,7 +79,7 @@ def _shipped(kind: str) -> Path:
 
 
 def _import(kind: str, name: str, path: Path, search: tuple[Path, ...]) -> ModuleType:
-    full_name = f"{_PACKAGE}.{kind}.{name}"
+    full_name = f"{_package(kind)}.{name}"
     known = sys.modules.get(full_name)
     if known is not None and known.__file__ == str(path):
         return known
@@ -102,9 +103,13 @@ def _ensure_parents(kind: str, search: tuple[Path, ...]) -> None:
     """Give content a package to live in, so that `from ._helper import x` finds its neighbours."""
     root = sys.modules.setdefault(_PACKAGE, ModuleType(_PACKAGE))
     root.__path__ = []
-    full_name = f"{_PACKAGE}.{kind}"
+    full_name = _package(kind)
     parent = sys.modules.setdefault(full_name, ModuleType(full_name))
     parent.__path__ = [str(folder) for folder in search]
+
+
+def _package(kind: str) -> str:
+    return f"{_PACKAGE}.{kind.replace('/', '_')}"
 
 
 def _line_at_fault(error: Exception, path: Path) -> int:

@@ -60,8 +60,8 @@ def test_noise_is_told_from_drift() -> None:
 
 
 def test_calibrate_counts_keeps_and_compares(tmp_path: Path) -> None:
-    (tmp_path / "content" / "bench").mkdir(parents=True)
-    (tmp_path / "content" / "bench" / "loop.py").write_text(SUITE)
+    (tmp_path / "content" / "bench" / "suites").mkdir(parents=True)
+    (tmp_path / "content" / "bench" / "suites" / "loop.py").write_text(SUITE)
     done = qcaps(
         tmp_path,
         "calibrate",

@@ -53,8 +53,8 @@ def gate(
 @pytest.fixture
 def content(tmp_path: Path) -> Path:
     """A folder with a suite of one quick task."""
-    (tmp_path / "content" / "bench").mkdir(parents=True)
-    (tmp_path / "content" / "bench" / "quickest.py").write_text(SUITE)
+    (tmp_path / "content" / "bench" / "suites").mkdir(parents=True)
+    (tmp_path / "content" / "bench" / "suites" / "quickest.py").write_text(SUITE)
     return tmp_path / "content"
 
 

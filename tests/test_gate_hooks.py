@@ -326,8 +326,8 @@ def test_a_gate_in_a_hook(tmp_path: Path) -> None:
         run(ours, "commit", "-qm", text)
     base = run(ours, "rev-parse", "HEAD~1")
     content = tmp_path / "content"
-    (content / "bench").mkdir(parents=True)
-    (content / "bench" / "quickest.py").write_text(SUITE)
+    (content / "bench" / "suites").mkdir(parents=True)
+    (content / "bench" / "suites" / "quickest.py").write_text(SUITE)
     hook(
         ours,
         "pre-commit",

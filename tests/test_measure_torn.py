@@ -121,8 +121,8 @@ def test_what_cannot_be_run_is_refused(wrong: dict[str, object]) -> None:
 
 def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = tmp_path / "content"
-    (content / "bench").mkdir(parents=True)
-    (content / "bench" / "pair.py").write_text(
+    (content / "bench" / "torn").mkdir(parents=True)
+    (content / "bench" / "torn" / "pair.py").write_text(
         "from qcaps.measure.torn.experiment import Arm\n"
         "SCENARIO, N, REMOVED = 'disks', 1, ('pcie-root-port',)\n"
         "def arms():\n    return [Arm('once'), Arm('once-abort', retries=1)]\n"
@@ -136,6 +136,9 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(arguments) == 0
     assert "once-abort + 1 retries" in capsys.readouterr().out
     assert main(["torn", "quick"]) == 2
+    assert "nothing called 'quick'" in capsys.readouterr().err
+    (content / "bench" / "torn" / "empty.py").write_text("")
+    assert main(["torn", "empty", "--content", str(content)]) == 2
     assert "declares no" in capsys.readouterr().err
 
 

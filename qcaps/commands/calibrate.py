@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Prints how often the verdict was FAIL, with the bound that so many decisions allow, and keeps it:\n"
         "'qcaps doctor' warns from it, and a gate on two results files takes its drift from it."
     )
-    parser.add_argument("--suite", default="gating", help="a module in bench/ (default: gating)")
+    parser.add_argument("--suite", default="gating", help="a module in bench/suites/ (default: gating)")
     parser.add_argument("--seconds", type=float, default=300.0, help="begin none after (default: 300)")
     parser.add_argument("--repetitions", type=int, help="stop after so many (default: when the time is up)")
     parser.add_argument(

@@ -57,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--builds", type=Path, metavar="DIR", help="where builds are kept (default: a cache)")
     parser.add_argument(
-        "--suite", default="gating", help="what to judge: a module in bench/ (default: gating)"
+        "--suite", default="gating", help="what to judge: a module in bench/suites/ (default: gating)"
     )
     parser.add_argument("--margins", type=Path, metavar="FILE", help="(default: bench/margins.toml)")
     parser.add_argument("--counts-only", action="store_true", help="read no clock")

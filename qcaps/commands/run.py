@@ -32,7 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Time each policy against the baseline, side by side in one process, on domains that grow in n.\n"
         "Writes a results file (which pyperf reads too), a summary, a table and a report with figures."
     )
-    parser.add_argument("suite", nargs="?", help="what to measure: a module in bench/ (default: default)")
+    parser.add_argument(
+        "suite", nargs="?", help="what to measure: a module in bench/suites/ (default: default)"
+    )
     for option, example in (
         ("scenario", "disks, or disks@pc"),
         ("policy", "naive, series, once"),

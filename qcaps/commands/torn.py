@@ -30,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Define a domain again and again while a second process replaces the QEMU binary at random times,\n"
         "and count what each policy made of it. The binary is a stand-in file; no QEMU is touched."
     )
-    parser.add_argument("suite", nargs="?", default="torn", help="a module in bench/ that has arms() (torn)")
+    parser.add_argument(
+        "suite", nargs="?", default="torn", help="a module in bench/torn/ that has arms() (torn)"
+    )
     parser.add_argument("--tasks", type=int, default=500, help="tasks an arm (500; the full run: 10000)")
     parser.add_argument(
         "--mean", type=float, default=2.0, metavar="MS", help="milliseconds between replacements (2)"
@@ -67,10 +69,10 @@ def _experiment(args: argparse.Namespace) -> Experiment:
     from qcaps.errors import UsageError
     from qcaps.measure.torn.experiment import Experiment
 
-    suite = content.load("bench", args.suite, args.content)
+    suite = content.load("bench/torn", args.suite, args.content)
     missing = [name for name in ("SCENARIO", "N", "REMOVED", "arms") if not hasattr(suite, name)]
     if missing:
-        raise UsageError(f"{suite.__file__}: declares no {', '.join(missing)}; see bench/torn.py")
+        raise UsageError(f"{suite.__file__}: declares no {', '.join(missing)}; see bench/torn/torn.py")
     return Experiment(
         scenario=args.scenario or suite.SCENARIO,
         n=suite.N if args.n is None else args.n,

@@ -1,4 +1,4 @@
-"""Suites: modules in `bench/` that say which cells to measure.
+"""Suites: modules in `bench/suites/` that say which cells to measure.
 
 A suite declares
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 Conclusions = Callable[["Results"], Iterable[str]]
 
-_NO_SUITES = ("test_", "bm_", "gate_", "define_beside_libvirt")
-
 
 @dataclass(frozen=True)
 class Suite:
@@ -53,15 +51,15 @@ class Choice:
 
 
 def names(extra: Path | None = None) -> tuple[str, ...]:
-    """The suites there are; files for pytest and pyperf are none."""
-    return tuple(name for name in content.files("bench", extra) if not name.startswith(_NO_SUITES))
+    """The suites there are."""
+    return tuple(content.files("bench/suites", extra))
 
 
 def suite(name: str, extra: Path | None = None) -> Suite:
     """The suite called `name`. Raises UsageError."""
     if name not in names(extra):
         raise UsageError(f"no suite {name!r}: choose from {', '.join(names(extra))}")
-    module = content.load("bench", name, extra)
+    module = content.load("bench/suites", name, extra)
     if not hasattr(module, "cells"):
         raise UsageError(f"{module.__file__}: a suite defines cells(); see bench/README.md")
     return Suite(

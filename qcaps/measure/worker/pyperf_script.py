@@ -5,8 +5,8 @@
     if __name__ == "__main__":
         bench_task("define")
 
-`python bench/bm_define.py --scenario disks --count 64 --policy once -o once.json` times each run of the
-task, its reset untimed, and writes a suite that pyperf's commands read; our counts stand in the metadata.
+`python bench/pyperf/bm_define.py --scenario disks --count 64 --policy once -o once.json` times each run of
+the task, its reset untimed, and writes a suite that pyperf's commands read; our counts stand in the metadata.
 """
 
 from __future__ import annotations

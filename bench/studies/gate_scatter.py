@@ -1,7 +1,7 @@
 """What a memory layout is worth to a gate: how much pairs of equal work scatter, and how much of it stays.
 
-    python bench/gate_scatter.py --seconds 300                     this qcaps beside itself
-    python bench/gate_scatter.py --seconds 300 --head DIRECTORY    beside the one in DIRECTORY
+    python bench/studies/gate_scatter.py --seconds 300                     this qcaps beside itself
+    python bench/studies/gate_scatter.py --seconds 300 --head DIRECTORY    beside the one in DIRECTORY
 
 Three ways take turns: layouts left to the kernel, one drawn for both processes of a pair (what a gate does),
 one drawn for each. A pair of processes serves several blocks of a loop of about 2 ms, which tells what stays

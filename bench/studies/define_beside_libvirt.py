@@ -1,6 +1,6 @@
 """The reference's own define beside libvirt's, on the same domains, in one run.
 
-    python bench/define_beside_libvirt.py -n 16 64 128
+    python bench/studies/define_beside_libvirt.py -n 16 64 128
 
 The reference runs with the policy `naive` and the validity `ctime`: the lookups and the checks that
 libvirt 9.0.0 makes. libvirt is the embedded driver, unmodified and not counted. Both write to file systems

@@ -1,7 +1,7 @@
 """How often gates are wrong: ours, pytest-benchmark and pyperf compare_to, side by side in the same weather.
 
-    python bench/gate_accuracy.py --seconds 1200 -o accuracy.jsonl     measure; goes on with what is there
-    python bench/gate_accuracy.py --report -o accuracy.jsonl           the table
+    python bench/studies/gate_accuracy.py --seconds 1200 -o accuracy.jsonl   measure; goes on with what is there
+    python bench/studies/gate_accuracy.py --report -o accuracy.jsonl         the table
 
 The workload is a loop of pure Python of about 2 ms, a slowdown exactly so many more turns. Base and head are
 decided upon again and again, with no slowdown (each FAIL is a false alarm) and with 3, 5 and 10 %, quiet and

@@ -1,10 +1,9 @@
 """Finds scenarios, benchmarks and figures by path, as pytest finds tests: drop a file in, and it counts.
 
-A kind of content is a folder: `scenarios`, `bench/suites`, `bench/torn`, `reports`. There are two places for
-each: the user's own folder (`--content DIR`, which holds
-`scenarios/`, `bench/` or `reports/`), and what ships with qcaps. Both are searched; of two files with the
-same name the user's wins. Shipped content lies inside an installed package (`qcaps/_content/<kind>`) or, in a
-checkout, beside the package.
+A kind of content is a folder: `scenarios`, `bench/suites`, `bench/torn`, `reports/sections`. There are two
+places for each: the user's own folder (`--content DIR`, with `scenarios/`, `bench/` or `reports/` in it), and
+what ships with qcaps. Both are searched; of two files with the same name the user's wins. Shipped content
+lies inside an installed package (`qcaps/_content/<kind>`) or, in a checkout, beside the package.
 """
 
 from __future__ import annotations

@@ -112,4 +112,4 @@ def sources(*all_results: Results) -> Sources:
 
 def module(name: str) -> Any:  # found by path
     """A section's module."""
-    return content.load("reports", name)
+    return content.load("reports/sections", name)

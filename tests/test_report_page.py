@@ -135,7 +135,7 @@ def test_old_results_without_spans_or_facts(tmp_path: Path) -> None:
 
 
 def test_a_section_of_one_s_own_and_one_that_fails(tmp_path: Path) -> None:
-    own = tmp_path / "own" / "reports"
+    own = tmp_path / "own" / "reports" / "sections"
     own.mkdir(parents=True)
     head = "from qcaps.report.section import Content\nORDER = 1\nHEADING = 'Mine'\nMISSING = ''\n"
     (own / "mine.py").write_text(
@@ -235,8 +235,8 @@ def test_no_such_file_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_the_section_in_the_documentation_works(checkout: Path, tmp_path: Path) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", (checkout / "docs" / "report.md").read_text(), re.DOTALL)
-    (tmp_path / "reports").mkdir()
-    (tmp_path / "reports" / "often.py").write_text(example)
+    (tmp_path / "reports" / "sections").mkdir(parents=True)
+    (tmp_path / "reports" / "sections" / "often.py").write_text(example)
     found = section.sections(reporting.sources(reporting.grown("disks", ns=(1,))), tmp_path)
     (own,) = (one for one in section.present(found) if one.name == "often")
     assert own.content.tables[0].rows[0] == ("naive", "16")

@@ -1,6 +1,6 @@
 """How often gates are wrong: ours, pytest-benchmark and pyperf compare_to, side by side in the same weather.
 
-    python bench/studies/gate_accuracy.py --seconds 1200 -o accuracy.jsonl   measure; goes on with what is there
+    python bench/studies/gate_accuracy.py --seconds 1200 -o accuracy.jsonl   measure, or go on with it
     python bench/studies/gate_accuracy.py --report -o accuracy.jsonl         the table
 
 The workload is a loop of pure Python of about 2 ms, a slowdown exactly so many more turns. Base and head are

@@ -1,4 +1,4 @@
-"""Sections of a report: modules in `reports/`, found by path, in the order of their number.
+"""Sections of a report: modules in `reports/sections/`, found by path, in the order of their number.
 
 A module declares
 
@@ -89,8 +89,8 @@ class Absent:
 def sections(sources: Sources, extra: Path | None = None) -> tuple[Section | Absent, ...]:
     """All sections in order. One that fails is absent, with its fault; the others stand."""
     modules = []
-    for name in found_by_path.files("reports", extra):
-        module = found_by_path.load("reports", name, extra)
+    for name in found_by_path.files("reports/sections", extra):
+        module = found_by_path.load("reports/sections", name, extra)
         if not all(hasattr(module, one) for one in _DECLARED):
             raise QcapsError(f"{module.__file__}: a section declares {', '.join(_DECLARED)}")
         modules.append((module.ORDER, name, module))

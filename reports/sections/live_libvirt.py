@@ -117,8 +117,8 @@ def content(value: Live) -> Content:
             ),
             (
                 "The reference's times are from a run of its own: how far apart its two curves are says more"
-                " than how far they are from libvirt's. bench/studies/define_beside_libvirt.py times both in one"
-                " run."
+                " than how far they are from libvirt's. bench/studies/define_beside_libvirt.py times both"
+                " in one run."
             ),
         ),
         tables=(Table("A real libvirt", headings, rows, left=("subject", "domain", "task"), bad=bad),),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_FILE = Path(__file__).parent / "data" / "real.json"
+_FILE = Path(__file__).parent.parent / "data" / "real.json"
 
 
 @dataclass(frozen=True)

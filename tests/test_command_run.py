@@ -108,7 +108,9 @@ def test_interrupted_it_keeps_what_was_measured(number: int, tmp_path: Path) -> 
     assert "results.json" in said
     assert said.count("\n") == 1
     assert results_file.read(file).measured
-    assert {path.name for path in file.parent.iterdir()} == {"results.json", "summary.json", "table.md"}
+    assert {path.name for path in file.parent.iterdir()} == {
+        "results.json", "run.json", "summary.json", "table.md",
+    }  # fmt: skip
 
 
 def test_killed_outright_it_keeps_results_and_the_next_run_sweeps(tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_killed_outright_it_keeps_results_and_the_next_run_sweeps(tmp_path: Path
     process.wait(timeout=20)
     assert results_file.read(file).measured
     assert len(list(file.parent.glob(".qcaps-scratch-*"))) == 1
-    assert run(tmp_path, *few, "--pairs", "2", "--processes", "1").returncode == 0
+    assert run(tmp_path, *few, "--pairs", "2", "--processes", "1", "--force").returncode == 0
     assert list(file.parent.glob(".*")) == []
 
 

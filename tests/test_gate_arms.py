@@ -91,7 +91,7 @@ def test_a_slowdown_of_the_pipeline_is_spun(tmp_path: Path) -> None:
 def test_more_lookups_fail_by_site_and_device(tmp_path: Path) -> None:
     head = edited(
         tmp_path,
-        "pipeline/policy.py",
+        "lookups/policy.py",
         "_all(Sharing.TASK))\nONCE_ABORT",
         "_all(Sharing.TASK) | {Site.VALIDATE_DEVICE: Sharing.ALONE})\nONCE_ABORT",
     )
@@ -108,7 +108,7 @@ def test_more_lookups_fail_by_site_and_device(tmp_path: Path) -> None:
 def test_counts_that_both_get_wrong_are_held_against_the_closed_form(tmp_path: Path) -> None:
     head = edited(
         tmp_path,
-        "pipeline/policy.py",
+        "lookups/policy.py",
         "_all(Sharing.TASK))\nONCE_ABORT",
         "_all(Sharing.ALONE))\nONCE_ABORT",
     )
@@ -121,9 +121,7 @@ def test_counts_that_both_get_wrong_are_held_against_the_closed_form(tmp_path: P
 
 
 def test_an_arm_that_crashes_says_its_last_lines(tmp_path: Path) -> None:
-    head = edited(
-        tmp_path, "pipeline/driver.py", "lookup = self._lookup()\n", "raise RuntimeError('broken')\n"
-    )
+    head = edited(tmp_path, "driver/driver.py", "lookup = self._lookup()\n", "raise RuntimeError('broken')\n")
     with pytest.raises(ArmError, match=r"head \(edited\): serials/3.*ended with status 1.*broken") as caught:
         counted(tmp_path, head, ONCE)
     assert caught.value.exit_status == 2
@@ -131,7 +129,7 @@ def test_an_arm_that_crashes_says_its_last_lines(tmp_path: Path) -> None:
 
 def test_an_arm_that_hangs_is_killed(tmp_path: Path) -> None:
     head = edited(
-        tmp_path, "pipeline/driver.py", "lookup = self._lookup()\n", "import time; time.sleep(1000)\n"
+        tmp_path, "driver/driver.py", "lookup = self._lookup()\n", "import time; time.sleep(1000)\n"
     )
     one = bench(tmp_path, ONCE, patience=1.5)
     with pytest.raises(ArmError, match="hung for"):
@@ -151,13 +149,13 @@ def test_an_interpreter_that_is_none(tmp_path: Path, python: str, error: type[Ex
 
 
 def test_a_version_without_blocks_cannot_be_compared(tmp_path: Path) -> None:
-    head = edited(tmp_path, "measure/forker.py", "PROTOCOL = 1", "PROTOCOL = 99")
+    head = edited(tmp_path, "measure/worker/forker.py", "PROTOCOL = 1", "PROTOCOL = 99")
     one = bench(tmp_path, LOOP)
     with pytest.raises(MismatchError, match="version 99 of the protocol") as caught:
         check_counts(one, (BASE, head), (LOOP,), Outcome())
     assert caught.value.exit_status == 4
-    (Path(head.path) / "qcaps" / "measure" / "forker.py").unlink()
-    with pytest.raises(MismatchError, match=r"has no qcaps\.measure\.forker"):
+    (Path(head.path) / "qcaps" / "measure" / "worker" / "forker.py").unlink()
+    with pytest.raises(MismatchError, match=r"has no qcaps\.measure\.worker\.forker"):
         check_counts(one, (BASE, head), (LOOP,), Outcome())
 
 

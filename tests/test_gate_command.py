@@ -74,7 +74,7 @@ def python_with(folder: Path, file: str, old: str, new: str) -> Path:
 def test_a_count_fails_before_any_clock_and_actions_hear_of_it(tmp_path: Path, content: Path) -> None:
     python = python_with(
         tmp_path,
-        "pipeline/policy.py",
+        "lookups/policy.py",
         "_all(Sharing.TASK))\nONCE_ABORT",
         "_all(Sharing.ALONE))\nONCE_ABORT",
     )

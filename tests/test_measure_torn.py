@@ -133,7 +133,9 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     printed = json.loads(capsys.readouterr().out)
     assert [row["policy"] for row in printed["rows"]] == ["once", "once-abort"]
     assert tornfile.read(file).rows[1].retries == 1
-    assert main(arguments) == 0
+    assert main(arguments) == 2
+    assert "exists: --force" in capsys.readouterr().err
+    assert main([*arguments, "--force"]) == 0
     assert "once-abort + 1 retries" in capsys.readouterr().out
     assert main(["torn", "quick"]) == 2
     assert "nothing called 'quick'" in capsys.readouterr().err

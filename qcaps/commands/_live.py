@@ -14,7 +14,7 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from qcaps.commands._live_output import Cell, facts, finish, print_table, said, with_progress
-from qcaps.commands._measuring import say
+from qcaps.commands._measuring import check_new, say
 from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def time(args: argparse.Namespace) -> int:
 
     rows = []
     cells, runs = cells_of(args), runs_of(args)
-    _check_output(args.output)
+    _check_output(args.output, force=args.force)
     with subject_of(args, "interposer") as subject:
         keep = keeper(args, subject)
         for scenario, n, task, xml in with_progress(cells):
@@ -99,7 +99,7 @@ def whatif(args: argparse.Namespace) -> int:
     rows = []
     _check_parsing(args.task)
     cells, runs = cells_of(args), runs_of(args)
-    _check_output(args.output)
+    _check_output(args.output, force=args.force)
     order = _interleaved(runs, args.seed)
     with subject_of(args, "interposer") as subject:
         keep = keeper(args, subject)
@@ -226,7 +226,8 @@ def runs_of(args: argparse.Namespace) -> int:
     return runs
 
 
-def _check_output(file: Path | None) -> None:
+def _check_output(file: Path | None, *, force: bool) -> None:
+    check_new(file, force=force)
     if file is not None and not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
         raise UsageError(f"--output {file}: {file.parent} is no folder that may be written in")
 

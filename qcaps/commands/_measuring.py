@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.errors import QcapsError
+from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -26,15 +26,6 @@ def say(line: str) -> None:
     print("qcaps:", " ".join(line.split()), file=sys.stderr)
 
 
-def make_folder(folder: Path) -> Path:
-    """The folder, made if it is not there. Raises QcapsError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise QcapsError(f"{folder}: cannot be made a folder: {error.strerror or error}") from error
-    return folder
-
-
 def add_scratch_option(parser: argparse.ArgumentParser) -> None:
     """--scratch."""
     parser.add_argument(
@@ -45,10 +36,23 @@ def add_scratch_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def scratch_folder(chosen: Path | None) -> Path | None:
-    """The folder for scratch files; None for the system's own. Raises QcapsError."""
+def add_force_option(parser: argparse.ArgumentParser) -> None:
+    """--force, for commands that write one file of results."""
+    parser.add_argument("--force", action="store_true", help="write over a file that is there")
+
+
+def check_new(file: Path | None, *, force: bool) -> None:
+    """Raise UsageError, before anything is measured, for results that would write over others."""
+    if file is not None and file.is_file() and file.stat().st_size and not force:
+        raise UsageError(f"{file}: exists: --force writes over it, --output names another file")
+
+
+def scratch_place(chosen: Path | None) -> Path | None:
+    """Where scratch folders are made; None for the system's own place. Raises QcapsError."""
+    from qcaps.files import make_folder
+
     if chosen is not None:
-        return make_folder(chosen).absolute()
+        return make_folder(chosen)
     return _MEMORY if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) else None
 
 

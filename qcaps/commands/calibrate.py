@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +12,9 @@ from typing import TYPE_CHECKING
 from qcaps.commands._measuring import (
     add_scratch_option,
     interruptible,
-    make_folder,
     progress_bar,
     say,
-    scratch_folder,
+    scratch_place,
 )
 from qcaps.errors import UsageError
 
@@ -63,19 +61,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Decide until the time is up, keep what was found, print it."""
-    from qcaps.measure.gate import calibration  # `--help` need not pay for any of this
+    from qcaps.files import held, scratch_folder  # `--help` need not pay for any of this
+    from qcaps.measure.gate import calibration
 
     for percent in args.slowdown:
         if not 0 <= percent <= 1000:  # noqa: PLR2004  # ten times the work is slow enough
             raise UsageError(f"--slowdown {percent:g}: expected 0 to 1000 percent")
     if args.repetitions is not None and args.repetitions < 1:
         raise UsageError(f"--repetitions {args.repetitions}: expected at least 1")
-    make_folder(args.output)
     found, interrupted = calibration.Calibration(suite=args.suite), False
-    with tempfile.TemporaryDirectory(prefix="qcaps-calibrate-", dir=scratch_folder(args.scratch)) as scratch:
+    with held(args.output), scratch_folder(scratch_place(args.scratch)) as scratch:
         try:
             with interruptible(), progress_bar() as bar:
-                _repeat(args, Path(scratch), found, bar)
+                _repeat(args, scratch, found, bar)
         except KeyboardInterrupt:
             interrupted = True
     if not found.verdicts:
@@ -94,6 +92,7 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
     from datetime import UTC, datetime
 
     from qcaps import content
+    from qcaps.files import make_folder
     from qcaps.measure.gate import calibration, gate, margins, revisions
     from qcaps.measure.gate.arms import Arm
     from qcaps.measure.gate.rounds import Bench

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import random
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.commands._measuring import (
     add_scratch_option,
     interruptible,
-    make_folder,
     progress_bar,
     say,
-    scratch_folder,
+    scratch_place,
 )
 from qcaps.errors import UsageError
 
@@ -83,7 +81,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge, report, and say by the exit status what came out."""
-    from qcaps.measure.gate import gate, pairs  # `--help` need not pay for any of this
+    from qcaps.files import held, scratch_folder  # `--help` need not pay for any of this
+    from qcaps.measure.gate import gate, pairs
+    from qcaps.measure.results import kept
     from qcaps.report.exports import by_name
 
     exports = [by_name(name) for name in dict.fromkeys(args.export)]
@@ -94,20 +94,20 @@ def run(args: argparse.Namespace) -> int:
     cells, sources = _cells(args)
     outcome = gate.Outcome()
     identity = _identity(args, arms, cells)
-    output = make_folder(args.output)
-    if pairs.begin(output, identity):
-        say(f"going on with what is in {output}")
     interrupted = False
-    with tempfile.TemporaryDirectory(prefix="qcaps-gate-", dir=scratch_folder(args.scratch)) as scratch:
-        bench = _bench(args, sources, Path(scratch).absolute(), identity)
-        try:
-            with interruptible(), progress_bar() as bar:
-                _judge(args, bench, arms, table, outcome=outcome, bar=bar)
-        except KeyboardInterrupt:
-            interrupted = True
-    report = _report(outcome, arms)
-    pairs.keep(output, {"identity": identity, "finished": outcome.finished})
-    _say_all(args, report, exports)
+    with held(args.output) as output:
+        if pairs.begin(output, identity):
+            say(f"going on with what is in {output}")
+        with scratch_folder(scratch_place(args.scratch)) as scratch:
+            bench = _bench(args, sources, scratch, identity)
+            try:
+                with interruptible(), progress_bar() as bar:
+                    _judge(args, bench, arms, table, outcome=outcome, bar=bar)
+            except KeyboardInterrupt:
+                interrupted = True
+        report = _report(outcome, arms)
+        kept.write(output / pairs.SESSION, identity, finished=outcome.finished)
+        _say_all(args, report, exports)
     if interrupted:
         say(f"interrupted; what was measured is in {output}, and the same command goes on")
         return INTERRUPTED
@@ -166,6 +166,7 @@ def _say_all(
     """The report in every form that was asked for."""
     from rich.console import Console
 
+    from qcaps.files import make_folder, replace_file
     from qcaps.measure.gate.pairs import HEAD
     from qcaps.measure.results import file as results_file
     from qcaps.report import actions, verdicts
@@ -173,15 +174,14 @@ def _say_all(
 
     text = json.dumps(verdicts.to_json(report), indent=2) + "\n"
     if head is None or exports:
-        output = make_folder(args.output)
-        results_file.replace_file(output / REPORT, lambda file: file.write(text))
+        replace_file(make_folder(args.output) / REPORT, text)
     if exports:
         file = head or args.output / HEAD
         results = results_file.read(file) if file.exists() else results_file.Results(())
         for export in exports:
             assert isinstance(export, formats.Export)
             made = formats.text(export, report, results)
-            results_file.replace_file(args.output / export.file, lambda out, made=made: out.write(made))
+            replace_file(args.output / export.file, made)
     if args.json:
         print(text, end="")
         return

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.commands import _live, _live_pairs, _live_watch
+from qcaps.commands._measuring import add_force_option
 
 if TYPE_CHECKING:
     import argparse
@@ -127,6 +128,7 @@ def _add_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="keep every call in a results file, for qcaps report"
     )
+    add_force_option(parser)
 
 
 def _add_watch(parser: argparse.ArgumentParser) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qcaps.commands._measuring import make_folder, scratch_folder
+from qcaps.commands._measuring import scratch_place
 from qcaps.errors import QcapsError
 
 if TYPE_CHECKING:
@@ -46,15 +45,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trace and sample the cell; print the parts of its time."""
-    from qcaps.measure.cell import Cell  # `--help` need not pay for the pipeline
+    from qcaps.files import held, scratch_folder  # `--help` need not pay for the pipeline
+    from qcaps.measure.cell import Cell
     from qcaps.measure.subject import subject
     from qcaps.measure.suite import sources
 
     cell = Cell(args.scenario, args.n, args.task, args.validity, args.policy)
     xml = sources([cell], args.content)[cell].encode()
-    output = make_folder(args.output)
-    with tempfile.TemporaryDirectory(prefix="qcaps-profile-", dir=scratch_folder(None)) as scratch:
-        arm = subject(cell.subject).prepare(cell, xml, Path(scratch))
+    with held(args.output) as output, scratch_folder(scratch_place(None)) as scratch:
+        arm = subject(cell.subject).prepare(cell, xml, scratch)
         written = [*_spans(arm, cell, output), *_samples(arm, args.seconds, output)]
         arm.close()
     print(f"{output}: {', '.join(written)}")
@@ -63,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _spans(arm: Arm, cell: Cell, output: Path) -> list[str]:
     """Exact spans of one run, and the median parts of a few."""
-    from qcaps.measure.results.file import replace_file
+    from qcaps.files import replace_file
     from qcaps.measure.worker.trace import Traceable, trace
     from qcaps.report import spans
 
@@ -75,7 +74,7 @@ def _spans(arm: Arm, cell: Cell, output: Path) -> list[str]:
         print(f"  {microseconds:>10.1f} us  {microseconds / found['total']:>4.0%}  {name}")
     traces = {cell.name: spans.from_plain(found)}
     for name, text in ((PERFETTO, spans.to_perfetto(traces)), (SPEEDSCOPE, spans.to_speedscope(traces))):
-        replace_file(output / name, lambda file, text=text: file.write(text))
+        replace_file(output / name, text)
     return [PERFETTO, SPEEDSCOPE]
 
 
@@ -89,7 +88,7 @@ def _samples(arm: Arm, seconds: float, output: Path) -> list[str]:
     import pyinstrument
     from pyinstrument.renderers import SpeedscopeRenderer
 
-    from qcaps.measure.results.file import replace_file
+    from qcaps.files import replace_file
 
     profiler: Any = pyinstrument.Profiler(interval=0.0005)
     end = monotonic() + seconds
@@ -104,5 +103,5 @@ def _samples(arm: Arm, seconds: float, output: Path) -> list[str]:
         SAMPLES: profiler.output(SpeedscopeRenderer()),
     }
     for name, text in texts.items():
-        replace_file(output / name, lambda file, text=text: file.write(text))
+        replace_file(output / name, text)
     return list(texts)

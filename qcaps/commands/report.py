@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.errors import QcapsError, UsageError
+from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -51,17 +51,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw, and say what is missing; 1 if something given could not be shown."""
-    from qcaps.report import page, sources  # `--help` need not pay for any of this
+    from qcaps.files import held  # `--help` need not pay for any of this
+    from qcaps.report import page, sources
 
     for file in args.files:
         if not file.is_file():
             raise UsageError(f"{file}: no such file; 'qcaps run' writes one")
     given = sources.load(args.files)
-    try:
-        args.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise QcapsError(f"{args.output}: cannot be made a folder: {error.strerror or error}") from error
-    report = page.build(given, args.output, args.content)
+    with held(args.output):
+        report = page.build(given, args.output, args.content)
     _say(args, given, report)
     return 1 if given.complaints or any(one.failed for one in report.missing) else 0
 

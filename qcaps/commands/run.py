@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.commands._measuring import interruptible, make_folder, progress_bar, say
+from qcaps.commands._measuring import interruptible, progress_bar, say
 from qcaps.errors import QcapsError, UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from qcaps.measure.results.file import Results
     from qcaps.measure.schedule import Log, Plan
     from qcaps.measure.suite import Conclusions
 
 INTERRUPTED = 130
+_INSTEAD = "--force measures over them, --output names another folder"
 QUICK_SECONDS = 30.0
-_SCRATCH = ".qcaps-scratch-"
-RESULTS, SUMMARY, TABLE = "results.json", "summary.json", "table.md"
+RESULTS, SUMMARY, TABLE, PLAN = "results.json", "summary.json", "table.md", "run.json"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -64,33 +62,100 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--scratch", type=Path, metavar="DIR", help="where domains are saved (default: in the output folder)"
     )
     parser.add_argument("--content", type=Path, metavar="DIR", help="your own scenarios/, bench/, reports/")
+    parser.add_argument("--force", action="store_true", help="measure again, over results that are there")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON, not the table")
     parser.epilog = "Example: qcaps run --scenario disks -n 1 16 64 --policy naive once --validity ctime"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, then report; 1 if something could not be measured, 130 if interrupted."""
-    from qcaps.measure.schedule import Log  # `--help` need not pay for any of this
+    """Measure what is not there yet, report; 1 if something could not be measured, 130 if interrupted."""
+    from qcaps.files import held  # `--help` need not pay for any of this
 
     plan, conclusions = _plan(args)
-    output = make_folder(args.output)
-    log = Log()
-    interrupted = False
-    try:
-        with interruptible():
-            _measure(plan, args, log)
-    except KeyboardInterrupt:
-        interrupted = True
-    if not log.results.measured:
+    identity = _identity(plan)
+    with held(args.output) as output, interruptible():
+        log, finished = _what_is_there(output, identity, plan, force=args.force)
+        interrupted = False
+        if not finished:
+            try:
+                _measure(plan, args, log)
+            except KeyboardInterrupt:
+                interrupted = True
+        if not log.results.measured:
+            if interrupted:
+                raise KeyboardInterrupt
+            _complain(log)
+            raise QcapsError(
+                "nothing was measured" + ("" if log.refused or log.lost else ": there was no time")
+            )
+        _report(log.results, args, conclusions, figures=not interrupted)
         if interrupted:
-            raise KeyboardInterrupt
-        raise QcapsError(f"nothing was measured: {next(iter(log.refused.values()), 'there was no time')}")
-    _report(log.results, args, conclusions, figures=not interrupted)
-    if interrupted:
-        say(f"interrupted; {len(log.results.by_question())} comparisons are in {output / RESULTS}")
-        return INTERRUPTED
+            kept = len(log.results.by_question())
+            say(f"interrupted; {kept} comparisons are in {output / RESULTS}, and the same command goes on")
+            return INTERRUPTED
+        if not log.lost:
+            _keep(output, identity, finished=True)
     _complain(log)
-    return 1 if log.refused else 0
+    return 1 if log.refused or log.lost else 0
+
+
+def _identity(plan: Plan) -> dict[str, object]:
+    """All that must be the same for two runs to be one: what is measured, how often, and by what."""
+    import hashlib
+    import platform
+
+    import qcaps
+    from qcaps.measure.results.session import commit
+    from qcaps.measure.schedule import domains
+
+    def digest(lines: Iterable[str]) -> str:
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+    names = [cell.name for cell in plan.cells]
+    return {
+        "cells": f"{len(names)} ({digest(names)})",
+        "domains": digest(domains(plan).values()),
+        "pairs": plan.pairs,
+        "processes": plan.processes,
+        "seed": plan.seed,
+        "seconds": plan.limit,
+        "qcaps": qcaps.__version__,
+        "commit": commit() or "",
+        "python": platform.python_version(),
+        "host": platform.node(),
+    }
+
+
+def _what_is_there(output: Path, identity: dict[str, object], plan: Plan, *, force: bool) -> tuple[Log, bool]:
+    """What an earlier run of this plan left, and whether that is all. Raises QcapsError for another's."""
+    from qcaps.measure.cell import by_question
+    from qcaps.measure.results import file, kept
+    from qcaps.measure.schedule import Log, done_jobs, whole
+
+    log, results = Log(), output / RESULTS
+    known = kept.read(output / PLAN)
+    if results.exists() and not force:
+        if known is None:
+            raise QcapsError(f"{results}: results that 'qcaps run' did not leave here: {_INSTEAD}")
+        if known["identity"] != identity:
+            differs = kept.difference(known["identity"], identity)
+            raise QcapsError(f"{results}: of another plan ({differs}): {_INSTEAD}")
+        log.results = whole(file.read(results))
+        jobs = plan.processes * len(by_question(plan.cells))
+        if known.get("finished"):
+            say(f"{results}: this plan is measured already; --force measures it again")
+            return log, True
+        say(f"{results}: going on with {len(done_jobs(log.results))} of {jobs} jobs done")
+    elif results.exists():
+        results.unlink()
+    _keep(output, identity, finished=False)
+    return log, False
+
+
+def _keep(output: Path, identity: dict[str, object], *, finished: bool) -> None:
+    from qcaps.measure.results import kept
+
+    kept.write(output / PLAN, identity, finished=finished)
 
 
 def _plan(args: argparse.Namespace) -> tuple[Plan, Conclusions]:
@@ -141,34 +206,24 @@ def _check_names(args: argparse.Namespace) -> None:
 
 
 def _measure(plan: Plan, args: argparse.Namespace, log: Log) -> None:
+    from qcaps.files import make_folder, scratch_folder
     from qcaps.measure.schedule import measure
 
-    folder = make_folder(args.scratch) if args.scratch else args.output
-    _sweep(folder)
-    with (
-        tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=folder) as scratch,
-        progress_bar() as progress,
-    ):
-        measure(plan, args.output / RESULTS, Path(scratch).absolute(), log, progress)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a run left here that was killed outright."""
-    for scratch in folder.glob(f"{_SCRATCH}*"):
-        if not Path("/proc", scratch.name.removeprefix(_SCRATCH).partition("-")[0]).exists():
-            shutil.rmtree(scratch, ignore_errors=True)
+    where = make_folder(args.scratch) if args.scratch else args.output
+    with scratch_folder(where) as scratch, progress_bar() as progress:
+        measure(plan, args.output / RESULTS, scratch, log, progress)
 
 
 def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions, *, figures: bool) -> None:
     from rich.console import Console
 
-    from qcaps.measure.results.file import replace_file
+    from qcaps.files import replace_file
     from qcaps.report import page, sources, summary, table
 
     said = json.dumps(summary.to_json(summary.speedups(results, args.baseline)), indent=2) + "\n"
     text = table.markdown(results, args.baseline)
-    replace_file(args.output / SUMMARY, lambda file: file.write(said))
-    replace_file(args.output / TABLE, lambda file: file.write(text))
+    replace_file(args.output / SUMMARY, said)
+    replace_file(args.output / TABLE, text)
     if args.json:
         print(said, end="")
     else:
@@ -176,7 +231,7 @@ def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions
         Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(
             table.table(results, args.baseline)
         )
-        for line in conclusions(results):
+        for line in (*table.marked(results), *conclusions(results)):
             print(line)
     if figures:
         given = sources.from_results(results, RESULTS)
@@ -189,6 +244,8 @@ def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions
 def _complain(log: Log) -> None:
     for question, why in log.refused.items():
         say(f"not measured: {question.name}: {why}")
+    for question, what in log.lost.items():
+        say(f"cut short: {question.name}: its worker was {what}, twice; the same command measures it again")
     for question in log.not_reached:
         say(f"not measured: {question.name}: the time was up")
     for question in log.unsteady:

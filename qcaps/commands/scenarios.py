@@ -39,7 +39,9 @@ def run(args: argparse.Namespace) -> int:
     if args.output is None:
         print(text, end="")
     else:
-        args.output.write_text(text)
+        from qcaps.files import replace_file  # only here
+
+        replace_file(args.output, text)
     return 0
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qcaps.commands._measuring import interruptible, progress_bar
+from qcaps.commands._measuring import add_force_option, check_new, interruptible, progress_bar
 
 if TYPE_CHECKING:
     import argparse
@@ -42,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="draws the instants and the order of arms")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write what was found as JSON")
     parser.add_argument("--content", type=Path, metavar="DIR", help="your own bench/ and scenarios/")
+    add_force_option(parser)
     parser.add_argument("--json", action="store_true", help="print what was found as JSON, not as a table")
     parser.epilog = "Example: qcaps torn --tasks 10000 --output torn.json"
 
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from qcaps.measure.torn import experiment as torn  # `--help` need not pay for the pipeline
     from qcaps.measure.torn import file as tornfile
 
+    check_new(args.output, force=args.force)
     experiment = _experiment(args)
     with interruptible(), progress_bar() as bar:
         tallies = torn.run(experiment, lambda done, of: bar(done, of, "tasks"))

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.measure.cell import BASELINE, Cell, by_question
 from qcaps.measure.results import file as results_file
-from qcaps.measure.results.file import Measured, Results, Run
+from qcaps.measure.results.file import CUT_SHORT, Measured, Results, Run
 from qcaps.measure.results.session import session_facts
 from qcaps.measure.subject import Counts
 from qcaps.measure.worker.process import Answer, WorkerError, run_worker
@@ -22,8 +23,6 @@ from qcaps.measure.worker.work import Job
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from qcaps.measure.results.file import Metadata
 
 OnProgress = Callable[[float, int, str], None]
@@ -49,10 +48,15 @@ class Plan:
 
 @dataclass
 class Log:
-    """What became of a plan: results; comparisons refused (and why), not reached, with counts that vary."""
+    """What became of a plan: results; comparisons refused (and why), not reached, with counts that vary.
+
+    `results` may hold what an earlier run of the same plan measured. `lost` are comparisons with a worker
+    that was killed twice, and by what: their series are shorter than planned.
+    """
 
     results: Results = field(default_factory=lambda: Results(()))
     refused: dict[Cell, str] = field(default_factory=dict)
+    lost: dict[Cell, str] = field(default_factory=dict)
     not_reached: tuple[Cell, ...] = ()
     unsteady: dict[Cell, None] = field(default_factory=dict)
 
@@ -69,48 +73,83 @@ def with_baseline(cells: tuple[Cell, ...], baseline: str = BASELINE) -> tuple[Ce
 def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProgress) -> None:
     """Measure the plan into `log`, and write `file` after each job: what was measured survives any end.
 
-    Raises UsageError for a scenario or an n that there is not, before anything is measured.
+    A job whose results are in `log` is not done again. A worker that is killed gets one more try. Raises
+    UsageError for a scenario or an n that there is not, before anything is measured.
     """
     groups = by_question(plan.cells)
-    sources = {
-        question: scenario(question.scenario, plan.content).xml(question.n, question.seed)
-        for question in groups
-    }
+    sources = domains(plan)
     jobs = [question for _ in range(plan.processes) for question in groups]
     session = session_facts(scratch)
     draw = random.Random(plan.seed)
+    seeds = [(draw.randrange(2**32), draw.randrange(1, 2**32)) for _ in jobs]
     end = None if plan.limit is None else time.monotonic() + plan.limit
+    known = done_jobs(log.results)
     for worker, question in enumerate(jobs):
         seconds, patience = _time_for(plan, end, len(jobs) - worker)
-        if question in log.refused or seconds <= 0:
+        if (question, worker) in known or question in log.refused or seconds <= 0:
             continue
-        directory = scratch / f"worker-{worker}"
-        directory.mkdir()
+        order_seed, hash_seed = seeds[worker]
         job = Job(
             cells=groups[question],
             xml=sources[question],
-            directory=str(directory),
+            directory=str(scratch / f"worker-{worker}"),
             pairs=plan.pairs,
             seconds=seconds,
-            seed=draw.randrange(2**32),
+            seed=order_seed,
             cpu=_cpu(),
             trace=worker < len(groups),
         )
-        hash_seed = draw.randrange(1, 2**32)
         try:
-            answer = run_worker(job, hash_seed, patience, _counted(job, worker, len(jobs), on_progress))
+            answer = _run(job, hash_seed, patience, _counted(job, worker, len(jobs), on_progress))
         except WorkerError as error:
             log.refused[question] = str(error)
             continue
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
+        if answer.cut_short:
+            log.lost[question] = answer.cut_short
         if answer.done is not None and not answer.done["steady"]:
             log.unsteady[question] = None
         if measured := _measured(job, answer, worker, session):
             log.results = results_file.add(log.results, measured)
             results_file.write(file, log.results)
     on_progress(len(jobs), len(jobs), "")
-    log.not_reached = tuple(groups.keys() - log.refused.keys() - log.results.by_question().keys())
+    reached = {*log.refused, *log.lost, *log.results.by_question()}
+    log.not_reached = tuple(question for question in groups if question not in reached)
+
+
+def domains(plan: Plan) -> dict[Cell, str]:
+    """The XML of each comparison's domain. Raises UsageError for a scenario or an n that there is not."""
+    return {
+        question: scenario(question.scenario, plan.content).xml(question.n, question.seed)
+        for question in by_question(plan.cells)
+    }
+
+
+def done_jobs(results: Results) -> set[tuple[Cell, int]]:
+    """The comparisons and numbers of workers that results hold."""
+    return {(one.cell.question, run.worker) for one in results.measured for run in one.runs}
+
+
+def whole(results: Results) -> Results:
+    """The results without the runs of workers that were killed: these are to be measured again."""
+    kept = (
+        replace(one, runs=tuple(run for run in one.runs if CUT_SHORT not in run.facts))
+        for one in results.measured
+    )
+    return Results(tuple(one for one in kept if one.runs))
+
+
+def _run(job: Job, hash_seed: int, patience: float, on_line: Callable[[], None]) -> Answer:
+    """The job's answer; of a second try if the first worker was killed."""
+    directory = Path(job.directory)
+    for last in (False, True):
+        directory.mkdir()
+        try:
+            answer = run_worker(job, hash_seed, patience, on_line)
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+        if last or not answer.cut_short:
+            break
+    return answer
 
 
 def _time_for(plan: Plan, end: float | None, jobs_left: int) -> tuple[float, float]:
@@ -148,6 +187,8 @@ def _measured(job: Job, answer: Answer, worker: int, session: Metadata) -> list[
         "cpu_affinity": str(job.cpu) if ready["pinned"] else "not pinned",
         "order_seed": job.seed,
     }
+    if answer.cut_short:
+        shared[CUT_SHORT] = answer.cut_short
     if "max_rss" in done:
         shared["mem_max_rss"] = done["max_rss"]
         shared["counts_steady"] = "yes" if done["steady"] else "no"

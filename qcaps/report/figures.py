@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import textwrap
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qcaps import content
-from qcaps.errors import QcapsError
+from qcaps.files import replacing
 from qcaps.report.svg import for_page
 
 if TYPE_CHECKING:
@@ -94,12 +93,6 @@ def _write_head(figure: Figure, finding: str) -> Bbox:
 def _save(figure: Figure, path: Path, box: Bbox) -> Path:
     # without a date, the same results give the same bytes
     metadata = {"Date": None} if path.suffix == ".svg" else None
-    new = path.with_name(path.name + ".new")
-    try:
-        figure.savefig(new, format=path.suffix[1:], metadata=metadata, bbox_inches=box)
-        new.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
-        raise QcapsError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with replacing(path) as file:
+        figure.savefig(file, format=path.suffix[1:], metadata=metadata, bbox_inches=box)
     return path

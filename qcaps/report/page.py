@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qcaps import __version__, content
+from qcaps.bounded import read_bounded
 from qcaps.errors import QcapsError
+from qcaps.files import replace_file
 from qcaps.measure.cell import BASELINE
-from qcaps.measure.results.file import replace_file
 from qcaps.report import figures, summary
 from qcaps.report.section import Absent, Section, absent, failure, present, sections
+from qcaps.report.table import marked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from qcaps.report.sources import Sources
 
 PAGE, SUMMARY, NUMBERS = "report.html", "summary.md", "summary.json"
+_FILES = re.compile(r'<meta name="qcaps-files" content="(?P<names>[^"]*)">')
 _VARIABLE = re.compile(r"(?P<name>--[a-z0-9-]+):\s*(?P<colour>#[0-9a-fA-F]{6})")
 
 
@@ -50,6 +54,7 @@ def build(sources: Sources, directory: Path, extra: Path | None = None, baseline
     numbers = summary.to_json(summary.speedups(sources.results, baseline))
     given: dict[str, Any] = {
         "sources": sources,
+        "marked": marked(sources.results),
         "shown": shown,
         "missing": missing,
         "drawn": drawn,
@@ -58,7 +63,10 @@ def build(sources: Sources, directory: Path, extra: Path | None = None, baseline
         "data_uri": _data_uri,
     }
     environment = _environment(extra)
+    older = _written_before(directory)
     files = [path for one in drawn.values() for path in one.files]
+    names = [*(path.name for path in files), SUMMARY, NUMBERS]
+    given["files"] = [*names, *(link.name for section in shown for link in section.content.links)]
     for name, text in (
         (PAGE, environment.get_template("report.html.j2").render(given)),
         (SUMMARY, environment.get_template("summary.md.j2").render(given)),
@@ -66,9 +74,22 @@ def build(sources: Sources, directory: Path, extra: Path | None = None, baseline
         *((link.name, link.text) for section in shown for link in section.content.links),
     ):
         path = directory / name
-        replace_file(path, lambda file, text=text: file.write(text))
+        replace_file(path, text)
         files.append(path)
+    for name in older - {path.name for path in files}:
+        (directory / name).unlink(missing_ok=True)
     return Report(tuple(files), tuple(section.name for section in shown), missing)
+
+
+def _written_before(directory: Path) -> set[str]:
+    """The names of the files that an older report wrote into the folder, as its page says."""
+    try:
+        page = read_bounded(directory / PAGE).decode(errors="replace")
+    except (OSError, QcapsError):
+        return set()
+    found = _FILES.search(page)
+    names = html.unescape(found["names"]).split() if found else []
+    return {name for name in names if name not in (".", "..") and "/" not in name}
 
 
 def _draw(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from qcaps.measure.cell import BASELINE
+from qcaps.measure.results.file import CUT_SHORT
 from qcaps.measure.statistics import Ratio, paired_ratio
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ def ratio_of(numerator: Measured, denominator: Measured) -> Ratio | None:
     """The ratio of two arms of one comparison, over blocks of the same round of the same worker."""
     pairs = [pair for run in numerator.runs for pair in _paired(run.worker, numerator, denominator)]
     return paired_ratio([one for one, _ in pairs], [other for _, other in pairs]) if pairs else None
+
+
+def cut_short(arm: Measured) -> str:
+    """What killed a worker of the arm, so that its series is shorter than planned; "" if nothing did."""
+    return next((str(run.facts[CUT_SHORT]) for run in arm.runs if CUT_SHORT in run.facts), "")
 
 
 def paired_differences(numerator: Measured, denominator: Measured) -> list[float]:

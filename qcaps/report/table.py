@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.measure.cell import BASELINE
 from qcaps.measure.statistics import FEWEST_PAIRS
-from qcaps.report.summary import median_seconds, speedups
+from qcaps.report.summary import cut_short, median_seconds, speedups
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,6 +20,8 @@ _LEGEND = (
     "speedup: the time of `{baseline}` over the policy's, and its 95 % interval if there are pairs enough. "
     "time: the median of blocks. lookups, forks: of one task. devices: of the resulting domain."
 )
+MARK = "†"
+"""Beside a time that rests on fewer blocks than planned."""
 _LEFT = ("scenario", "task", "validity", "policy")
 _OF_AN_ARM = HEADINGS[6:]
 _MICRO, _MILLI = 1e-6, 1e-3
@@ -76,8 +78,14 @@ def markdown(results: Results, baseline: str = BASELINE) -> str:
         "|" + "|".join("---" if heading in _LEFT else "---:" for heading in HEADINGS) + "|",
     ]
     lines += ["| " + " | ".join(row) + " |" for arms in rows(results, baseline) for row in arms]
-    lines += ["", _LEGEND.format(baseline=baseline)]
+    lines += ["", _LEGEND.format(baseline=baseline), *marked(results)]
     return "\n".join(lines) + "\n"
+
+
+def marked(results: Results) -> list[str]:
+    """What the mark means, if it stands anywhere: the series and what cut each short."""
+    short = {one.cell.name: why for one in results.measured if (why := cut_short(one))}
+    return [f"{MARK} fewer blocks than planned: {name} (worker {why})" for name, why in short.items()]
 
 
 def duration(seconds: float) -> str:
@@ -101,7 +109,7 @@ def _row(arm: Measured, speedup: Speedup | None) -> Row:
         task=cell.task,
         validity=cell.validity,
         policy=cell.policy,
-        time=duration(median_seconds(arm)),
+        time=duration(median_seconds(arm)) + (MARK if cut_short(arm) else ""),
         speedup=_interval(speedup) if speedup else "",
         lookups=str(counts.lookups),
         forks=str(counts.forks),

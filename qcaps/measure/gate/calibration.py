@@ -15,8 +15,8 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING
 
+from qcaps.files import replace_file
 from qcaps.measure.gate.verdict import RULES, Verdict, median_deviation
-from qcaps.measure.results.file import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -144,4 +144,4 @@ def write(calibration: Calibration, file: Path | None = None) -> None:
     target = file or path()
     target.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(calibration), indent=2) + "\n"
-    replace_file(target, lambda out: out.write(text))
+    replace_file(target, text)

@@ -6,7 +6,6 @@ session, named in `gate.json`, so that a gate that was killed goes on where it w
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from qcaps.errors import QcapsError
 from qcaps.measure.gate.series import Pair
 from qcaps.measure.results import file as results_file
+from qcaps.measure.results import kept
 from qcaps.measure.results.file import Results
 
 if TYPE_CHECKING:
@@ -85,31 +85,16 @@ def _pair(base: Run, head: Run) -> Pair:
     return Pair(value, value * median(after / before for before, after in turns))
 
 
-def session(folder: Path) -> dict[str, Any] | None:
-    """What `begin` wrote into a folder; None if there is nothing, or nothing of ours."""
-    try:
-        found = json.loads((folder / SESSION).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def begin(folder: Path, identity: Mapping[str, Any]) -> bool:
     """Make a folder ready for a session; whether one of this identity is unfinished, to go on with."""
-    known = session(folder)
-    if known is not None and known.get("identity") == identity and not known.get("finished"):
+    known = kept.read(folder / SESSION)
+    if known is not None and known["identity"] == identity and not known.get("finished"):
         return True
     for prefix in ("", PREFLIGHT + "-"):
         for name in (BASE, HEAD):
             (folder / (prefix + name)).unlink(missing_ok=True)
-    keep(folder, {"identity": identity, "finished": False})
+    kept.write(folder / SESSION, identity, finished=False)
     return False
-
-
-def keep(folder: Path, value: Mapping[str, Any]) -> None:
-    """Write the session's file."""
-    text = json.dumps(value, indent=2) + "\n"
-    results_file.replace_file(folder / SESSION, lambda file: file.write(text))
 
 
 def _read(path: Path) -> Results:

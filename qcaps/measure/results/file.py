@@ -6,14 +6,14 @@ make a block. Counts and parameters stand in each run's metadata, so `pyperf sho
 
 from __future__ import annotations
 
+import io
 import json
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qcaps.bounded import read_bounded
 from qcaps.errors import QcapsError
+from qcaps.files import replace_file
 from qcaps.measure.cell import Cell
 from qcaps.measure.subject import Counts
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Metadata = dict[str, str | int | float]
+
+CUT_SHORT = "cut_short"
+"""Metadata of a run whose worker was killed before it was done: by what."""
 
 _COUNTS = ("devices", "lookups", "validations", "forks", "probes")
 
@@ -82,7 +85,9 @@ def write(path: Path, results: Results) -> None:
     import pyperf  # 0.1 s that only writers and readers of files pay
 
     suite = pyperf.BenchmarkSuite([_to_benchmark(pyperf, one) for one in results.measured])
-    replace_file(path, suite.dump)
+    text = io.StringIO()
+    suite.dump(text)
+    replace_file(path, text.getvalue())
 
 
 def read(path: Path) -> Results:
@@ -114,21 +119,6 @@ def read_leniently(path: Path) -> tuple[Results, tuple[str, ...]]:
         except QcapsError as error:
             complaints.append(str(error))
     return Results(tuple(measured)), tuple(complaints)
-
-
-def replace_file(path: Path, dump: Any) -> None:  # noqa: ANN401  # pyperf has no types
-    """Write a file by `dump(file)` beside `path`, force it to the disk, rename. Raises QcapsError."""
-    new = path.with_name(path.name + ".new")
-    try:
-        with new.open("w", encoding="utf-8") as file:
-            dump(file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError as error:
-        with suppress(OSError):  # a folder that may not be written in
-            new.unlink(missing_ok=True)
-        raise QcapsError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _to_benchmark(pyperf: Any, one: Measured) -> Any:  # noqa: ANN401  # likewise

@@ -37,8 +37,8 @@ def session_facts(scratch: Path) -> Metadata:
     }
     if model := _cpu_model():
         facts["cpu_model_name"] = model
-    if commit := _commit():
-        facts["git_commit"] = commit
+    if known := commit():
+        facts["git_commit"] = known
     return facts
 
 
@@ -72,16 +72,16 @@ def _cpu_model() -> str | None:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit of the checkout this package lies in, `+` after it if files differ; None if installed."""
     root = Path(qcaps.__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None
     try:
-        commit = git(root, "rev-parse", "HEAD", timeout=_GIT_SECONDS)
+        head = git(root, "rev-parse", "HEAD", timeout=_GIT_SECONDS)
         changed = git(root, "status", "--porcelain", "--untracked-files=no", timeout=_GIT_SECONDS)
     except (OSError, subprocess.SubprocessError):
         return None
-    if commit.returncode or changed.returncode:
+    if head.returncode or changed.returncode:
         return None
-    return commit.stdout.strip() + ("+" if changed.stdout.strip() else "")
+    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from qcaps.bounded import read_bounded
 from qcaps.errors import QcapsError
-from qcaps.measure.results.file import replace_file
+from qcaps.files import replace_file
 from qcaps.measure.torn.experiment import REFERENCE, Arm, Experiment, Tally
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _median_us(seconds: list[float]) -> float:
 def write(path: Path, what: Found) -> None:
     """Replace the file at once. Raises QcapsError."""
     plain = {"kind": _KIND, "version": _VERSION, **asdict(what)}
-    replace_file(path, lambda file: file.write(json.dumps(plain, indent=1) + "\n"))
+    replace_file(path, json.dumps(plain, indent=1) + "\n")
 
 
 def is_ours(path: Path) -> bool:

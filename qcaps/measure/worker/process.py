@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,15 +23,23 @@ if TYPE_CHECKING:
     from qcaps.measure.worker.work import Job
 
 
+_LAST_SECONDS = 5.0
+"""How long a worker may take to end once its output is closed."""
+
+
 @dataclass
 class Answer:
-    """What a worker said before it ended or was ended: `rounds` maps a round to nanoseconds by arm."""
+    """What a worker said before it ended or was ended: `rounds` maps a round to nanoseconds by arm.
+
+    `cut_short` says what ended it before it was done; "" where it was done, or its time was up.
+    """
 
     ready: dict[str, Any] | None = None
     rounds: dict[int, dict[int, list[int]]] = field(default_factory=dict)
     done: dict[str, Any] | None = None
     spans: list[dict[str, Any] | None] | None = None
     trace: list[list[str]] | None = None
+    cut_short: str = ""
 
     def complete_rounds(self) -> list[dict[int, list[int]]]:
         """The rounds in which every arm was timed, in order."""
@@ -49,12 +58,13 @@ def run_worker(job: Job, hash_seed: int, patience: float, on_block: Callable[[],
     """
     answer = Answer()
     errors = Path(job.directory) / "stderr"
-    with errors.open("wb") as stderr, _worker(job, hash_seed, stderr, patience) as lines:
-        for line in lines:
+    with errors.open("wb") as stderr, _worker(job, hash_seed, stderr, patience) as worker:
+        for line in worker.lines:
             if not line.endswith("\n"):
                 break  # it was killed in the middle of a line
             take(answer, json.loads(line))
             on_block()
+        answer.cut_short = worker.end() if answer.done is None else ""
     complaint = errors.read_text(errors="replace").strip().splitlines()
     if complaint and answer.done is None:
         raise WorkerError(f"{job.cells[0].question.name}: the worker failed: {complaint[-1]}")
@@ -74,8 +84,34 @@ def take(answer: Answer, said: dict[str, Any]) -> None:
     answer.trace = said.get("trace", answer.trace)
 
 
+@dataclass
+class _Worker:
+    """A running worker; `late` is set when its time is up, and it is killed."""
+
+    process: subprocess.Popen[str]
+    late: bool = False
+
+    @property
+    def lines(self) -> Iterator[str]:
+        assert self.process.stdout is not None
+        return iter(self.process.stdout)
+
+    def kill_late(self) -> None:
+        self.late = True
+        self.process.kill()
+
+    def end(self) -> str:
+        """What ended it, in words, once it has said its last; "" if we did."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(_LAST_SECONDS)
+        status = self.process.returncode
+        if self.late or status is None:
+            return ""
+        return f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+
+
 @contextmanager
-def _worker(job: Job, hash_seed: int, stderr: Any, patience: float) -> Iterator[Iterator[str]]:  # noqa: ANN401
+def _worker(job: Job, hash_seed: int, stderr: Any, patience: float) -> Iterator[_Worker]:  # noqa: ANN401
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "qcaps.measure.worker.work"],
         stdin=subprocess.PIPE,
@@ -87,7 +123,8 @@ def _worker(job: Job, hash_seed: int, stderr: Any, patience: float) -> Iterator[
         start_new_session=True,
         preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  # the kernel offers no other place to ask for it
     )
-    timer = threading.Timer(patience, process.kill)
+    worker = _Worker(process)
+    timer = threading.Timer(patience, worker.kill_late)
     timer.daemon = True
     timer.start()
     assert process.stdin is not None
@@ -98,7 +135,7 @@ def _worker(job: Job, hash_seed: int, stderr: Any, patience: float) -> Iterator[
             process.stdin.close()
         except BrokenPipeError:
             pass  # it has ended already; its own words say why
-        yield process.stdout
+        yield worker
     finally:
         timer.cancel()
         process.kill()

@@ -1,0 +1,204 @@
+"""Files that are replaced at once, and folders that one process at a time works in.
+
+A file is written under a name nobody can guess, forced to the disk, and renamed: a reader sees the old
+contents or the new, whoever else writes, and so does a crash. Locks are `flock`s: the kernel frees them with
+the process that holds them, whatever ends it, and they hold across PID namespaces.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import platform
+import re
+import secrets
+import shlex
+import shutil
+import stat
+import sys
+import tempfile
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from qcaps.errors import QcapsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOCK = ".qcaps-lock"
+_NEW = re.compile(r"\..+\.[0-9a-f]{16}\.qcaps-new")
+_SCRATCH = ".qcaps-scratch-"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that takes the place of `path` when the context ends well. Raises QcapsError.
+
+    What is no regular file (/dev/stdout, a pipe) is written as it is. A symbolic link to a file is replaced,
+    not followed.
+    """
+    if _is_special(path):
+        with _said(path), path.open("wb") as file:
+            yield file
+        return
+    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.qcaps-new")
+    with _said(path):
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
+            raise
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put `text` (written as UTF-8) in the place of what `path` holds. Raises QcapsError."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder, made if it is not there. Raises QcapsError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise QcapsError(f"{folder}: cannot be made a folder: {error.strerror or error}") from error
+    return folder
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[Path]:
+    """The folder, made if need be, to be written in by this process alone; it names us to who comes later.
+
+    What writers left there that were killed is removed first. Raises QcapsError that says who holds it.
+    """
+    lock = make_folder(folder) / LOCK
+    file = _taken(lock, folder)
+    try:
+        for entry in folder.iterdir():
+            if _NEW.fullmatch(entry.name) and not entry.is_symlink() and entry.is_file():
+                entry.unlink(missing_ok=True)
+        yield folder
+    finally:
+        lock.unlink(missing_ok=True)  # while it is locked: who waits for this one sees that it is gone
+        file.close()
+
+
+@contextmanager
+def scratch_folder(where: Path | None = None) -> Iterator[Path]:
+    """A folder for passing files, in `where` or the system's own place; removed with the context.
+
+    Those of processes that were killed are removed first: theirs can be locked.
+    """
+    root = Path(where or tempfile.gettempdir())
+    sweep(root)
+    while True:
+        with _said(root):
+            folder = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=root))
+            # another's sweep may come between: then there is no such folder any more
+            descriptor = _lock_folder(folder)
+        if descriptor is not None:
+            break
+    try:
+        yield folder.absolute()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def sweep(root: Path) -> None:
+    """Remove the scratch folders below `root` that no process holds."""
+    for folder in root.glob(f"{_SCRATCH}*"):
+        descriptor = _lock_folder(folder)
+        if descriptor is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(descriptor)
+
+
+def _lock_folder(folder: Path) -> int | None:
+    """A descriptor that holds the folder; None if another does, or it is not there, or not ours to lock."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if os.fstat(descriptor).st_uid == os.geteuid():
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if folder.exists():
+                return descriptor
+    except OSError:
+        pass
+    os.close(descriptor)
+    return None
+
+
+def _taken(lock: Path, folder: Path) -> IO[str]:
+    """The lock's file, locked and with our name in it."""
+    while True:
+        with _said(lock):
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        file = open(descriptor, "r+", encoding="utf-8")  # noqa: PTH123, SIM115  # it outlives this function
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = file.read()
+            file.close()
+            raise QcapsError(
+                f"{folder}: {_holder(holder)} is at work in it: wait for it, or name another folder"
+            ) from None
+        except OSError as error:
+            file.close()
+            raise QcapsError(f"{lock}: cannot be locked: {error.strerror or error}") from error
+        if lock.exists() and os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+            break
+        file.close()  # its last holder removed it before we had it: take the one that is there now
+    file.seek(0)
+    file.truncate()
+    json.dump(_ourselves(), file)
+    file.flush()
+    return file
+
+
+def _ourselves() -> dict[str, Any]:
+    return {
+        "pid": os.getpid(),
+        "host": platform.node(),
+        "command": shlex.join((Path(sys.argv[0]).name, *sys.argv[1:])),
+        "since": datetime.now().astimezone().isoformat(" ", "seconds"),
+    }
+
+
+def _holder(text: str) -> str:
+    try:
+        told = json.loads(text)
+        return f"'{told['command']:.80}' (process {told['pid']} on {told['host']}, since {told['since']})"
+    except (ValueError, LookupError, TypeError):
+        return "another process"
+
+
+def _is_special(path: Path) -> bool:
+    try:
+        kind = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(kind) and not stat.S_ISDIR(kind)
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """An OSError as one line about `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        raise QcapsError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,284 @@
+"""One folder, several writers: who holds it, what a kill leaves, what goes on, what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qcaps import files
+from qcaps.errors import QcapsError
+from qcaps.measure.results import file as results_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FULL = os.environ.get("QCAPS_TESTS_FULL") == "1"
+RUN = (sys.executable, "-m", "qcaps", "run")
+READS = 10_000 if FULL else 500
+PLAN = [
+    *["--scenario", "serials", "-n", "1", "4", "--task", "define"],
+    *["--validity", "ctime", "--policy", "once", "--processes", "2"],
+]
+SHORT, LONG = [*PLAN, "--pairs", "2"], [*PLAN, "--pairs", "15"]
+HOLD = """import sys, time
+from qcaps import files
+from pathlib import Path
+with files.{}(Path(sys.argv[1])) as folder:
+    print(folder, flush=True)
+    time.sleep(60)
+"""
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*RUN, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds tmp_path/out."""
+    command = [sys.executable, "-c", HOLD.format("held"), str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def blocks(file: Path) -> dict[str, int]:
+    return {
+        one.cell.name: sum(len(run.blocks) for run in one.runs) for one in results_file.read(file).measured
+    }
+
+
+def hidden(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_of_four_runs_in_one_folder_one_goes_on_and_three_say_who_holds_it(tmp_path: Path) -> None:
+    runs = [
+        subprocess.Popen(
+            [*RUN, *LONG], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    file, torn, whole = tmp_path / "qcaps-results" / "results.json", 0, 0
+    while whole < READS and (FULL or whole == 0 or any(one.poll() is None for one in runs)):
+        try:
+            json.loads(file.read_bytes())
+            whole += 1
+        except FileNotFoundError:
+            time.sleep(0.01)
+        except ValueError:
+            torn += 1
+    said = [one.communicate() for one in runs]
+    codes = sorted(one.returncode for one in runs)
+    assert (codes, torn) == ([0, 1, 1, 1], 0), said
+    (winner,) = (one.pid for one in runs if one.returncode == 0)
+    for one, (_, errors) in zip(runs, said, strict=True):
+        if one.returncode:
+            assert "qcaps-results: '__main__.py run --scenario serials" in errors
+            assert f"(process {winner} on " in errors
+            assert errors.count("\n") == 1
+    assert set(blocks(file).values()) == {30}
+
+
+@pytest.mark.parametrize("group", [False, True])
+def test_a_run_killed_at_any_instant_is_gone_on_with(tmp_path: Path, *, group: bool) -> None:
+    draw = random.Random(7)
+    for _ in range(25 if FULL else 2):
+        folder = tmp_path / "out"
+        one = subprocess.Popen(
+            [*RUN, *SHORT, "--output", str(folder)], cwd=tmp_path, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        time.sleep(draw.uniform(0.1, 3.0))
+        if group:
+            os.killpg(one.pid, signal.SIGKILL)
+        else:
+            one.kill()
+        one.wait()
+        before = blocks(folder / "results.json") if (folder / "results.json").exists() else {}
+        after = run(tmp_path, *SHORT, "--output", str(folder))
+        assert after.returncode == 0, after.stderr
+        assert not before or "going on with" in after.stderr or "measured already" in after.stderr
+        assert set(blocks(folder / "results.json").values()) == {4}
+        assert hidden(folder) == []
+        for path in folder.iterdir():
+            path.unlink()
+
+
+def test_what_is_measured_is_not_measured_again_unless_forced(tmp_path: Path) -> None:
+    assert run(tmp_path, *SHORT).returncode == 0
+    file = tmp_path / "qcaps-results" / "results.json"
+    first = file.read_bytes()
+    again = run(tmp_path, *SHORT)
+    assert (again.returncode, file.read_bytes()) == (0, first)
+    assert "measured already; --force" in again.stderr
+    assert run(tmp_path, *SHORT, "--force").returncode == 0
+    assert file.read_bytes() != first
+
+
+def test_results_of_another_plan_are_not_written_over(tmp_path: Path) -> None:
+    assert run(tmp_path, *SHORT).returncode == 0
+    file = tmp_path / "qcaps-results" / "results.json"
+    first = file.read_bytes()
+    other = run(tmp_path, *LONG)
+    assert (other.returncode, file.read_bytes()) == (1, first)
+    assert "results.json: of another plan (pairs 2, now 15): --force" in other.stderr
+    (file.parent / "run.json").unlink()
+    unknown = run(tmp_path, *SHORT)
+    assert unknown.returncode == 1
+    assert "that 'qcaps run' did not leave here: --force" in unknown.stderr
+    assert run(tmp_path, *LONG, "--force").returncode == 0
+    assert set(blocks(file).values()) == {30}
+
+
+def test_a_figure_of_an_older_report_goes_and_a_user_s_file_stays(tmp_path: Path) -> None:
+    assert run(tmp_path, *SHORT).returncode == 0
+    out = tmp_path / "qcaps-results"
+    (out / "mine.svg").write_text("my own")
+    assert (out / "speedup_by_devices.svg").exists()
+    one_size = [*SHORT, "--force"]
+    one_size[one_size.index("-n") + 2 : one_size.index("-n") + 3] = []
+    assert run(tmp_path, *one_size).returncode == 0
+    page = (out / "report.html").read_text()
+    figures = {path.name for path in out.glob("*.svg")} - {"mine.svg"}
+    assert figures == {name for name in page.partition('qcaps-files" content="')[2].partition('"')[0].split()
+                       if name.endswith(".svg")}  # fmt: skip
+    assert (out / "mine.svg").read_text() == "my own"
+
+
+def _kill_workers(run_id: int, seconds: float) -> int:
+    """SIGKILL each worker of that run soon after it starts; how many."""
+    seen: set[int] = set()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and Path(f"/proc/{run_id}").exists():
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                parent = int(status.read_text().rpartition(")")[2].split()[1])
+                command = (status.parent / "cmdline").read_bytes()
+            except (OSError, IndexError, ValueError):
+                continue
+            pid = int(status.parent.name)
+            if parent == run_id and b"worker.work" in command and pid not in seen:
+                time.sleep(1.5)
+                os.kill(pid, signal.SIGKILL)
+                seen.add(pid)
+        time.sleep(0.01)
+    return len(seen)
+
+
+def test_a_worker_that_is_killed_twice_is_said_and_its_series_marked(tmp_path: Path) -> None:
+    size = "--scenario serials -n 64 --processes 1 --pairs 400"
+    plan = [*size.split(), *["--task", "define", "--validity", "fork", "--policy", "once"]]
+    with subprocess.Popen(
+        [*RUN, *plan], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as one:
+        assert _kill_workers(one.pid, 30) == 2
+        out, errors = one.communicate()
+    assert one.returncode == 1
+    assert "serials/64 define fork: its worker was killed by SIGKILL, twice" in " ".join(errors.split())
+    assert "†" in out
+    assert "killed by SIGKILL" in (tmp_path / "qcaps-results" / "summary.md").read_text()
+    again = run(tmp_path, *plan)
+    assert "0 of 1 jobs done" in again.stderr
+    assert "†" not in again.stdout
+
+
+def test_a_link_planted_under_the_old_temporary_name_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    for name in ("a.json.new", ".a.json.new"):
+        (tmp_path / name).symlink_to(victim)
+    (tmp_path / "a.json").symlink_to(victim)
+    files.replace_file(tmp_path / "a.json", "new")
+    assert (victim.read_text(), (tmp_path / "a.json").read_text()) == ("precious", "new")
+    assert not (tmp_path / "a.json").is_symlink()
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+
+    def fail_half_way() -> None:
+        with files.replacing(tmp_path / "a") as file:
+            file.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
+
+
+def test_a_pipe_is_written_as_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE, text=True) as cat:
+        files.replace_file(tmp_path / "pipe", "through")
+        assert cat.communicate()[0] == "through"
+
+
+def test_the_umask_says_who_may_read(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        files.replace_file(tmp_path / "a", "x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_killed_holder_frees_the_folder_and_its_leftovers_go(
+    tmp_path: Path, holder: subprocess.Popen[str]
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(QcapsError, match=rf"process {holder.pid} on .* is at work in it"), files.held(out):
+        pass
+    (out / ".results.json.0123456789abcdef.qcaps-new").write_text("half")
+    (out / ".mine.qcaps-new").write_text("mine")
+    holder.kill()
+    holder.wait()
+    with files.held(out):
+        assert sorted(hidden(out)) == [".mine.qcaps-new", files.LOCK]
+    assert hidden(out) == [".mine.qcaps-new"]
+
+
+def test_a_folder_that_cannot_be_locked_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(QcapsError, match="cannot be made a folder"), files.held(tmp_path / "file"):
+        pass
+    (tmp_path / files.LOCK).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(QcapsError, match="cannot be written"), files.held(tmp_path):
+        pass
+
+
+def test_scratch_folders_of_killed_processes_go_and_live_ones_stay(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLD.format("scratch_folder"), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as live:
+        assert live.stdout is not None
+        folder = Path(live.stdout.readline().strip())
+        with files.scratch_folder(tmp_path) as ours:
+            assert sorted(tmp_path.iterdir()) == sorted((folder, ours))
+        live.kill()
+    with files.scratch_folder(tmp_path) as ours:
+        assert list(tmp_path.iterdir()) == [ours]
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="a PID namespace takes root")
+def test_a_live_scratch_folder_of_another_pid_namespace_stays(tmp_path: Path) -> None:
+    inside = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c"]
+    with subprocess.Popen(
+        [*inside, HOLD.format("scratch_folder"), str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as live:
+        assert live.stdout is not None
+        folder = Path(live.stdout.readline().strip())
+        files.sweep(tmp_path)
+        assert folder.is_dir()
+        live.kill()

@@ -63,8 +63,11 @@ def _compile(cls: type[Element]) -> _Reader:
 
 
 def _verbatim(node: Node) -> bytes:
-    """The text of `node` with the namespaces it uses; a copy, for the original would declare all in scope."""
-    return etree.tostring(copy.deepcopy(node), with_tail=False)
+    """The text of `node` in UTF-8, which alone can spell every name, with the namespaces it uses.
+
+    Of a copy, for the original would declare all that are in scope.
+    """
+    return etree.tostring(copy.deepcopy(node), encoding="utf-8", with_tail=False)
 
 
 def _finisher(cls: type[Element], plan: tuple[Field, ...]) -> Callable[[Node, Element], None]:
@@ -75,6 +78,8 @@ def _finisher(cls: type[Element], plan: tuple[Field, ...]) -> Callable[[Node, El
 
     def finish(node: Node, element: Element) -> None:
         values = element.__dict__
+        if text is not None and text.parse is not str:
+            values.pop("unknown_children", None)  # part of this text: kept, they would count twice
         if text is not None and (content := _content(text, node)):
             values[text.field] = _parsed(text, content, node)
         for field in many:

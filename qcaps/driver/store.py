@@ -7,6 +7,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from qcaps.bounded import MOST_BYTES
 from qcaps.driver.locks import SharedLocks
 from qcaps.errors import QcapsError
 
@@ -20,6 +21,7 @@ can be lost. To change the domain, edit a file of your own and hand it to "qcaps
 
 """
 _UNFIT = re.compile(r"[/\n\0]|^\.{1,2}$|^$")
+_NO_XML = bytes(set(range(0x20)) - set(b"\t\n\r"))
 _SUFFIX, _NEW = ".xml", ".xml.new"
 
 
@@ -54,13 +56,15 @@ class Store:
     def prepare(self, name: str, xml: str) -> str:
         """Writes a new file beside the domain's own, forces it to the disk, and returns its path.
 
-        `publish` makes it the domain's file, `abandon` removes it.
+        `publish` makes it the domain's file, `abandon` removes it. Raises StoreError, also for what could
+        not be read again.
         """
         new = f"{self.path(name).removesuffix(_SUFFIX)}{_NEW}"
+        data = _readable(name, _BANNER + xml)
         try:
             descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             try:
-                rest = memoryview((_BANNER + xml).encode())
+                rest = memoryview(data)
                 while rest:
                     rest = rest[os.write(descriptor, rest) :]
                 os.fsync(descriptor)
@@ -104,3 +108,19 @@ class Store:
         for leftover in self.directory.glob(f"*{_NEW}"):
             if self.locks.try_holding(leftover.name.removesuffix(_NEW)):
                 leftover.unlink(missing_ok=True)
+
+
+def _readable(name: str, text: str) -> bytes:
+    """`text` as it is saved. Elements and names come from a file, so what is not XML can only be a character.
+
+    Looking for one takes less than a hundredth of the time of a define, to parse all again a tenth.
+    """
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        data = b"\0"
+    if len(data.translate(None, _NO_XML)) != len(data) or "\ufffe" in text or "\uffff" in text:
+        raise StoreError(f"domain '{name}' has a character that no XML file can hold; is it in its emulator?")
+    if len(data) > MOST_BYTES:
+        raise StoreError(f"domain '{name}' takes more than {MOST_BYTES} bytes; make it smaller")
+    return data

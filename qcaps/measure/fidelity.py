@@ -104,7 +104,7 @@ def stand_in(data: bytes, emulator: str | None) -> bytes:
         kind = root.find("os/type")
         if kind is not None and kind.get("arch") == "i686":
             kind.set("arch", "x86_64")
-    return etree.tostring(root)
+    return etree.tostring(root, encoding="utf-8")
 
 
 def compare(driver: Driver, truth: Truth) -> Outcome:

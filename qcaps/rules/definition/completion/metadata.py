@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -13,9 +14,12 @@ if TYPE_CHECKING:
 def keep_one_each(draft: Draft) -> None:
     """Drops elements without a namespace, and later ones of a namespace that was there before."""
     children = draft.domain.unknown_children
-    if any(raw.startswith(b"<metadata") for raw in children):
-        kept = (_cleaned(raw) if raw.startswith(b"<metadata") else raw for raw in children)
+    if any(map(_is_metadata, children)):
+        kept = (_cleaned(raw) if _is_metadata(raw) else raw for raw in children)
         draft.set(unknown_children=tuple(kept))
+
+
+_is_metadata = re.compile(rb"<metadata[\s/>]").match
 
 
 def _cleaned(raw: bytes) -> bytes:
@@ -29,4 +33,4 @@ def _cleaned(raw: bytes) -> bytes:
         seen.add(namespace)
     for child in excess:
         node.remove(child)
-    return etree.tostring(node) if excess else raw
+    return etree.tostring(node, encoding="utf-8") if excess else raw

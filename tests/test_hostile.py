@@ -11,6 +11,7 @@ import time
 from random import Random
 from typing import TYPE_CHECKING
 
+import hostile_pairs  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 import mutation  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -211,6 +212,108 @@ def test_no_number_costs_more_than_a_second(value: str, driver: Driver) -> None:
                 node.set(key, before or "")
             else:
                 node.text = before
+
+
+@pytest.mark.parametrize("first", range(2))
+def test_no_two_numbers_cost_more_than_a_second_or_100_megabytes(first: int, tmp_path: Path) -> None:
+    """A few thousand of the pairs, always the same ones; all of them with QCAPS_TESTS_FULL."""
+    step = 2 if FULL else 331
+    done = subprocess.run(
+        [sys.executable, hostile_pairs.__file__, str(tmp_path), str(first), str(step)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *wrong, last = done.stdout.splitlines()
+    assert not wrong
+    pairs = len(hostile_pairs.places()) * (len(hostile_pairs.places()) - 1) // 2
+    assert int(last.removeprefix("done ")) >= pairs * len(hostile_pairs.NUMBERS) // step
+
+
+STATE = "<vcpus><vcpu id='0' enabled='yes'/></vcpus>"
+PINS = "".join(f"<vcpupin vcpu='{number}' cpuset='0-16383'/>" for number in range(2000))
+SHARES = "".join(
+    "<memorytune vcpus='0-16383'><node id='0' bandwidth='60'/></memorytune>" for _ in range(2000)
+)
+COSTLY = {
+    "tuned CPUs": "<vcpu>4294967295</vcpu><cputune><shares>2</shares></cputune>",
+    "CPUs with a state": f"<vcpu current='1'>1000000</vcpu>{STATE}",
+    "as many CPUs as there are numbers, with a state": f"<vcpu>4294967295</vcpu>{STATE}",
+    "a node of all CPUs": "<vcpu>4294967295</vcpu><cpu><numa><cell memory='9' cpus='0-16383'/></numa></cpu>",
+    "pins to every CPU": f"<vcpu>4</vcpu><cputune>{PINS}</cputune>",
+    "shares of every CPU": f"<vcpu>4294967295</vcpu><cputune>{SHARES}</cputune>",
+    "a pin for one of all I/O threads": "<iothreads>4294967295</iothreads><cputune>"
+    "<iothreadpin iothread='4294967295' cpuset='0-16383'/></cputune>",
+    "schedulers of every CPU": "<vcpu>4294967295</vcpu><cputune>"
+    "<vcpusched vcpus='0-16383' scheduler='batch'/></cputune>",
+}
+
+
+@pytest.mark.parametrize("task", ["define", "start"])
+def test_no_number_makes_the_command_line_larger(task: str, tmp_path: Path) -> None:
+    """Beside a plain domain in the same command: less than a second and 100 MB more."""
+
+    def cost(before: str) -> tuple[float, float]:
+        file = tmp_path / "domain.xml"
+        file.write_bytes(domain(before=before))
+        command = [sys.executable, "-m", "qcaps", task, str(file), "--validity", "trust"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
+            assert child.stderr is not None
+            assert child.stderr.read().count(b"\n") <= 1
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+        assert child.returncode in (0, 1)
+        return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+    seconds, mebibytes = cost("")
+    for case, before in COSTLY.items():
+        more, larger = cost(before)
+        assert more < seconds + LONGEST_SECONDS, case
+        assert larger < mebibytes + hostile_pairs.MEBIBYTES, case
+
+
+CACHE = (
+    "<vcpu>1</vcpu><cpu><numa><cell id='0' cpus='0' memory='262144'><cache level='1' associativity='direct'"
+    " policy='writeback'><size value='{size}' unit='MiB'/><line value='{line}' unit='KiB'/></cache></cell>"
+    "<interconnects><latency initiator='0' target='0' type='access' value='5'/></interconnects></numa></cpu>"
+)
+
+
+def test_the_sizes_of_a_cache_are_counted_as_libvirt_does(driver: Driver) -> None:
+    """Its size in KiB and its line in bytes, whatever the unit: libvirt does not see it."""
+    refusal = attempt(driver, domain(before=CACHE.format(size=2**53, line=8)))
+    assert "too large" in (refusal or "")
+    done = driver.define(domain(before=CACHE.format(size=2**53 - 1, line=2**64 - 1)))
+    assert f"<size value='{2**53 - 1}' unit='KiB'/>" in done.xml
+    command = " ".join(driver.start("x").command)
+    driver.destroy("x")
+    driver.undefine("x")
+    assert f"size={2**53 - 1}K" in command
+    assert f"line={2**64 - 1}" in command
+
+
+@pytest.mark.parametrize(
+    "clock",
+    [
+        f"offset='variable' adjustment='{2**63 - 1}'",
+        f"offset='variable' adjustment='-{10**12}'",
+        f"offset='utc' adjustment='{10**12}'",
+    ],
+)
+def test_a_clock_beyond_all_dates_is_defined_but_does_not_start(clock: str, driver: Driver) -> None:
+    driver.define(domain(before=f"<clock {clock}/>"))
+    with pytest.raises(QcapsError, match="lead to no date") as caught:
+        driver.start("x")
+    driver.undefine("x")
+    clear_line(caught.value)
+
+
+def test_an_adjustment_that_is_no_number_of_64_bits_is_none(driver: Driver) -> None:
+    for adjustment in (str(2**63), "9" * 5000, "1_0", "x"):
+        done = driver.define(domain(before=f"<clock offset='variable' adjustment='{adjustment}'/>"))
+        driver.undefine("x")
+        assert "adjustment='0'" in done.xml
+    assert attempt(driver, domain(before=f"<clock offset='utc' adjustment='{2**63}'/>")) is not None
 
 
 SEEDS = mutation.seeds()

@@ -48,14 +48,14 @@ def test_names_stand_for_numbers(name: str, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shape"), [("3,1,2", "1-3"), ("0-7,^3", "0-2,4-7"), ("5", "5"), ("1,1", "1")]
+    ("text", "shape"), [("3,1,2", "1-3"), ("0-7,^3", "0-2,4-7"), ("5", "5"), ("1,1", "1"), ("007", "7")]
 )
 def test_sets_are_spelt_one_way(text: str, shape: str) -> None:
     assert canonical(text) == shape
 
 
 def test_no_numbers_are_no_set() -> None:
-    assert ranges(()) == ""
+    assert ranges(0) == ""
 
 
 def test_disks_stand_by_bus_and_name() -> None:

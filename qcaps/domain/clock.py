@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from qcaps.domain.codec import Element, number
-from qcaps.domain.syntax import U64
+from qcaps.domain.codec import Element
+from qcaps.domain.syntax import U64, signed_64
 
 
 class TimerCatchup(Element):
@@ -52,7 +52,7 @@ class Clock(Element):
             return "attribute start is missing"
         if self.offset in (None, "utc", "localtime") and self.adjustment not in (None, "", "reset"):
             try:
-                number(self.adjustment)
+                signed_64(self.adjustment)
             except ValueError as error:
                 return f"attribute adjustment: {error}"
         return ""

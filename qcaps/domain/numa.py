@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import Element, Name
-from qcaps.domain.syntax import MAYBE_EMPTY_CPUSET, POSITIVE, U32, U64, UNIT, cpuset
+from qcaps.domain.syntax import MAYBE_EMPTY_CPUSET, POSITIVE, U32, U64, UNIT, cpuset, scaled
 
 
 class NumaSibling(Element):
@@ -24,10 +24,10 @@ class NumaDistances(Element):
 
 
 class NumaCacheSize(Element):
-    """A number with a unit, KiB for a size and bytes for a line where none is given."""
+    """A number: KiB for a size, bytes for a line. libvirt looks for the unit elsewhere and never sees it."""
 
     value: U64
-    unit: UNIT | None = None
+    unit: str | None = None
 
 
 class NumaCache(Element):
@@ -39,6 +39,14 @@ class NumaCache(Element):
     policy: Literal["none", "writeback", "writethrough"]
     size: NumaCacheSize
     line_size: Annotated[NumaCacheSize, Name("line")]  # Element.line is the line in the file
+
+    def refusal(self) -> str:
+        """A size that cannot be counted in bytes."""
+        try:
+            scaled(self.size.value, "KiB")
+        except ValueError as error:
+            return str(error)
+        return ""
 
 
 class NumaCell(Element):
@@ -99,9 +107,9 @@ class Numa(Element):
         ids = [place if cell.id is None else cell.id for place, cell in enumerate(self.cell)]
         if sorted(ids) != list(range(len(ids))):
             return "the cells must be numbered from 0 on, each once"
-        taken: set[int] = set()
+        taken = 0
         for cell in self.cell:
-            own = cpuset(cell.cpus) if cell.cpus is not None else frozenset()
+            own = cpuset(cell.cpus) if cell.cpus is not None else 0
             if taken & own:
                 return "two cells have a CPU in common"
             taken |= own

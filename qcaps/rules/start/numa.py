@@ -8,7 +8,7 @@ from qcaps.domain.numa import NumaLatency
 from qcaps.domain.syntax import cpuset, scaled
 from qcaps.rules.devices.memory.arguments import Backed, backing
 from qcaps.rules.refusal import Refused
-from qcaps.rules.start.argument import ranges
+from qcaps.rules.shared.sets import ranges
 from qcaps.rules.start.memory import old_options
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def nodes(launch: Launch) -> Iterator[str]:
 
 
 def _cpus(cell: NumaCell) -> list[str]:
-    return ranges(list(cpuset(cell.cpus))) if cell.cpus else []
+    return ranges(cpuset(cell.cpus)).split(",") if cell.cpus else []
 
 
 def _initiator(numa: Numa | None, number: int, cell: NumaCell, first: int) -> int:
@@ -103,8 +103,7 @@ def _interconnects(numa: Numa) -> Iterator[str]:
 def _caches(cells: tuple[NumaCell, ...]) -> Iterator[str]:
     for number, cell in enumerate(cells):
         for cache in cell.cache:
-            size = scaled(cache.size.value, cache.size.unit) // 1024
-            line = scaled(cache.line_size.value, cache.line_size.unit, "b")
+            size, line = cache.size.value, cache.line_size.value
             words = (
                 f"hmat-cache,node-id={number},size={size}K,level={cache.level}"
                 f",associativity={_ASSOCIATIVITY[cache.associativity]},policy={_POLICY[cache.policy]}"

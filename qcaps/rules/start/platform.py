@@ -137,7 +137,10 @@ def _base(given: Clock | None) -> str:
     now = datetime.now(UTC)
     if given.basis == "localtime":
         seconds += int((now.astimezone().utcoffset() or timedelta()).total_seconds())
-    return (now + timedelta(seconds=seconds)).strftime(_TIME)
+    try:
+        return (now + timedelta(seconds=seconds)).strftime(_TIME)
+    except OverflowError:  # libvirt hands QEMU no time at all, and QEMU does not start
+        raise Refused(f"{seconds} seconds lead to no date between the years 1 and 9999", given) from None
 
 
 def _rtc(timer: Timer) -> Iterator[str]:

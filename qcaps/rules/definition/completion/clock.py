@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.domain.clock import Clock
 from qcaps.domain.codec import evolve
+from qcaps.domain.syntax import signed_64
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def parsed(domain: Domain) -> dict[str, Any]:
 def _seconds(clock: Clock) -> str:
     """The adjustment; what is no number is none."""
     try:
-        return str(int(clock.adjustment or ""))
+        return str(signed_64(clock.adjustment or ""))
     except ValueError:
         return "0"
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from qcaps.domain.memory import HugepagesPage, MemoryBacking, Memtune
     from qcaps.rules.draft import Draft
 
+_NODE_0: Final = 1
+"""The set of node 0 alone."""
+
 _UNLIMITED: Final = (2**63 - 1) // 1024
 """From here on a limit is none (KiB)."""
 
@@ -119,7 +122,7 @@ def complete_backing(draft: Draft) -> None:
     if backing is None or backing.hugepages is None or numa.count(draft.domain):
         return
     pages = backing.hugepages.page
-    if any(page.nodeset and cpuset(page.nodeset) == {0} for page in pages):
+    if any(page.nodeset and cpuset(page.nodeset) == _NODE_0 for page in pages):
         plain = (evolve(one, nodeset=None) if one.nodeset == "0" else one for one in pages)
         pages_for_all = evolve(backing.hugepages, page=tuple(plain))
         draft.set(memory_backing=evolve(backing, hugepages=pages_for_all))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from qcaps.domain.codec import evolve
@@ -15,7 +17,7 @@ from qcaps.rules.shared.sizes import attribute_in_kib
 
 if TYPE_CHECKING:
     from qcaps.domain.domain import Domain
-    from qcaps.domain.numa import Numa, NumaCell
+    from qcaps.domain.numa import Numa, NumaCache, NumaCell
     from qcaps.rules.draft import Draft
 
 _LOCAL = 10
@@ -28,7 +30,9 @@ def parsed(numa: Numa) -> Numa:
     for position, cell in enumerate(numa.cell):
         cpus = ranges(cpuset(cell.cpus)) if cell.cpus else ""
         number = position if cell.id is None else cell.id
-        cells.append(evolve(attribute_in_kib(cell, "memory"), id=number, cpus=cpus or None))
+        cells.append(
+            evolve(attribute_in_kib(cell, "memory"), id=number, cpus=cpus or None, cache=_caches(cell))
+        )
     cells = _with_distances(cells)
     cells.sort(key=lambda cell: cell.id or 0)
     between = numa.interconnects
@@ -41,6 +45,14 @@ def parsed(numa: Numa) -> Numa:
             ),
         )
     return evolve(numa, cell=tuple(cells), interconnects=between)
+
+
+def _caches(cell: NumaCell) -> tuple[NumaCache, ...]:
+    """With the units that libvirt writes."""
+    return tuple(
+        evolve(one, size=evolve(one.size, unit="KiB"), line_size=evolve(one.line_size, unit="B"))
+        for one in cell.cache
+    )
 
 
 def _with_distances(cells: list[NumaCell]) -> list[NumaCell]:
@@ -68,10 +80,10 @@ def fill(draft: Draft) -> None:
         return
     most = vcpus.maximum(draft.domain)
     limits.check_number("virtual CPUs", most, limits.CPUS, draft.domain.vcpu)
-    sets = [cpuset(cell.cpus) if cell.cpus else frozenset() for cell in cpu.numa.cell]
-    if sum(map(len, sets)) >= most:
+    sets = [cpuset(cell.cpus) if cell.cpus else 0 for cell in cpu.numa.cell]
+    if sum(map(int.bit_count, sets)) >= most:
         return
-    left = frozenset(range(most)).difference(*sets[1:])
+    left = ((1 << most) - 1) & ~reduce(or_, sets[1:], 0)
     first = evolve(cpu.numa.cell[0], cpus=ranges(left))
     draft.set(cpu=evolve(cpu, numa=evolve(cpu.numa, cell=(first, *cpu.numa.cell[1:]))))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qcaps.domain.codec import evolve
-from qcaps.domain.syntax import cpuset
+from qcaps.domain.syntax import cpuset, each
 from qcaps.rules.definition.completion import vcpus
 from qcaps.rules.shared.sets import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from qcaps.domain.domain import Domain
     from qcaps.domain.tuning import Cputune, Iothreadpin, Iothreadsched, Vcpupin, Vcpusched
@@ -26,24 +26,24 @@ def parsed(domain: Domain) -> dict[str, Any]:
         for name, value in tune.__dict__.items()
         if name != "shares" and name.endswith(("period", "quota"))
     }
-    threads = _threads(domain)
+    place = _thread_places(domain)
     changes["vcpupin"] = _vcpu_pins(tune.vcpupin, vcpus.maximum(domain))
-    changes["iothreadpin"] = _iothread_pins(tune.iothreadpin, threads)
+    changes["iothreadpin"] = _iothread_pins(tune.iothreadpin, place)
     if tune.emulatorpin is not None:
         changes["emulatorpin"] = evolve(tune.emulatorpin, cpuset=canonical(tune.emulatorpin.cpuset))
     changes["vcpusched"] = _vcpu_schedulers(tune)
-    changes["iothreadsched"] = _iothread_schedulers(tune, threads)
+    changes["iothreadsched"] = _iothread_schedulers(tune, place)
     changed = evolve(tune, **changes)
     empty = not any(value for name, value in changed.__dict__.items() if name != "line")
     return {"cputune": None if empty else changed}
 
 
-def _threads(domain: Domain) -> dict[int, int]:
-    """I/O threads by number, with their place."""
-    if domain.iothreadids is not None:
-        return {one.id: place for place, one in enumerate(domain.iothreadids.iothread)}
-    count = domain.iothreads.value if domain.iothreads is not None else 0
-    return {number: number for number in range(1, (count or 0) + 1)}
+def _thread_places(domain: Domain) -> Callable[[int], int]:
+    """Tells the place of an I/O thread by its number: where it is listed, else its number."""
+    if domain.iothreadids is None:
+        return lambda number: number
+    places = {one.id: place for place, one in enumerate(domain.iothreadids.iothread)}
+    return lambda number: places.get(number, 0)
 
 
 def _vcpu_pins(pins: Iterable[Vcpupin], most: int) -> tuple[Vcpupin, ...]:
@@ -51,17 +51,17 @@ def _vcpu_pins(pins: Iterable[Vcpupin], most: int) -> tuple[Vcpupin, ...]:
     return tuple(evolve(one, cpuset=canonical(one.cpuset)) for one in kept)
 
 
-def _iothread_pins(pins: Iterable[Iothreadpin], threads: dict[int, int]) -> tuple[Iothreadpin, ...]:
-    kept = sorted(pins, key=lambda one: threads.get(one.iothread, 0))
+def _iothread_pins(pins: Iterable[Iothreadpin], place: Callable[[int], int]) -> tuple[Iothreadpin, ...]:
+    kept = sorted(pins, key=lambda one: place(one.iothread))
     return tuple(evolve(one, cpuset=canonical(one.cpuset)) for one in kept)
 
 
 def _vcpu_schedulers(tune: Cputune) -> tuple[Vcpusched, ...]:
-    single = ((number, one) for one in tune.vcpusched for number in cpuset(one.vcpus))
+    single = ((number, one) for one in tune.vcpusched for number in each(cpuset(one.vcpus)))
     return tuple(evolve(one, vcpus=str(number)) for number, one in sorted(single, key=lambda pair: pair[0]))
 
 
-def _iothread_schedulers(tune: Cputune, threads: dict[int, int]) -> tuple[Iothreadsched, ...]:
-    single = [(number, one) for one in tune.iothreadsched for number in cpuset(one.iothreads)]
-    single.sort(key=lambda pair: threads.get(pair[0], 0))
+def _iothread_schedulers(tune: Cputune, place: Callable[[int], int]) -> tuple[Iothreadsched, ...]:
+    single = [(number, one) for one in tune.iothreadsched for number in each(cpuset(one.iothreads))]
+    single.sort(key=lambda pair: place(pair[0]))
     return tuple(evolve(one, iothreads=str(number)) for number, one in single)

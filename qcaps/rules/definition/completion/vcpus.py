@@ -28,6 +28,7 @@ def parsed(domain: Domain) -> dict[str, Any]:
     present = most if vcpu.current is None else vcpu.current
     states = domain.vcpus
     if states is not None and states.vcpu:
+        limits.check_number("virtual CPUs", most, limits.CPUS, vcpu)
         states = _states(states, most)
         present = sum(one.enabled for one in states.vcpu)
     placement = vcpu.placement or "static"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qcaps.domain.syntax import cpuset, uuid
+from qcaps.domain.syntax import CPUSET_LENGTH, cpuset, each, uuid
 from qcaps.rules.definition.reading.numa import check_parsed_numa
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.guest import Iothreads
@@ -112,12 +112,10 @@ def _check_once(tag: str, items: Iterable[tuple[int, Element]]) -> None:
         seen.add(number)
 
 
-def _check_scheds(
-    scheds: Iterable[tuple[frozenset[int], Element]], what: str, is_there: Callable[[int], bool]
-) -> None:
+def _check_scheds(scheds: Iterable[tuple[int, Element]], what: str, is_there: Callable[[int], bool]) -> None:
     seen: set[int] = set()
     for numbers, element in scheds:
-        for number in sorted(numbers):
+        for number in each(numbers):
             if not is_there(number):
                 raise unsupported(f"<{element.TAG}>: there is no {what} {number}", element)
             if number in seen:
@@ -126,16 +124,18 @@ def _check_scheds(
 
 
 def _check_resctrl(cputune: Cputune, vcpus: int) -> None:
-    groups: list[frozenset[int]] = []
-    there = frozenset(range(vcpus))
+    groups: set[int] = set()  # no two have a CPU in common; together they are `taken`
+    taken = 0
+    there = (1 << min(vcpus, CPUSET_LENGTH)) - 1
     for tune in cputune.cachetune:
         own = cpuset(tune.vcpus) & there
         if not own:
             continue
-        if any(own & group for group in groups):
+        if own & taken:
             raise malformed(f"CPUs {tune.vcpus} have two <cachetune>", tune)
         if tune.cache or tune.monitor:
-            groups.append(own)
+            groups.add(own)
+            taken |= own
         for monitor in tune.monitor:
             if monitor.level != _MONITORED_LEVEL:
                 raise malformed(
@@ -143,10 +143,11 @@ def _check_resctrl(cputune: Cputune, vcpus: int) -> None:
                 )
     for share in cputune.memorytune:
         own = cpuset(share.vcpus) & there
-        if own and any(own & group and own != group for group in groups):
+        if own & taken and own not in groups:
             raise malformed(f"CPUs {share.vcpus} overlap with those of another element", share)
         if share.node or share.monitor:
-            groups.append(own)
+            groups.add(own)
+            taken |= own
 
 
 def _check_perf(domain: Domain) -> None:

@@ -30,9 +30,9 @@ def check_parsed_numa(domain: Domain) -> None:
 def _check_cpus(domain: Domain, cells: tuple[NumaCell, ...]) -> None:
     most = 1 if domain.vcpu is None or domain.vcpu.value is None else domain.vcpu.value
     sets = [cpuset(cell.cpus) for cell in cells if cell.cpus is not None]
-    if sum(map(len, sets)) > most:
+    if sum(map(int.bit_count, sets)) > most:
         raise internal(f"the NUMA nodes have more CPUs than the {most} of <vcpu>", cells[0])
-    highest = max((max(one) for one in sets if one), default=-1)
+    highest = max(map(int.bit_length, sets), default=0) - 1
     if highest >= most:
         raise internal(f"CPU {highest} of a NUMA node is not among the {most} of <vcpu>", cells[0])
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qcaps.domain.devices import Memory
 from qcaps.domain.memory import kib
-from qcaps.domain.syntax import cpuset, scaled
+from qcaps.domain.syntax import cpuset, each, scaled
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.guest import address_type
 from qcaps.rules.shared.refuse import need, unsupported
@@ -129,22 +129,20 @@ def check_hugepage_nodes(guest: Guest) -> None:
     if backing is None or backing.hugepages is None:
         return
     master: HugepagesPage | None = None
-    sizes: dict[int, HugepagesPage] = {}
+    sized = 0
     for page in backing.hugepages.page:
-        nodes = cpuset(page.nodeset) if page.nodeset is not None else frozenset()
-        if not guest.cells and nodes == {0}:
-            nodes = frozenset()  # without NUMA, node 0 is all there is
+        nodes = cpuset(page.nodeset) if page.nodeset is not None else 0
+        if not guest.cells and nodes == 1:
+            nodes = 0  # without NUMA, node 0 is all there is
         if not nodes:
             if master is not None:
                 raise Refused(
                     f"huge pages of {page_kib(master)} and {page_kib(page)} KiB both lack a nodeset", page
                 )
             master = page
-        for node in sorted(nodes):
-            if node in sizes:
-                raise Refused(f"guest node {node} has two sizes of huge pages", page)
-            sizes[node] = page
+        for node in each(nodes & sized):
+            raise Refused(f"guest node {node} has two sizes of huge pages", page)
+        sized |= nodes
         # libvirt tells of an absent node after it has compared the page with those before it
-        if nodes and max(nodes) >= len(guest.cells):
-            absent = min(node for node in nodes if node >= len(guest.cells))
+        for absent in each(nodes >> len(guest.cells) << len(guest.cells)):
             raise Refused(f"huge pages for guest node {absent}, which is not there", page)

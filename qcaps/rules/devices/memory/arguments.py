@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qcaps.domain.devices import Memory
 from qcaps.domain.memory import kib
-from qcaps.domain.syntax import cpuset, scaled
+from qcaps.domain.syntax import cpuset, each, scaled
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start import paths
 from qcaps.rules.start.address import placed
@@ -146,7 +146,7 @@ def _pages(launch: Launch, what: Backed) -> tuple[int, bool, bool, bool]:
     page, needs, uses = what.page, bool(what.page), bool(what.page)
     if not page and backed and backed.hugepages:
         listed = backed.hugepages.page
-        own = next((p for p in listed if p.nodeset and what.node in _set(p.nodeset)), None)
+        own = next((p for p in listed if p.nodeset and _has(p.nodeset, what.node)), None)
         general = next((p for p in listed if not p.nodeset), None)
         if own:
             needs = True
@@ -171,7 +171,7 @@ def _host_nodes(launch: Launch, what: Backed) -> tuple[list[int], str, bool]:
     nodes = what.source_nodes or (per_node[0].nodeset if per_node else None)
     if nodes is None and general and general.placement != "auto":
         nodes = general.nodeset
-    return sorted(_set(nodes)) if nodes else [], mode, bool(per_node)
+    return list(each(cpuset(nodes))) if nodes else [], mode, bool(per_node)
 
 
 def _node(launch: Launch, number: int | None) -> NumaCell | None:
@@ -188,8 +188,8 @@ def _node_discard(launch: Launch, number: int | None) -> bool | None:
     return node.discard if node else None
 
 
-def _set(text: str) -> frozenset[int]:
-    return cpuset(text)
+def _has(nodeset: str, node: int | None) -> bool:
+    return node is not None and bool(cpuset(nodeset) >> node & 1)
 
 
 def _page_kib(size: int, unit: str | None) -> int:

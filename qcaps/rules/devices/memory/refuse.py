@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qcaps.domain.memory import kib
-from qcaps.domain.syntax import cpuset, uuid
+from qcaps.domain.syntax import cpuset, each, uuid
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.refuse import malformed, need, unsupported
 
@@ -129,7 +129,7 @@ def refuse_by_qemu(memory: Memory, guest: Guest, caps: Capabilities) -> None:
         raise unsupported("this host has no SGX memory", memory)
     size = kib(target.size) if target is not None else 0
     mask = source.nodemask if source is not None else None
-    for node in sorted(cpuset(mask)) if mask is not None else (0,):
+    for node in each(cpuset(mask)) if mask is not None else (0,):
         have = sections[node] if node < len(sections) else 0
         if size > have:
             raise unsupported(f"host node {node} has {have} KiB of SGX memory, fewer than {size}", memory)

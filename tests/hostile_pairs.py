@@ -1,7 +1,8 @@
 """Two numbers of a file made hostile at once, in a process of its own that tells which pairs cost too much.
 
-Run as `python hostile_pairs.py FOLDER FIRST STEP`: every STEP-th case from FIRST on. Writes one line for
-each that took too long, too much memory, or raised what is no QcapsError; at the end "done" and their number.
+Run as `python hostile_pairs.py FOLDER whole|sample FIRST STEP`: every STEP-th case from FIRST on.
+Writes one line for each that took too long, too much memory, or raised what is no QcapsError; at the end
+"done" and how many there were.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from lxml import etree
@@ -51,6 +53,16 @@ FURNITURE = (
 )
 
 
+_TURNS: tuple[tuple[str | None, str | None], ...] = (
+    *((number, number) for number in NUMBERS),
+    ("16383", "0-16383"),
+    ("0-16383", "16383"),
+    *((number, None) for number in ("1000000", "4294967295")),
+    *((None, number) for number in ("1000000", "4294967295")),
+)
+"""What the two numbers become; None leaves one as it is."""
+
+
 class Place(NamedTuple):
     """A number: the part it is in, the element in that part, its attribute or "" for its text."""
 
@@ -72,25 +84,31 @@ def places() -> list[Place]:
     return found
 
 
-def cases() -> Iterator[Callable[[], bytes]]:
-    """What makes a domain for each pair of places: each number in both, or a number and a set.
+def cases(*, whole: bool) -> Iterator[Callable[[], bytes]]:
+    """What makes a domain for each pair of places and each of `_TURNS`.
 
-    Every other one has what the parts need beside it: CPUs, threads, nodes, shared memory.
+    Every other one has what the parts need beside it: CPUs, threads, nodes, shared memory. Unless they are to
+    be the `whole` grid, each pair of places outside the devices comes once, and of the others one in ten.
     """
-    both = [(number, number) for number in NUMBERS] + [("16383", "0-16383"), ("0-16383", "16383")]
-    for pair, (one, other) in enumerate(itertools.combinations(places(), 2)):
-        for turn, (here, there) in enumerate(both):
-            changes = ((one, here), (other, there))
-            yield partial(domain, changes, furnished=bool((pair + turn) % 2))
+    random = Random(0)
+    for one, other in itertools.combinations(places(), 2):
+        apart = _PARTS[one.part].tag != "part" or _PARTS[other.part].tag != "part"
+        chosen = random.randrange(len(_TURNS) * (10 if apart else 1))
+        for turn, (here, there) in enumerate(_TURNS):
+            furnished = bool(random.getrandbits(1))
+            if whole or turn == chosen:
+                yield partial(domain, ((one, here), (other, there)), furnished=furnished)
 
 
-def domain(changes: tuple[tuple[Place, str], ...], *, furnished: bool = False) -> bytes:
+def domain(changes: tuple[tuple[Place, str | None], ...], *, furnished: bool = False) -> bytes:
     """A domain of the parts that are changed, furnished or bare."""
     parts: dict[int, list[etree._Element]] = {}
     for place, number in changes:
         if place.part not in parts:
             parts[place.part] = list(copy.deepcopy(_PARTS[place.part]).iter())
         node = parts[place.part][place.element]
+        if number is None:
+            continue
         if place.key:
             node.set(place.key, number)
         else:
@@ -159,7 +177,7 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def main(folder: str, first: int, step: int) -> None:
+def main(folder: str, which: str, first: int, step: int) -> None:
     """Goes through the cases."""
     signal.signal(signal.SIGPROF, _alarm)
     driver = reference(Path(folder), policy="once", validity="trust")
@@ -170,7 +188,7 @@ def main(folder: str, first: int, step: int) -> None:
     bound = (base + 20 * MEBIBYTES) << 20
     resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
     count = 0
-    for make in itertools.islice(cases(), first, None, step):
+    for make in itertools.islice(cases(whole=which == "whole"), first, None, step):
         data = make()
         wrong = _attempt(driver, data)
         peak = _peak()
@@ -188,4 +206,4 @@ def main(folder: str, first: int, step: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

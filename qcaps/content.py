@@ -2,8 +2,9 @@
 
 A kind of content is a folder: `scenarios`, `bench/suites`, `bench/torn`, `reports/sections`. There are two
 places for each: the user's own folder (`--content DIR`, with `scenarios/`, `bench/` or `reports/` in it), and
-what ships with qcaps. Both are searched; of two files with the same name the user's wins. Shipped content
-lies inside an installed package (`qcaps/_content/<kind>`) or, in a checkout, beside the package.
+what ships with qcaps. Both are searched. A module of the user's may not have the name of one that ships, or
+results would not tell them apart; of two data files the user's wins. Shipped content lies inside an installed
+package (`qcaps/_content/<kind>`) or, in a checkout, beside the package.
 """
 
 from __future__ import annotations
@@ -12,11 +13,18 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from qcaps.errors import QcapsError, UsageError
+from qcaps.errors import QcapsError, UsageError, unknown
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 _TOP = ("scenarios", "bench", "reports")
 _PACKAGE = "qcaps_content"
+_A = {"scenarios": "scenario", "bench/suites": "suite", "bench/torn": "torn suite", "reports": "section"}
+_ABSENT = object()
 
 
 def folders(kind: str, extra: Path | None = None) -> tuple[Path, ...]:
@@ -31,11 +39,15 @@ def folders(kind: str, extra: Path | None = None) -> tuple[Path, ...]:
 def files(kind: str, extra: Path | None = None, pattern: str = "*.py") -> dict[str, Path]:
     """The content files by name (without suffix), sorted; names beginning with `_` are private helpers."""
     found: dict[str, Path] = {}
-    for folder in folders(kind, extra):
+    for folder in reversed(folders(kind, extra)):
         for path in folder.glob(pattern):
-            if not path.name.startswith("_") and path.is_file():
-                found.setdefault(path.stem, path)
-    return dict(sorted(found.items()))
+            if path.is_file() and path.name != "__init__.py":
+                if path.stem in found:
+                    raise QcapsError(
+                        f"{path}: hides {found[path.stem]}, which ships with qcaps: rename yours"
+                    )
+                found[path.stem] = path
+    return {name: path for name, path in sorted(found.items()) if not name.startswith("_")}
 
 
 def find_file(kind: str, name: str, extra: Path | None = None) -> Path:
@@ -51,7 +63,7 @@ def load(kind: str, name: str, extra: Path | None = None) -> ModuleType:
     """Import one content module, and no other; raises QcapsError naming file and line when it fails."""
     available = files(kind, extra)
     if name not in available:
-        raise UsageError(f"{kind}: nothing called {name!r}; there are {', '.join(available) or 'none'}")
+        raise unknown(_A.get(kind, f"module in {kind}/"), name, available)
     return _import(kind, name, available[name], folders(kind, extra))
 
 
@@ -91,11 +103,35 @@ def _import(kind: str, name: str, path: Path, search: tuple[Path, ...]) -> Modul
     sys.modules[full_name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[full_name]
-        line = _line_at_fault(error, path)
-        raise QcapsError(f"{path}:{line}: cannot be loaded: {type(error).__name__}: {error}") from error
+        raise fault(path, error, "cannot be loaded") from error
     return module
+
+
+def declared(module: ModuleType, name: str, kind: Any, default: Any = _ABSENT) -> Any:  # noqa: ANN401  # any type
+    """What a content module says under `name`, an instance of `kind`. Raises QcapsError naming the file."""
+    value = getattr(module, name, default)
+    if value is _ABSENT:
+        raise QcapsError(f"{module.__file__}: declares no {name}; see CONTRIBUTING.md")
+    if not isinstance(value, kind):
+        raise QcapsError(f"{module.__file__}: {name}: expected {kind.__name__}, not {type(value).__name__}")
+    return value
+
+
+def call(module: ModuleType, function: Callable[[], T]) -> T:
+    """What a function of a content module gives. Raises QcapsError naming file and line where it raises."""
+    try:
+        return function()
+    except QcapsError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise fault(Path(str(module.__file__)), error, "failed") from error
+
+
+def fault(path: Path, error: BaseException, what: str) -> QcapsError:
+    """The one line for what a content module raised."""
+    return QcapsError(f"{path}:{_line_at_fault(error, path)}: {what}: {type(error).__name__}: {error}")
 
 
 def _ensure_parents(kind: str, search: tuple[Path, ...]) -> None:
@@ -111,7 +147,7 @@ def _package(kind: str) -> str:
     return f"{_PACKAGE}.{kind.replace('/', '_')}"
 
 
-def _line_at_fault(error: Exception, path: Path) -> int:
+def _line_at_fault(error: BaseException, path: Path) -> int:
     """The last line of the file itself that was running, or the line that does not parse."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return error.lineno or 1

@@ -6,6 +6,11 @@ QcapsError            something is wrong with the input or the machine (exit sta
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class QcapsError(Exception):
     """A failure a user can act on: one line that names the file, the place in it, and what to do."""
@@ -27,3 +32,17 @@ def one_line(text: str, most: int = 1000) -> str:
     printable = text.encode("utf-8", "backslashreplace").decode()
     line = "".join(char if char.isprintable() else " " for char in printable)
     return line if len(line) <= most else f"{line[: most // 2]} … {line[3 - most // 2 :]}"
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'once'?` where `word` is nearly one of those there are, else nothing."""
+    import difflib  # only a mistyped word pays for it
+
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that there is not: what was probably meant, and what there is."""
+    known = tuple(known)
+    return UsageError(f"no {kind} {name!r}{meant(name, known)}; choose from {', '.join(known) or 'none'}")

@@ -16,10 +16,10 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qcaps import content
-from qcaps.errors import UsageError
+from qcaps.errors import QcapsError, UsageError, unknown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,17 +41,18 @@ class Scenario:
     steps: tuple[int, ...]
     header: str
     devices: Devices
+    module: ModuleType
 
     def xml(self, n: int, seed: int = 0) -> str:
         """The domain with n devices of this kind, as XML. Raises UsageError where n is out of range."""
         if not 0 <= n <= self.largest:
             raise UsageError(f"{self.name} takes 0 to {self.largest} devices, not {n}")
         family = self.name.partition("@")[0]
-        inner = "".join(
-            f"    {line}\n"
-            for device in self.devices(n, self.machine, random.Random(f"{family} {seed}"))
-            for line in device.splitlines()
-        )
+        draw = random.Random(f"{family} {seed}")
+        devices = content.call(self.module, lambda: tuple(self.devices(n, self.machine, draw)))
+        if not all(isinstance(device, str) for device in devices):
+            raise QcapsError(f"{self.module.__file__}: devices() yields text, one device at a time")
+        inner = "".join(f"    {line}\n" for device in devices for line in device.splitlines())
         return _DOMAIN.format(
             name=f"{family}-{self.machine}-{n}",
             uuid=_uuid(f"{self.name} {n} {seed}"),
@@ -93,31 +94,34 @@ def scenario(name: str, extra: Path | None = None) -> Scenario:
     """The scenario called `name`, as in `disks` or `disks@pc`. Raises UsageError."""
     family, _, machine = name.partition("@")
     module = content.load("scenarios", family, extra)
-    largest = _declared(module, "LARGEST")
+    largest = _largest(module)
     machine = machine or next(iter(largest))
     if machine not in largest:
-        raise UsageError(f"{family} knows the machine types {', '.join(largest)}, not {machine!r}")
+        raise unknown(f"machine type of {family}", machine, largest)
     most = largest[machine]
     return Scenario(
         name=name,
-        summary=_declared(module, "SUMMARY"),
+        summary=content.declared(module, "SUMMARY", str),
         machine=machine,
         largest=most,
-        arch=getattr(module, "ARCH", "x86_64"),
-        steps=tuple(n for n in getattr(module, "STEPS", STEPS) if n <= most),
-        header=getattr(module, "HEADER", ""),
-        devices=_declared(module, "devices"),
+        arch=content.declared(module, "ARCH", str, "x86_64"),
+        steps=tuple(n for n in content.declared(module, "STEPS", tuple, STEPS) if n <= most),
+        header=content.declared(module, "HEADER", str, ""),
+        devices=content.declared(module, "devices", Callable),
+        module=module,
     )
 
 
 def on_every_machine(family: str, extra: Path | None = None) -> tuple[Scenario, ...]:
     """The family on each machine type it knows."""
-    machines = _declared(content.load("scenarios", family, extra), "LARGEST")
+    machines = _largest(content.load("scenarios", family, extra))
     return tuple(scenario(f"{family}@{machine}", extra) for machine in machines)
 
 
-def _declared(module: ModuleType, name: str) -> Any:  # noqa: ANN401  # content is typed by its own file
-    try:
-        return getattr(module, name)
-    except AttributeError:
-        raise UsageError(f"{module.__file__}: a scenario declares {name}; see CONTRIBUTING.md") from None
+def _largest(module: ModuleType) -> dict[str, int]:
+    largest: dict[str, int] = content.declared(module, "LARGEST", dict)
+    if not largest or not all(isinstance(n, int) for n in largest.values()):
+        raise QcapsError(
+            f"{module.__file__}: LARGEST gives the largest n by machine type; see CONTRIBUTING.md"
+        )
+    return largest

@@ -65,7 +65,7 @@ def test_a_broken_file_is_named_with_its_line(own: Path, name: str, line: int, s
 
 
 def test_unknown_name_lists_what_there_is(own: Path) -> None:
-    with pytest.raises(UsageError, match=r"nothing called 'nope'; there are .*mine"):
+    with pytest.raises(UsageError, match=r"no scenario 'nope'; choose from .*mine"):
         content.load("scenarios", "nope", own)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qcaps.errors import UsageError
+from qcaps.errors import unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,4 +63,4 @@ def by_name(name: str) -> Validity:
     for validity in VALIDITIES:
         if validity.name == name:
             return validity
-    raise UsageError(f"no validity {name!r}: choose from {', '.join(one.name for one in VALIDITIES)}")
+    raise unknown("validity", name, (one.name for one in VALIDITIES))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from qcaps.errors import UsageError
+from qcaps.errors import unknown
 from qcaps.lookups.site import Site
 
 if TYPE_CHECKING:
@@ -122,4 +122,4 @@ def by_name(name: str) -> Policy:
     for policy in POLICIES:
         if policy.name == name:
             return policy
-    raise UsageError(f"no policy '{name}'; there are {', '.join(policy.name for policy in POLICIES)}")
+    raise unknown("policy", name, (policy.name for policy in POLICIES))

@@ -9,7 +9,7 @@ import importlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast
 
-from qcaps.errors import UsageError
+from qcaps.errors import unknown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,4 +70,4 @@ def subject(name: str) -> SubjectModule:
     for known, module in SUBJECTS:
         if known == name:
             return cast("SubjectModule", importlib.import_module(module))
-    raise UsageError(f"no subject {name!r}: choose from {', '.join(known for known, _ in SUBJECTS)}")
+    raise unknown("subject", name, (known for known, _ in SUBJECTS))

@@ -10,19 +10,21 @@ and may define `conclusions(results) -> Iterable[str]`: lines to print below the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
 from qcaps import content
-from qcaps.errors import UsageError
+from qcaps.errors import QcapsError
 from qcaps.measure.cell import Cell, by_question
 from qcaps.measure.subject import WITHOUT_DOMAIN
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
     from qcaps.measure.results.file import Results
 
@@ -57,37 +59,53 @@ def names(extra: Path | None = None) -> tuple[str, ...]:
 
 def suite(name: str, extra: Path | None = None) -> Suite:
     """The suite called `name`. Raises UsageError."""
-    if name not in names(extra):
-        raise UsageError(f"no suite {name!r}: choose from {', '.join(names(extra))}")
     module = content.load("bench/suites", name, extra)
-    if not hasattr(module, "cells"):
-        raise UsageError(f"{module.__file__}: a suite defines cells(); see bench/README.md")
+    conclude = getattr(module, "conclusions", _nothing)
     return Suite(
         name,
-        getattr(module, "SUMMARY", ""),
-        tuple(dict.fromkeys(module.cells())),
-        getattr(module, "conclusions", _nothing),
+        content.declared(module, "SUMMARY", str, ""),
+        tuple(dict.fromkeys(_cells(module))),
+        lambda results: content.call(module, lambda: tuple(conclude(results))),
     )
+
+
+def _cells(module: ModuleType) -> tuple[Cell, ...]:
+    declared = content.declared(module, "cells", Callable)
+    found = content.call(module, lambda: tuple(declared()))
+    if not found or not all(isinstance(one, Cell) for one in found):
+        raise QcapsError(
+            f"{module.__file__}: cells() gives one Cell or more, and nothing else; see bench/README.md"
+        )
+    return found
 
 
 def choose(cells: tuple[Cell, ...], choice: Choice, extra: Path | None = None) -> tuple[Cell, ...]:
     """The cells with each coordinate the user named put in place of the suite's own.
 
-    A scenario named without an n is measured at its own steps. Raises UsageError for an unknown scenario.
+    A scenario named without an n is measured at its own steps, in what the suite does to it; to one that the
+    suite does not have, what it does most. Raises UsageError for an unknown scenario.
     """
+    suites = by_question(cells)
+    wanted = [(question, name) for name in choice.scenarios for question in _like(name, suites)]
     chosen: dict[Cell, None] = {}
-    for question, arms in by_question(cells).items():
-        policies = choice.policies or tuple(cell.policy for cell in arms)
-        for name, task, validity in product(
-            choice.scenarios or (question.scenario,),
-            choice.tasks or (question.task,),
-            choice.validities or (question.validity,),
+    for question, named in wanted or [(one, one.scenario) for one in suites]:
+        ns = choice.ns or (scenario(named, extra).steps if choice.scenarios else (question.n,))
+        policies = choice.policies or tuple(cell.policy for cell in suites[question])
+        for n, task, validity, policy in product(
+            ns, choice.tasks or (question.task,), choice.validities or (question.validity,), policies
         ):
-            ns = choice.ns or (scenario(name, extra).steps if choice.scenarios else (question.n,))
-            for n, policy in product(ns, policies):
-                cell = replace(question, scenario=name, n=n, task=task, validity=validity, policy=policy)
-                chosen[cell] = None
+            cell = replace(question, scenario=named, n=n, task=task, validity=validity, policy=policy)
+            chosen[cell] = None
     return tuple(chosen)
+
+
+def _like(name: str, questions: Iterable[Cell]) -> list[Cell]:
+    """What a suite does to a scenario: the comparisons it has of it, else those of its commonest task."""
+    own = [one for one in questions if one.scenario in (name, name.partition("@")[0])]
+    if own:
+        return own
+    task = Counter(one.task for one in questions).most_common(1)[0][0]
+    return [one for one in questions if one.task == task]
 
 
 def sources(cells: Iterable[Cell], extra: Path | None = None) -> dict[Cell, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from qcaps.domain import document
 from qcaps.driver.driver import default_emulator
 from qcaps.driver.reference import reference
-from qcaps.errors import UsageError
+from qcaps.errors import unknown
 from qcaps.measure.subject import Counts
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ReferenceArm:
         driver.warm(xml, source)
         steps = _steps(driver, xml, source, self._name)
         if task not in steps:
-            raise UsageError(f"no task {task!r}: choose from {', '.join(steps)}")
+            raise unknown("task", task, steps)
         setup, self.run, self.reset = steps[task]
         for step in setup:
             step()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
-from qcaps.errors import UsageError
+from qcaps.errors import unknown
 
 if TYPE_CHECKING:
     from qcaps.measure.results.file import Results
@@ -46,7 +46,7 @@ def by_name(name: str) -> Export:
     for export in EXPORTS:
         if export.name == name:
             return export
-    raise UsageError(f"--export {name}: choose from {', '.join(export.name for export in EXPORTS)}")
+    raise unknown("export", name, (export.name for export in EXPORTS))
 
 
 def text(export: Export, report: Report, results: Results) -> str:

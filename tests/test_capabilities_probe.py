@@ -283,7 +283,7 @@ def test_the_command_writes_a_cache_file_and_prints_a_summary(
 
 
 def test_the_command_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["probe", str(tmp_path / "missing")]) == 1
+    assert main(["probe", str(tmp_path / "missing")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["probe", "/bin/true", "--deadline", "nan"]) == 2
-    assert "--deadline nan" in capsys.readouterr().err
+    assert "--deadline: expected seconds" in capsys.readouterr().err

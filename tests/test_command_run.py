@@ -83,7 +83,8 @@ def test_the_results_say_under_which_conditions(
 def test_json_prints_the_summary_alone(tmp_path: Path) -> None:
     one = ("--scenario", "serials", "-n", "1", "--pairs", "1", "--processes", "1", "--policy", "once")
     done = run(tmp_path, *one, "--task", "define", "--validity", "trust", "--json", "--output", "out")
-    assert json.loads(done.stdout) == json.loads((tmp_path / "out" / "summary.json").read_text())
+    kept = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert json.loads(done.stdout) == {"schema": "qcaps/run/1", **kept}
     assert [one["forks"] for one in json.loads(done.stdout)["speedups"]] == [{"naive": 0, "once": 0}]
 
 
@@ -132,13 +133,13 @@ def test_killed_outright_it_keeps_results_and_the_next_run_sweeps(tmp_path: Path
     ("arguments", "said"),
     [
         (("nope",), "no suite 'nope'"),
-        (("--scenario", "nope"), "nothing called 'nope'"),
+        (("--scenario", "nope"), "no scenario 'nope'"),
         (("--policy", "nope"), "no policy 'nope'"),
         (("--baseline", "nope"), "no policy 'nope'"),
         (("--validity", "nope"), "no validity 'nope'"),
         (("--task", "nope"), "no task 'nope'"),
-        (("--pairs", "0"), "--pairs 0"),
-        (("--processes", "-1"), "--processes -1"),
+        (("--pairs", "0"), "--pairs: expected a whole number"),
+        (("--processes", "-1"), "--processes: expected a whole number"),
         (("--scenario", "usb", "-n", "100000"), "usb takes 0 to"),
         (("--content", "absent"), "no such folder"),
     ],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from scipy import stats
 
-from qcaps.commands import doctor
+from qcaps.commands.doctor import noise
 from qcaps.measure.gate import calibration
 from qcaps.measure.gate.calibration import Calibration, drift_of, spread_of, upper_bound
 from qcaps.measure.gate.series import Pair
@@ -21,7 +21,7 @@ from qcaps.measure.gate.verdict import Verdict
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qcaps.commands._finding import Finding
+    from qcaps.commands.doctor.finding import Finding
 
 SUITE = """
 from qcaps.measure.cell import Cell
@@ -88,7 +88,7 @@ def test_calibrate_counts_keeps_and_compares(tmp_path: Path) -> None:
     files = [tmp_path / "qcaps-calibration" / "0000-0" / name for name in ("base.json", "head.json")]
     compared = qcaps(tmp_path, "compare", *files, "--json")
     assert compared.returncode == 0, compared.stderr
-    (one,) = json.loads(compared.stdout)
+    (one,) = json.loads(compared.stdout)["benchmarks"]
     assert one["name"].startswith("loop/1000")
     assert one["ratio"] == pytest.approx(one["seconds"][1] / one["seconds"][0])
     assert "loop/1000" in qcaps(tmp_path, "compare", *files).stdout
@@ -100,7 +100,7 @@ def kept(folder: Path, monkeypatch: pytest.MonkeyPatch, failed: int, decisions: 
     found.add(0.0, [Verdict.FAIL] * failed + [Verdict.PASS] * (decisions - failed))
     found.add(0.05, [Verdict.FAIL] * 10)
     calibration.write(found)
-    return doctor._calibration()
+    return noise._calibration()
 
 
 def test_the_doctor_warns_of_a_host_that_raises_false_alarms(
@@ -111,7 +111,7 @@ def test_the_doctor_warns_of_a_host_that_raises_false_alarms(
     assert not warned.ok
     assert "5 false alarms in 100 decisions" in warned.text
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "empty"))
-    assert "not known" in doctor._calibration().text
+    assert "not known" in noise._calibration().text
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"hostname": "elsewhere"}'])
@@ -146,8 +146,8 @@ def test_profile_writes_spans_and_samples(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("compare", "absent.json", "absent.json"), 2, "absent.json: cannot be read"),
-        (("calibrate", "--repetitions", "0"), 2, "--repetitions 0"),
+        (("compare", "absent.json", "absent.json"), 2, "absent.json: no such file"),
+        (("calibrate", "--repetitions", "0"), 2, "--repetitions: expected a whole number"),
         (("calibrate", "--slowdown", "-3"), 2, "--slowdown"),
         (("calibrate", "--suite", "nope"), 2, "no suite 'nope'"),
         (("profile", "--task", "nope"), 2, "no task 'nope'"),

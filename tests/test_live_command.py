@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.commands import main
-from qcaps.commands._live_pairs import compared
+from qcaps.commands.live.gate import compared
 from qcaps.live.count import Count
 from qcaps.measure.results import file as results
 from qcaps.report.summary import ratio_of
@@ -232,7 +232,7 @@ def test_overhead_is_of_each_way_of_counting(capsys: pytest.CaptureFixture[str])
     [
         (["count", "--task", "reboot"], "no task 'reboot'"),
         (["whatif", "--task", "undefine"], "parses no domain"),
-        (["time", "--runs", "0"], "expected at least 1"),
+        (["time", "--runs", "0"], "expected a whole number, 1"),
         (["count", "-n", "9999999"], "takes 0 to"),
         (["watch", "qemu:///system", "--yes", "--every", "0"], "above 0"),
         (["count", "--uri", "qemu:///system"], "--yes"),
@@ -241,9 +241,9 @@ def test_overhead_is_of_each_way_of_counting(capsys: pytest.CaptureFixture[str])
             "by its log or by uprobes",
         ),
         (["count", "--uri", "qemu:///system", "--yes", "--daemon"], "choose it or --uri"),
-        (["overhead", "--pairs", "0"], "expected at least 1"),
+        (["overhead", "--pairs", "0"], "expected a whole number, 1"),
         (["gate", "--delta", "5", "--margin", "1"], "beyond --delta"),
-        (["dance"], "invalid choice"),
+        (["dance"], "no such choice: 'dance'"),
     ],
 )
 def test_what_cannot_be_asked_is_said_before_anything_starts(

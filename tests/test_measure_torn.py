@@ -138,9 +138,9 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     assert main([*arguments, "--force"]) == 0
     assert "once-abort + 1 retries" in capsys.readouterr().out
     assert main(["torn", "quick"]) == 2
-    assert "nothing called 'quick'" in capsys.readouterr().err
+    assert "no torn suite 'quick'" in capsys.readouterr().err
     (content / "bench" / "torn" / "empty.py").write_text("")
-    assert main(["torn", "empty", "--content", str(content)]) == 2
+    assert main(["torn", "empty", "--content", str(content)]) == 1
     assert "declares no" in capsys.readouterr().err
 
 

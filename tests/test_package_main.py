@@ -40,7 +40,7 @@ def test_help_names_every_command_and_imports_none() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     for command in commands.COMMANDS:
         assert f"  {command.name} " in done.stdout or f"  {command.name}\n" in done.stdout
-    assert done.stdout.splitlines()[-1].split() == ["qcaps.errors", "qcaps.commands"]
+    assert done.stdout.splitlines()[-1].split() == ["qcaps.errors", "qcaps.commands.parser", "qcaps.commands"]
 
 
 @pytest.mark.parametrize("command", commands.COMMANDS, ids=lambda command: command.name)
@@ -60,7 +60,7 @@ def test_every_command_has_help_with_an_example(command: commands.Command) -> No
         (("dotcor",), "did you mean 'doctor'?"),
         (("zzz",), "no command called 'zzz'"),
         (("--json",), "unrecognized arguments: --json"),
-        (("doctor", "--unknown"), "see 'qcaps --help'"),
+        (("doctor", "--unknown"), "see 'qcaps doctor --help'"),
         (("doctor", "surplus"), "surplus"),
     ],
 )

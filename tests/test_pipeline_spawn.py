@@ -129,4 +129,4 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["start", str(file)]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"{QEMU} \\\n  -name guest=disks-q35-1,debug-threads=on \\\n")
-    assert main(["start", str(tmp_path / "none.xml")]) == 1
+    assert main(["start", str(tmp_path / "none.xml")]) == 2

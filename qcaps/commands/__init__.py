@@ -10,21 +10,23 @@ wrongly or a fault of ours, 3 and 4 as `qcaps gate --help` says,
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from qcaps import __version__
-from qcaps.errors import QcapsError, UsageError
+from qcaps.commands.parser import Parser
+from qcaps.errors import QcapsError, UsageError, meant
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 INTERNAL_ERROR = 2
 INTERRUPTED = 130
 READER_WENT_AWAY = 141
+_VERSION: dict[str, Any] = {"action": "version", "version": f"qcaps {__version__}"}
 
 
 class CommandModule(Protocol):
@@ -70,13 +72,6 @@ COMMANDS = (
 )
 
 
-class _Parser(argparse.ArgumentParser):
-    """Argparse whose complaint is an exception with one line, not a page of usage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see '{self.prog} --help'")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and turn every failure into one line on standard error and an exit status."""
     try:
@@ -99,61 +94,61 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(argv: list[str]) -> int:
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:], "--help"]
     chosen = _chosen(argv)
-    parser, subparsers = _parser()
-    if chosen is None:
-        # --help and --version end here; anything else is a complaint.
-        return _print_and_stop(parser, argv)
-    module = cast("CommandModule", importlib.import_module(chosen.module))
-    subparser = subparsers[chosen.name]
-    module.configure(subparser)
+    parser = _parser() if chosen is None else command_parser(chosen)
     try:
-        args = parser.parse_args(argv)
-    except SystemExit as stop:
+        args = parser.parse_args(argv if chosen is None else argv[1:])
+    except SystemExit as stop:  # --help and --version end here
         return int(stop.code or 0)
-    return module.run(args)
+    if chosen is None:
+        raise UsageError("options of a command come after its name; see 'qcaps --help'")
+    from qcaps.commands import terminal
+
+    terminal.set_up(args)
+    return _module(chosen).run(args)
 
 
 def _chosen(argv: list[str]) -> Command | None:
-    return next((one for one in COMMANDS if argv and one.name == argv[0]), None)
-
-
-def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    parser = _Parser(
-        prog="qcaps",
-        description="What QEMU capability lookups cost, and what looking up once per task buys.",
-        epilog="Example: qcaps run --quick. Every command has its own --help with an example.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"qcaps {__version__}")
-    adder = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
-    return parser, {
-        one.name: adder.add_parser(
-            one.name,
-            help=one.help,
-            description=one.help[0].upper() + one.help[1:] + ".",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        for one in COMMANDS
-    }
-
-
-def _print_and_stop(parser: argparse.ArgumentParser, argv: list[str]) -> int:
+    """The command that is named; None if an option comes first. Raises UsageError."""
     names = [one.name for one in COMMANDS]
     if not argv:
         raise UsageError(f"a command is needed: one of {', '.join(names)}; see 'qcaps --help'")
-    if not argv[0].startswith("-"):
-        import difflib  # only a mistyped command pays for it
+    if argv[0].startswith("-"):
+        return None
+    for one in COMMANDS:
+        if one.name == argv[0]:
+            return one
+    raise UsageError(f"no command called {argv[0]!r}{meant(argv[0], names)}; see 'qcaps --help'")
 
-        near = difflib.get_close_matches(argv[0], names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "see 'qcaps --help'"
-        raise UsageError(f"no command called {argv[0]!r}; {hint}")
-    try:
-        parser.parse_args(argv)
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    raise UsageError("options of a command come after its name; see 'qcaps --help'")
+
+def _module(command: Command) -> CommandModule:
+    return cast("CommandModule", importlib.import_module(command.module))
+
+
+def command_parser(command: Command) -> Parser:
+    """The parser of one command, which imports its module."""
+    parser = Parser(
+        prog=f"qcaps {command.name}", description=command.help[0].upper() + command.help[1:] + "."
+    )
+    parser.add_argument("-V", "--version", **_VERSION)
+    _module(command).configure(parser)
+    return parser
+
+
+def _parser() -> Parser:
+    """The parser of `qcaps --help`: it knows commands by their lines alone, and imports none."""
+    width = max(len(one.name) for one in COMMANDS)
+    parser = Parser(
+        prog="qcaps",
+        usage="qcaps [-h] [-V] COMMAND ...",
+        description="What QEMU capability lookups cost, and what looking up once per task buys.\n"
+        "\ncommands:\n" + "\n".join(f"  {one.name:{width}}  {one.help}" for one in COMMANDS),
+        epilog="Example: qcaps run --quick. 'qcaps help COMMAND' says more of each, with an example.",
+    )
+    parser.add_argument("-V", "--version", **_VERSION)
+    return parser
 
 
 def _complain(message: str, status: int) -> int:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.commands._measuring import (
-    add_scratch_option,
-    interruptible,
-    progress_bar,
-    say,
-    scratch_place,
-)
-from qcaps.errors import UsageError
+from qcaps.commands.measuring import interruptible, scratch_place
+from qcaps.commands.options import add_options, folder, number, print_json, whole
+from qcaps.commands.terminal import note, progress_bar
 
 if TYPE_CHECKING:
     import argparse
 
-    from qcaps.commands._measuring import Bar
+    from qcaps.commands.terminal import Bar
     from qcaps.measure.gate.calibration import Calibration
 
 INTERRUPTED = 130
@@ -34,28 +28,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Prints how often the verdict was FAIL, with the bound that so many decisions allow, and keeps it:\n"
         "'qcaps doctor' warns from it, and a gate on two results files takes its drift from it."
     )
-    parser.add_argument("--suite", default="gating", help="a module in bench/suites/ (default: gating)")
-    parser.add_argument("--seconds", type=float, default=300.0, help="begin none after (default: 300)")
-    parser.add_argument("--repetitions", type=int, help="stop after so many (default: when the time is up)")
+    parser.add_argument(
+        "--repetitions",
+        type=whole(1),
+        metavar="N",
+        help="stop after so many (default: when the time is up)",
+    )
     parser.add_argument(
         "--slowdown",
         nargs="+",
-        type=float,
+        type=number(-1e-9, 1000, "percent"),
         default=[0.0, 3.0, 5.0, 10.0],
         metavar="PERCENT",
         help="put these in, 0 for false alarms (default: 0 3 5 10)",
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        default=Path("qcaps-calibration"),
-        help="every pair, a folder a repetition (default: ./qcaps-calibration)",
+    add_options(
+        parser,
+        "scratch",
+        "content",
+        "json",
+        "quiet",
+        "verbose",
+        suite="gating",
+        seconds=300.0,
+        seed=None,
+        color="auto",
+        output=folder("qcaps-calibration"),
     )
-    add_scratch_option(parser)
-    parser.add_argument("--content", type=Path, metavar="DIR", help="your own scenarios/, bench/, reports/")
-    parser.add_argument("--seed", type=int, help="draws hash seeds and orders (default: at random)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.epilog = "Example: qcaps calibrate --suite gating --seconds 600"
 
 
@@ -64,11 +63,6 @@ def run(args: argparse.Namespace) -> int:
     from qcaps.files import held, scratch_folder  # `--help` need not pay for any of this
     from qcaps.measure.gate import calibration
 
-    for percent in args.slowdown:
-        if not 0 <= percent <= 1000:  # noqa: PLR2004  # ten times the work is slow enough
-            raise UsageError(f"--slowdown {percent:g}: expected 0 to 1000 percent")
-    if args.repetitions is not None and args.repetitions < 1:
-        raise UsageError(f"--repetitions {args.repetitions}: expected at least 1")
     found, interrupted = calibration.Calibration(suite=args.suite), False
     with held(args.output), scratch_folder(scratch_place(args.scratch)) as scratch:
         try:
@@ -80,10 +74,10 @@ def run(args: argparse.Namespace) -> int:
         raise KeyboardInterrupt
     calibration.write(found)
     if args.json:
-        print(json.dumps(asdict(found), indent=2))
+        print_json("calibration", asdict(found))
     else:
         print("\n".join(_lines(found)))
-        say(f"kept in {calibration.path()}; every pair is in {args.output}")
+        note(f"kept in {calibration.path()}; every pair is in {args.output}")
     return INTERRUPTED if interrupted else 0
 
 
@@ -101,7 +95,7 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
 
     cells = suite(args.suite, args.content).cells
     table = margins.read(content.find_file("bench", "margins.toml", args.content))
-    base = revisions.arm_from(revisions.Source("base"), Path(), Path(), say)
+    base = revisions.arm_from(revisions.Source("base"), Path(), Path(), note)
     bench = Bench(
         sources=sources(cells, args.content),
         scratch=scratch,
@@ -115,9 +109,9 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
     while repetition != args.repetitions and (repetition == 0 or time.monotonic() - begun < args.seconds):
         order = [percent / 100 for percent in args.slowdown]
         bench.draw.shuffle(order)
-        for number, share in enumerate(order):
+        for position, share in enumerate(order):
             bar(
-                repetition * len(order) + number,
+                repetition * len(order) + position,
                 (args.repetitions or repetition + 1) * len(order),
                 f"+{share:.0%}",
             )

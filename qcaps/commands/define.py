@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.bounded import read_bounded
-from qcaps.commands._options import add_reference_options, reference_from
+from qcaps.commands.options import (
+    add_options,
+    add_reference_options,
+    existing,
+    print_json,
+    reference_from,
+)
+from qcaps.commands.terminal import note, say
 from qcaps.errors import QcapsError
 
 if TYPE_CHECKING:
@@ -35,31 +40,30 @@ class Defined:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a domain in libvirt's XML")
+    parser.add_argument("files", nargs="+", type=existing, metavar="FILE", help="a domain in libvirt's XML")
     add_reference_options(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, with sites and the XML")
+    add_options(parser, "json", "quiet")
     parser.epilog = "Example: qcaps define guest.xml --policy once --validity ctime"
 
 
 def run(args: argparse.Namespace) -> int:
     """Define each file; 0 when all were accepted, 1 when some were refused."""
-    refused = 0
+    results: list[Defined] = []
     with tempfile.TemporaryDirectory(prefix="qcaps-define-") as scratch:
         driver = reference_from(args, Path(scratch))
         for file in args.files:
             result = define_file(driver, file)
-            refused += not result.accepted
+            results.append(result)
             if args.json:
-                print(json.dumps(asdict(result)), flush=True)
-            elif result.accepted:
+                continue
+            if result.accepted:
                 print(result.xml, end="")
-                print(
-                    f"{file}: {result.devices} devices, {result.lookups} lookups, {result.forks} forks",
-                    file=sys.stderr,
-                )
+                note(f"{file}: {result.devices} devices, {result.lookups} lookups, {result.forks} forks")
             else:
-                print(f"qcaps: {result.error}", file=sys.stderr)
-    return 1 if refused else 0
+                say(str(result.error))
+    if args.json:
+        print_json("define", {"files": [asdict(one) for one in results]})
+    return 0 if all(one.accepted for one in results) else 1
 
 
 def define_file(driver: Driver, file: str) -> Defined:

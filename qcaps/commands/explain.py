@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.bounded import read_bounded
-from qcaps.commands._options import add_reference_options, reference_from
-from qcaps.errors import QcapsError
+from qcaps.commands.options import (
+    add_options,
+    add_reference_options,
+    existing,
+    print_json,
+    reference_from,
+)
+from qcaps.errors import QcapsError, unknown
 from qcaps.measure.worker.naming import describe
 
 if TYPE_CHECKING:
@@ -23,15 +28,16 @@ TASKS = ("define", "start", "createXML")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("file", metavar="FILE", help="a domain in libvirt's XML")
-    parser.add_argument("--task", choices=TASKS, default="define")
+    parser.add_argument("file", type=existing, metavar="FILE", help="a domain in libvirt's XML")
+    add_options(parser, "json", task="define")
     add_reference_options(parser)
-    parser.add_argument("--json", action="store_true", help="a JSON array of {number, site, device, line}")
     parser.epilog = "Example: qcaps scenarios generate simple -o guest.xml && qcaps explain guest.xml"
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the task once and print its lookups in order."""
+    if args.task not in TASKS:
+        raise unknown("task", args.task, TASKS)
     seen: list[dict[str, object]] = []
 
     def watch(site: Site, device: Element | None) -> None:
@@ -60,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
             text = str(error)
             raise QcapsError(text if text.startswith(args.file) else f"{args.file}: {text}") from error
     if args.json:
-        print(json.dumps(seen, indent=2))
+        print_json("explain", {"task": args.task, "policy": args.policy, "lookups": seen})
         return 0
     for one in seen:
         place = "" if one["device"] is None else f"  {one['device']}"

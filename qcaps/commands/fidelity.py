@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.bounded import read_bounded
-from qcaps.commands._options import add_reference_options, reference_from
-from qcaps.errors import UsageError
+from qcaps.commands.options import (
+    add_options,
+    add_reference_options,
+    existing_path,
+    number,
+    print_json,
+    reference_from,
+    whole,
+)
+from qcaps.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     import argparse
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
 SIZES = (1, 7, 8, 31, 32, 64, 200)
 """Below, at and above what one SCSI controller, USB hub, virtio-serial controller or PCI bridge holds."""
 
+_SHARE = number(-1e-9, 100, "percent")
 _EMULATOR = "/usr/bin/qemu-system-x86_64"
 
 
@@ -28,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "truth",
         nargs="*",
-        type=Path,
+        type=existing_path,
         metavar="PATH",
         help="a folder with in/, defined/ and index.json; with --live, domain files or folders of them",
     )
@@ -38,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="ask this machine's libvirt (embedded driver); without PATH about every x86 scenario",
     )
     add_reference_options(parser)
-    parser.add_argument("--show", type=int, default=20, metavar="N", help="disagreements to print (20)")
+    parser.add_argument("--show", type=whole(0), default=20, metavar="N", help="disagreements to print (20)")
     parser.add_argument(
         "--at-least",
         action="append",
@@ -46,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=PERCENT",
         help="exit 1 below this, as in devices=99 (answer, devices, lookups, addresses, whole)",
     )
-    parser.add_argument("--json", action="store_true", help="scores and disagreements for programs")
+    add_options(parser, "json")
     parser.epilog = (
         "Example: qcaps fidelity --live\n"
         "Example: qcaps fidelity truth/ --capabilities truth/capabilities/qemu.cache.xml"
@@ -69,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     reached = scores(outcomes)
     different = [one for one in outcomes if not _agrees(one)]
     if args.json:
-        print(json.dumps(_plain(reached, different), indent=2))
+        print_json("fidelity", _plain(reached, different))
     else:
         _print(reached, different[: args.show], len(different))
     below = [score for score in reached if 100 * score.share < least.get(score.name, 0)]
@@ -123,10 +132,19 @@ def _scenarios() -> Iterator[tuple[str, bytes]]:
 
 
 def _least(asked: list[str]) -> dict[str, float]:
-    try:
-        return {name: float(percent) for name, _, percent in (one.partition("=") for one in asked)}
-    except ValueError:
-        raise UsageError(f"--at-least wants NAME=PERCENT, not {', '.join(asked)}") from None
+    """The share in percent that each score named has to reach. Raises UsageError."""
+    from qcaps.measure.fidelity import SCORES  # lxml
+
+    least: dict[str, float] = {}
+    for one in asked:
+        name, _, share = one.partition("=")
+        if name not in SCORES:
+            raise unknown("score", name, SCORES)
+        try:
+            least[name] = _SHARE(share)
+        except ArgumentTypeError as error:
+            raise UsageError(f"--at-least {one}: {error}; as in devices=99") from None
+    return least
 
 
 def _agrees(one: Outcome) -> bool:

@@ -8,20 +8,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.commands._measuring import (
-    add_scratch_option,
-    interruptible,
-    progress_bar,
-    say,
-    scratch_place,
-)
+from qcaps.commands.measuring import interruptible, scratch_place
+from qcaps.commands.options import add_options, existing_path, folder, print_json, seconds
+from qcaps.commands.terminal import console, note, progress_bar, say
 from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from qcaps.commands._measuring import Bar
+    from qcaps.commands.terminal import Bar
     from qcaps.measure.cell import Cell
     from qcaps.measure.gate.arms import Arm
     from qcaps.measure.gate.gate import Outcome, Progress
@@ -41,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "3 something could not be decided (with --strict), 4 base and head cannot be compared."
     )
     parser.add_argument(
-        "files", nargs="*", type=Path, metavar="RESULTS", help="two results files instead: BASE HEAD"
+        "files", nargs="*", type=existing_path, metavar="RESULTS", help="two results files instead: BASE HEAD"
     )
     for side, default in (("base", ""), ("head", " (default: this qcaps)")):
         parser.add_argument(
@@ -51,18 +47,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
             f"--{side}-python", metavar="PYTHON", help="an interpreter that has a version installed"
         )
     parser.add_argument(
-        "--repo", type=Path, metavar="DIR", default=Path(), help="where revisions are from (default: .)"
+        "--repo",
+        type=existing_path,
+        metavar="DIR",
+        default=Path(),
+        help="where revisions are from (default: .)",
     )
     parser.add_argument("--builds", type=Path, metavar="DIR", help="where builds are kept (default: a cache)")
-    parser.add_argument(
-        "--suite", default="gating", help="what to judge: a module in bench/suites/ (default: gating)"
-    )
-    parser.add_argument("--margins", type=Path, metavar="FILE", help="(default: bench/margins.toml)")
-    parser.add_argument("--counts-only", action="store_true", help="read no clock")
-    parser.add_argument("--strict", action="store_true", help="status 3 if something could not be decided")
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", default=Path("qcaps-gate"), help="(default: ./qcaps-gate)"
-    )
+    parser.add_argument("--margins", type=existing_path, metavar="FILE", help="(default: bench/margins.toml)")
     parser.add_argument(
         "--export",
         nargs="+",
@@ -71,11 +63,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FORMAT",
         help="pytest-benchmark, github, bencher, junit, markdown, csv: a file each in the output folder",
     )
-    parser.add_argument("--hang", type=float, default=120.0, metavar="SECONDS", help="longest block (120)")
-    parser.add_argument("--seed", type=int, help="draws hash seeds and orders (default: at random)")
-    add_scratch_option(parser)
-    parser.add_argument("--content", type=Path, metavar="DIR", help="your own scenarios/, bench/, reports/")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--hang", type=seconds, default=120.0, metavar="SECONDS", help="longest block (120)")
+    add_options(
+        parser,
+        "counts_only",
+        "strict",
+        "scratch",
+        "content",
+        "json",
+        "quiet",
+        "verbose",
+        suite="gating",
+        seed=None,
+        color="auto",
+        output=folder("qcaps-gate"),
+    )
     parser.epilog = "Example: qcaps gate --base-rev HEAD~1 --strict --export junit"
 
 
@@ -97,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     interrupted = False
     with held(args.output) as output:
         if pairs.begin(output, identity):
-            say(f"going on with what is in {output}")
+            note(f"going on with what is in {output}")
         with scratch_folder(scratch_place(args.scratch)) as scratch:
             bench = _bench(args, sources, scratch, identity)
             try:
@@ -164,8 +166,6 @@ def _say_all(
     args: argparse.Namespace, report: Report, exports: Sequence[object], head: Path | None = None
 ) -> None:
     """The report in every form that was asked for."""
-    from rich.console import Console
-
     from qcaps.files import make_folder, replace_file
     from qcaps.measure.gate.pairs import HEAD
     from qcaps.measure.results import file as results_file
@@ -183,10 +183,10 @@ def _say_all(
             made = formats.text(export, report, results)
             replace_file(args.output / export.file, made)
     if args.json:
-        print(text, end="")
+        print_json("gate", verdicts.to_json(report))
         return
     if report.rows:
-        Console(width=None if sys.stdout.isatty() else 160).print(verdicts.table(report))
+        console().print(verdicts.table(report))
     for line in (*report.faults, *report.notes):
         print(line)
     print(report.headline)
@@ -222,7 +222,7 @@ def _arms(args: argparse.Namespace) -> tuple[Arm, Arm]:
                 revisions.Source(side, getattr(args, f"{side}_rev"), getattr(args, f"{side}_python")),
                 args.repo,
                 builds,
-                say,
+                note,
             )
             for side in ("base", "head")
         )

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qcaps.errors import UsageError
+from qcaps.commands.options import FILE, add_binary, add_options, print_json
 
 if TYPE_CHECKING:
     import argparse
-
-_LONGEST_DEADLINE = 3600.0
+    from pathlib import Path
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,38 +18,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Start a QEMU binary without devices, ask it over QMP what libvirt asks, and say what it can do: "
         "once with KVM if this user can open /dev/kvm, and once with TCG alone. Nothing is left running."
     )
-    parser.add_argument("binary", metavar="BINARY", help="a qemu-system binary: a path, or a name on PATH")
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        type=Path,
-        help="write the capabilities here, in the format of libvirt's cache",
-    )
-    parser.add_argument(
-        "--deadline",
-        metavar="S",
-        type=float,
-        default=30.0,
-        help="give up after this many seconds (default: %(default)g)",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_binary(parser)
+    add_options(parser, "json", deadline=30.0, output=FILE)
     parser.epilog = "Example: qcaps probe /usr/bin/qemu-system-x86_64 -o qemu-system-x86_64.xml"
 
 
 def run(args: argparse.Namespace) -> int:
     """Probe the binary, write the file if one was asked for, and print a summary."""
-    if not 0 < args.deadline <= _LONGEST_DEADLINE:
-        raise UsageError(
-            f"--deadline {args.deadline:g}: expected seconds, above 0, at most {_LONGEST_DEADLINE:g}"
-        )
     # lxml and ctypes only now: `qcaps --help` must not pay for them
     from qcaps.capabilities import cachefile
     from qcaps.capabilities.host import stamps_for
     from qcaps.capabilities.probe import probe
     from qcaps.capabilities.stamps import Entry
 
-    binary = os.path.abspath(shutil.which(args.binary) or args.binary)  # noqa: PTH100 - symbolic links are kept
+    binary = args.binary
     start = time.perf_counter()
     capabilities = probe(binary, args.deadline)
     seconds = time.perf_counter() - start
@@ -62,7 +39,10 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         cachefile.write(args.output, entry)
     summary = _summary(entry, seconds, args.output)
-    print(json.dumps(summary) if args.json else _table(summary))
+    if args.json:
+        print_json("probe", summary)
+    else:
+        print(_table(summary))
     return 0
 
 

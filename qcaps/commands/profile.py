@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qcaps.commands._measuring import scratch_place
+from qcaps.commands.measuring import scratch_place
+from qcaps.commands.options import add_options, folder, print_json
+from qcaps.commands.terminal import note
 from qcaps.errors import QcapsError
 
 if TYPE_CHECKING:
@@ -27,19 +29,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Run one task and write what it does when: phases, lookups and forks as exact spans (Perfetto and\n"
         "speedscope), and with pyinstrument installed a sampled call tree (text and speedscope)."
     )
-    for option, default in (
-        ("--scenario", "simple"),
-        ("--task", "define"),
-        ("--policy", "naive"),
-        ("--validity", "fork"),
-    ):
-        parser.add_argument(option, default=default, help=f"(default: {default})")
-    parser.add_argument("-n", type=int, default=1, help="devices (default: 1)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="sample for so long (default: 1)")
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", default=Path("qcaps-profile"), help="(default: ./qcaps-profile)"
+    add_options(
+        parser,
+        "content",
+        "json",
+        scenario="simple",
+        task="define",
+        policy="naive",
+        validity="fork",
+        n=1,
+        seconds=1.0,
+        seed=0,
+        output=folder("qcaps-profile"),
     )
-    parser.add_argument("--content", type=Path, metavar="DIR", help="your own scenarios/")
     parser.epilog = "Example: qcaps profile --scenario disks -n 64 --policy naive --validity fork"
 
 
@@ -50,18 +52,26 @@ def run(args: argparse.Namespace) -> int:
     from qcaps.measure.subject import subject
     from qcaps.measure.suite import sources
 
-    cell = Cell(args.scenario, args.n, args.task, args.validity, args.policy)
+    cell = Cell(args.scenario, args.n, args.task, args.validity, args.policy, seed=args.seed)
     xml = sources([cell], args.content)[cell].encode()
     with held(args.output) as output, scratch_folder(scratch_place(None)) as scratch:
         arm = subject(cell.subject).prepare(cell, xml, scratch)
-        written = [*_spans(arm, cell, output), *_samples(arm, args.seconds, output)]
+        found = _spans(arm, cell, output)
+        written = [PERFETTO, SPEEDSCOPE, *_samples(arm, args.seconds, output)]
         arm.close()
+    if args.json:
+        parts = {name: found[name] for name in ("total", "runs", "parts")}
+        print_json("profile", {"cell": cell.name, **parts, "files": [str(output / name) for name in written]})
+        return 0
+    print(f"{cell.name}: {found['total']:.0f} us (median of {found['runs']} runs, observed)")
+    for name, microseconds in sorted(found["parts"].items(), key=lambda part: -part[1]):
+        print(f"  {microseconds:>10.1f} us  {microseconds / found['total']:>4.0%}  {name}")
     print(f"{output}: {', '.join(written)}")
     return 0
 
 
-def _spans(arm: Arm, cell: Cell, output: Path) -> list[str]:
-    """Exact spans of one run, and the median parts of a few."""
+def _spans(arm: Arm, cell: Cell, output: Path) -> dict[str, Any]:
+    """Write the exact spans of one run; the median parts of a few, in microseconds."""
     from qcaps.files import replace_file
     from qcaps.measure.worker.trace import Traceable, trace
     from qcaps.report import spans
@@ -69,19 +79,16 @@ def _spans(arm: Arm, cell: Cell, output: Path) -> list[str]:
     if not isinstance(arm, Traceable):
         raise QcapsError(f"{cell.name}: subject {cell.subject!r} does not say what it does")
     found = trace(arm, most_spans=sys.maxsize)
-    print(f"{cell.name}: {found['total']:.0f} us (median of {found['runs']} runs, observed)")
-    for name, microseconds in sorted(found["parts"].items(), key=lambda part: -part[1]):
-        print(f"  {microseconds:>10.1f} us  {microseconds / found['total']:>4.0%}  {name}")
     traces = {cell.name: spans.from_plain(found)}
     for name, text in ((PERFETTO, spans.to_perfetto(traces)), (SPEEDSCOPE, spans.to_speedscope(traces))):
         replace_file(output / name, text)
-    return [PERFETTO, SPEEDSCOPE]
+    return found
 
 
 def _samples(arm: Arm, seconds: float, output: Path) -> list[str]:
     """A sampled call tree of as many runs as fit, if pyinstrument is there."""
     if importlib.util.find_spec("pyinstrument") is None:
-        print(f"no call tree: pyinstrument is not installed ({INSTALL})")
+        note(f"no call tree: pyinstrument is not installed ({INSTALL})")
         return []
     from time import monotonic
 

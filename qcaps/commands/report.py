@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.errors import UsageError
+from qcaps.commands.options import add_options, existing_path, folder, print_json
+from qcaps.commands.terminal import say
 
 if TYPE_CHECKING:
     import argparse
@@ -28,24 +26,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files",
         nargs="+",
-        type=Path,
+        type=existing_path,
         metavar="RESULTS",
         help="results.json of a run, gate-report.json of a gate, the output of `qcaps torn`",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="DIR",
-        default=Path("qcaps-report"),
-        help="(default: ./qcaps-report)",
-    )
-    parser.add_argument(
-        "--content", type=Path, metavar="DIR", help="your own reports/, beside those that ship"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print what was written, shown and missing as JSON"
-    )
+    add_options(parser, "content", "json", output=folder("qcaps-report"))
     parser.epilog = "Example: qcaps report qcaps-results/results.json -o report"
 
 
@@ -54,9 +39,6 @@ def run(args: argparse.Namespace) -> int:
     from qcaps.files import held  # `--help` need not pay for any of this
     from qcaps.report import page, sources
 
-    for file in args.files:
-        if not file.is_file():
-            raise UsageError(f"{file}: no such file; 'qcaps run' writes one")
     given = sources.load(args.files)
     with held(args.output):
         report = page.build(given, args.output, args.content)
@@ -72,8 +54,8 @@ def _say(args: argparse.Namespace, given: Sources, report: Report) -> None:
             "missing": {one.name: one.why for one in report.missing},
             "unread": given.complaints,
         }
-        print(json.dumps(plain, indent=2))
+        print_json("report", plain)
     else:
         print(f"{args.output / 'report.html'}: {', '.join(report.shown) or 'nothing to show'}")
     for line in (*given.complaints, *(f"not shown: {one.heading}: {one.why}" for one in report.missing)):
-        print("qcaps:", " ".join(line.split()), file=sys.stderr)
+        say(line)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.commands._measuring import interruptible, progress_bar, say
-from qcaps.errors import QcapsError, UsageError
+from qcaps.commands.measuring import interruptible
+from qcaps.commands.options import add_many, add_options, folder, print_json, whole
+from qcaps.commands.terminal import console, note, progress_bar, say
+from qcaps.errors import QcapsError, UsageError, unknown
 
 if TYPE_CHECKING:
     import argparse
@@ -33,37 +34,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "suite", nargs="?", help="what to measure: a module in bench/suites/ (default: default)"
     )
-    for option, example in (
-        ("scenario", "disks, or disks@pc"),
-        ("policy", "naive, series, once"),
-        ("task", "define, define+undefine, start"),
-        ("validity", "fork, ctime, watch, trust"),
-    ):
-        parser.add_argument(
-            f"--{option}",
-            nargs="+",
-            action="extend",
-            default=[],
-            metavar="NAME",
-            help=f"in place of the suite's: {example}",
-        )
-    parser.add_argument("-n", nargs="+", action="extend", type=int, default=[], help="devices, likewise")
+    add_many(parser, scenario=[], n=[], task=[], policy=[], validity=[])
     parser.add_argument(
         "--baseline", default="naive", help="what the others are held against (default: naive)"
     )
     parser.add_argument("--quick", action="store_true", help="the suite 'quick'; stop measuring after 30 s")
-    parser.add_argument("--pairs", type=int, help="blocks of each arm a process (default: 20, fewer if slow)")
-    parser.add_argument("--processes", type=int, help="fresh processes a comparison (default: 4, --quick: 1)")
-    parser.add_argument("--seed", type=int, default=0, help="draws the order of blocks and random devices")
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", default=Path("qcaps-results"), help="(default: ./qcaps-results)"
+        "--processes",
+        type=whole(1, 10_000),
+        metavar="N",
+        help="fresh processes a comparison (default: 4, --quick: 1)",
     )
-    parser.add_argument(
-        "--scratch", type=Path, metavar="DIR", help="where domains are saved (default: in the output folder)"
+    add_options(
+        parser,
+        "scratch",
+        "force",
+        "content",
+        "json",
+        "quiet",
+        "verbose",
+        pairs=20,
+        seed=0,
+        color="auto",
+        output=folder("qcaps-results"),
     )
-    parser.add_argument("--content", type=Path, metavar="DIR", help="your own scenarios/, bench/, reports/")
-    parser.add_argument("--force", action="store_true", help="measure again, over results that are there")
-    parser.add_argument("--json", action="store_true", help="print the summary as JSON, not the table")
     parser.epilog = "Example: qcaps run --scenario disks -n 1 16 64 --policy naive once --validity ctime"
 
 
@@ -143,9 +137,9 @@ def _what_is_there(output: Path, identity: dict[str, object], plan: Plan, *, for
         log.results = whole(file.read(results))
         jobs = plan.processes * len(by_question(plan.cells))
         if known.get("finished"):
-            say(f"{results}: this plan is measured already; --force measures it again")
+            note(f"{results}: this plan is measured already; --force measures it again")
             return log, True
-        say(f"{results}: going on with {len(done_jobs(log.results))} of {jobs} jobs done")
+        note(f"{results}: going on with {len(done_jobs(log.results))} of {jobs} jobs done")
     elif results.exists():
         results.unlink()
     _keep(output, identity, finished=False)
@@ -161,13 +155,9 @@ def _keep(output: Path, identity: dict[str, object], *, finished: bool) -> None:
 def _plan(args: argparse.Namespace) -> tuple[Plan, Conclusions]:
     from dataclasses import replace  # 10 ms that `--help` need not pay
 
-    from qcaps.measure.cell import TASKS
     from qcaps.measure.schedule import Plan, with_baseline
     from qcaps.measure.suite import Choice, choose, suite
 
-    for task in args.task:
-        if task not in TASKS:
-            raise UsageError(f"no task {task!r}: choose from {', '.join(TASKS)}")
     _check_names(args)
     chosen = suite(args.suite or ("quick" if args.quick else "default"), args.content)
     choice = Choice(
@@ -179,13 +169,9 @@ def _plan(args: argparse.Namespace) -> tuple[Plan, Conclusions]:
     )
     cells = tuple(replace(cell, seed=args.seed) for cell in choose(chosen.cells, choice, args.content))
     processes = args.processes if args.processes is not None else 1 if args.quick else 4
-    pairs = args.pairs if args.pairs is not None else 20
-    for value, option in ((processes, "--processes"), (pairs, "--pairs")):
-        if value < 1:
-            raise UsageError(f"{option} {value}: expected at least 1")
     plan = Plan(
         cells=with_baseline(cells, args.baseline),
-        pairs=pairs,
+        pairs=args.pairs,
         processes=processes,
         seed=args.seed,
         limit=QUICK_SECONDS if args.quick else None,
@@ -195,14 +181,30 @@ def _plan(args: argparse.Namespace) -> tuple[Plan, Conclusions]:
 
 
 def _check_names(args: argparse.Namespace) -> None:
-    """Raise UsageError for a policy or validity there is not, before anything is measured."""
-    from qcaps.cache import validity
-    from qcaps.lookups import policy
+    """Raise UsageError for a name there is not, before anything is measured."""
+    from qcaps import scenario
+    from qcaps.cache.validity import VALIDITIES
+    from qcaps.lookups.policy import POLICIES
+    from qcaps.measure.cell import TASKS
+    from qcaps.measure.suite import names as suites
 
-    for name in (*args.policy, args.baseline):
-        policy.by_name(name)
-    for name in args.validity:
-        validity.by_name(name)
+    known = {
+        "scenario": scenario.names(args.content),
+        "task": TASKS,
+        "policy": tuple(one.name for one in POLICIES),
+        "validity": tuple(one.name for one in VALIDITIES),
+    }
+    for option, names in known.items():
+        for name in getattr(args, option):
+            if name.partition("@")[0] in names:
+                continue
+            if args.suite is None and name in suites(args.content):
+                raise UsageError(
+                    f"--{option} {name}: {name} is a suite, which comes first: qcaps run {name} --{option} …"
+                )
+            raise unknown(option, name, names)
+    if args.baseline not in known["policy"]:
+        raise unknown("policy", args.baseline, known["policy"])
 
 
 def _measure(plan: Plan, args: argparse.Namespace, log: Log) -> None:
@@ -215,22 +217,18 @@ def _measure(plan: Plan, args: argparse.Namespace, log: Log) -> None:
 
 
 def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions, *, figures: bool) -> None:
-    from rich.console import Console
-
     from qcaps.files import replace_file
     from qcaps.report import page, sources, summary, table
 
-    said = json.dumps(summary.to_json(summary.speedups(results, args.baseline)), indent=2) + "\n"
+    plain = summary.to_json(summary.speedups(results, args.baseline))
+    said = json.dumps(plain, indent=2) + "\n"
     text = table.markdown(results, args.baseline)
     replace_file(args.output / SUMMARY, said)
     replace_file(args.output / TABLE, text)
     if args.json:
-        print(said, end="")
+        print_json("run", plain)
     else:
-        # in a file or a pipe a table is as wide as it needs to be
-        Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(
-            table.table(results, args.baseline)
-        )
+        console().print(table.table(results, args.baseline))
         for line in (*table.marked(results), *conclusions(results)):
             print(line)
     if figures:

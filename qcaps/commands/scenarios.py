@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qcaps.commands.options import FILE, add_options, print_json
+from qcaps.errors import UsageError
 from qcaps.scenario import Scenario, names, scenario
 
 if TYPE_CHECKING:
@@ -16,11 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("action", choices=("list", "show", "generate"), nargs="?", default="list")
     parser.add_argument("scenario", nargs="?", help="a name from the list, as in disks or disks@pc")
-    parser.add_argument("-n", type=int, default=1, help="how many devices (generate)")
-    parser.add_argument("--seed", type=int, default=0, help="draws the random choices (generate)")
-    parser.add_argument("-o", "--output", type=Path, help="write the domain to this file (generate)")
-    parser.add_argument("--content", type=Path, help="a folder of your own with scenarios/ in it")
-    parser.add_argument("--json", action="store_true", help="list and show for programs")
+    add_options(parser, "content", "json", n=1, seed=0, output=FILE)
     parser.epilog = "Example: qcaps scenarios generate disks@pc -n 64 -o disks-64.xml"
 
 
@@ -29,19 +25,19 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "list":
         return _list(args)
     if args.scenario is None:
-        from qcaps.errors import UsageError  # only here
-
         raise UsageError(f"{args.action} needs a scenario: one of {', '.join(names(args.content))}")
     chosen = scenario(args.scenario, args.content)
     if args.action == "show":
         return _show([chosen], as_json=args.json)
     text = chosen.xml(args.n, args.seed)
-    if args.output is None:
-        print(text, end="")
-    else:
+    if args.output is not None:
         from qcaps.files import replace_file  # only here
 
         replace_file(args.output, text)
+    if args.json:
+        print_json("domain", {"scenario": chosen.name, "n": args.n, "seed": args.seed, "xml": text})
+    elif args.output is None:
+        print(text, end="")
     return 0
 
 
@@ -51,7 +47,7 @@ def _list(args: argparse.Namespace) -> int:
 
 def _show(chosen: list[Scenario], *, as_json: bool) -> int:
     if as_json:
-        print(json.dumps([_plain(one) for one in chosen], indent=2))
+        print_json("scenarios", {"scenarios": [_plain(one) for one in chosen]})
     else:
         for one in chosen:
             steps = ", ".join(map(str, one.steps))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qcaps.bounded import read_bounded
-from qcaps.commands._options import add_reference_options, reference_from
+from qcaps.commands.options import (
+    add_options,
+    add_reference_options,
+    existing,
+    print_json,
+    reference_from,
+)
 from qcaps.errors import QcapsError
 
 if TYPE_CHECKING:
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("file", metavar="FILE", help="a domain in libvirt's XML")
+    parser.add_argument("file", type=existing, metavar="FILE", help="a domain in libvirt's XML")
     add_reference_options(parser)
     parser.add_argument(
         "--spawn",
@@ -30,12 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="run the command line, paused, with stand-ins for images, sockets and displays, "
         "and compare the devices the guest has with those asked for",
     )
-    parser.add_argument(
-        "--deadline", type=float, default=30.0, metavar="SECONDS", help="for --spawn (default: 30)"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="one JSON object with the command and the lookups"
-    )
+    add_options(parser, "json", deadline=30.0)
     parser.epilog = "Example: qcaps start guest.xml --policy once --spawn"
 
 
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
         spawned = spawn(done.command, args.deadline)
     if args.json:
-        print(json.dumps(_as_json(args.file, done, spawned), indent=2))
+        print_json("start", _as_json(args.file, done, spawned))
     else:
         print(" \\\n  ".join(_lines(done.command)))
         print(f"{args.file}: {done.lookups} lookups: {_sites(done)}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qcaps.commands._measuring import add_force_option, check_new, interruptible, progress_bar
+from qcaps.commands.measuring import check_new, interruptible
+from qcaps.commands.options import FILE, add_options, number, print_json, whole
+from qcaps.commands.terminal import progress_bar
 
 if TYPE_CHECKING:
     import argparse
@@ -33,17 +34,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "suite", nargs="?", default="torn", help="a module in bench/torn/ that has arms() (torn)"
     )
-    parser.add_argument("--tasks", type=int, default=500, help="tasks an arm (500; the full run: 10000)")
+    parser.add_argument("--tasks", type=whole(1), default=500, help="tasks an arm (500; the full run: 10000)")
     parser.add_argument(
-        "--mean", type=float, default=2.0, metavar="MS", help="milliseconds between replacements (2)"
+        "--mean",
+        type=number(0, 3_600_000, "milliseconds"),
+        default=2.0,
+        metavar="MS",
+        help="milliseconds between replacements (2)",
     )
-    parser.add_argument("--scenario", help="in place of the suite's, as in disks@pc")
-    parser.add_argument("-n", type=int, help="its devices, likewise")
-    parser.add_argument("--seed", type=int, default=0, help="draws the instants and the order of arms")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write what was found as JSON")
-    parser.add_argument("--content", type=Path, metavar="DIR", help="your own bench/ and scenarios/")
-    add_force_option(parser)
-    parser.add_argument("--json", action="store_true", help="print what was found as JSON, not as a table")
+    add_options(
+        parser,
+        "force",
+        "content",
+        "json",
+        "quiet",
+        "verbose",
+        seed=0,
+        scenario=None,
+        n=None,
+        output=FILE,
+    )
     parser.epilog = "Example: qcaps torn --tasks 10000 --output torn.json"
 
 
@@ -60,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         tornfile.write(args.output, result)
     if args.json:
-        print(json.dumps(asdict(result)))
+        print_json("torn", asdict(result))
     else:
         _print(result)
     return 0
@@ -68,18 +78,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _experiment(args: argparse.Namespace) -> Experiment:
     from qcaps import content
-    from qcaps.errors import UsageError
     from qcaps.measure.torn.experiment import Experiment
 
     suite = content.load("bench/torn", args.suite, args.content)
-    missing = [name for name in ("SCENARIO", "N", "REMOVED", "arms") if not hasattr(suite, name)]
-    if missing:
-        raise UsageError(f"{suite.__file__}: declares no {', '.join(missing)}; see bench/torn/torn.py")
+    scenario = content.declared(suite, "SCENARIO", str)
+    n = content.declared(suite, "N", int)
+    arms = content.declared(suite, "arms", Callable)
     return Experiment(
-        scenario=args.scenario or suite.SCENARIO,
-        n=suite.N if args.n is None else args.n,
-        removed=tuple(suite.REMOVED),
-        arms=tuple(suite.arms()),
+        scenario=args.scenario or scenario,
+        n=n if args.n is None else args.n,
+        removed=tuple(content.declared(suite, "REMOVED", tuple)),
+        arms=content.call(suite, lambda: tuple(arms())),
         tasks=args.tasks,
         mean=args.mean / 1000,
         seed=args.seed,

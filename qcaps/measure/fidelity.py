@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from qcaps.driver.driver import Driver
     from qcaps.live.host.embedded import Embedded
 
+SCORES = ("answer", "devices", "lookups", "addresses", "whole")
+
 
 @dataclass(frozen=True)
 class Truth:
@@ -146,7 +148,7 @@ def compare(driver: Driver, truth: Truth) -> Outcome:
 def scores(outcomes: list[Outcome]) -> tuple[Score, ...]:
     """Accept or refuse over all files; the rest over those that both accept."""
     reached = []
-    for name in ("answer", "devices", "lookups", "addresses", "whole"):
+    for name in SCORES:
         compared = [value for one in outcomes if (value := getattr(one, name)) is not None]
         reached.append(Score(name, sum(compared), len(compared)))
     return tuple(reached)

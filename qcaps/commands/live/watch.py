@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from qcaps.commands._live import open_subject
-from qcaps.commands._measuring import interruptible
-from qcaps.errors import UsageError
+from qcaps.commands.live.subject import add_libvirt, add_yes, open_subject
+from qcaps.commands.measuring import interruptible
+from qcaps.commands.options import LONGEST, add_options, number, print_json
+from qcaps.commands.terminal import console
 
 if TYPE_CHECKING:
     import argparse
@@ -22,10 +22,26 @@ if TYPE_CHECKING:
     Show = Callable[[Mapping[str, int], float], None]
 
 
-def watch(args: argparse.Namespace) -> int:
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the action's arguments."""
+    add_libvirt(parser)
+    parser.add_argument("uri", metavar="URI", help="the daemon; its log settings are changed, and put back")
+    add_yes(parser)
+    parser.add_argument(
+        "--counting", choices=("log", "uprobes"), help="by which way (default: the best there is)"
+    )
+    parser.add_argument(
+        "--every",
+        type=number(0, LONGEST, "seconds"),
+        default=1.0,
+        metavar="S",
+        help="seconds between two readings (1)",
+    )
+    add_options(parser, "seconds", "json", color="auto")
+
+
+def run(args: argparse.Namespace) -> int:
     """Until Ctrl-C, or as long as asked; the daemon's log settings are put back."""
-    if args.every <= 0:
-        raise UsageError(f"--every {args.every:g}: expected seconds, above 0")
     from qcaps.live.host.daemon import RunningDaemon  # lxml, subprocess
 
     with interruptible(), open_subject(args, args.counting) as subject, _shown(args) as show:
@@ -44,13 +60,15 @@ def _shown(args: argparse.Namespace) -> Iterator[Show]:
     """One JSON object or line an interval, or on a terminal one table that stays in its place."""
     totals: Counter[str] = Counter()
     if args.json:
-        yield lambda lookups, seconds: print(json.dumps({"seconds": seconds, "lookups": lookups}), flush=True)
+        yield lambda lookups, seconds: print_json(
+            "live-watch", {"seconds": seconds, "lookups": lookups}, indent=None
+        )
     elif not sys.stdout.isatty():
         yield lambda lookups, seconds: print(_line(lookups, seconds), flush=True)
     else:
         from rich.live import Live
 
-        with Live(_table(totals, {}, 1.0)) as live:
+        with Live(_table(totals, {}, 1.0), console=console()) as live:
 
             def show(lookups: Mapping[str, int], seconds: float) -> None:
                 totals.update(lookups)

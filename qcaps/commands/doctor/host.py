@@ -1,70 +1,28 @@
-"""What this machine can measure, and how noisy it is; nothing is installed or changed."""
+"""What the doctor says of this machine: its processors and memory, what may be counted, KVM and QEMU."""
 
 from __future__ import annotations
 
 import ctypes
 import errno
-import json
 import os
 import platform
-import statistics
 import struct
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from qcaps.commands import _doctor_libvirt
-from qcaps.commands._doctor_libvirt import KVM
-from qcaps.commands._finding import Finding
-from qcaps.measure.gate import calibration
-from qcaps.measure.machine import fork_cost_us, spread, time_blocks, timer_step_ns
+from qcaps.commands.doctor.finding import Finding
+from qcaps.commands.doctor.libvirt import KVM
+from qcaps.measure.machine import timer_step_ns
 from qcaps.measure.worker.chance import why_random
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable
 
 INSTALL_QEMU = "apt-get install -y --no-install-recommends qemu-system-x86"
 _COARSE_TIMER_NS = 1000.0
-_MAD_LIMIT_PERCENT = 6.0  # a gate's own limit: beyond it, a host is too noisy to judge a 1 % change
-_DRIFT_LIMIT_PERCENT = 3.0
-_SLOW_FORK_US = 2000.0
 _MEBIBYTE = 1 << 20
-_FALSE_ALARMS = 0.01  # what a gate promises
-_CAUGHT = 0.9
-CALIBRATE = "qcaps calibrate"
 _ENOUGH_MEMORY_MB = 1024.0
 _NOT_PERMITTED = (errno.EPERM, errno.EACCES)
 # The number of perf_event_open by machine, from the kernel's system call tables.
 _PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241, "s390x": 331, "ppc64le": 319}
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.epilog = "Example: qcaps doctor --json"
-
-
-def run(args: argparse.Namespace) -> int:
-    """Print the findings; a warning is no failure, since most of qcaps needs none of it."""
-    findings = examine()
-    if args.json:
-        print(json.dumps({"findings": [asdict(one) for one in findings]}, indent=2))
-    else:
-        print("\n".join(_line(one) for one in findings))
-    return 0
-
-
-def examine() -> tuple[Finding, ...]:
-    """Every finding, the cheap ones first; takes at most about three seconds."""
-    return tuple(check() for check in CHECKS)
-
-
-def _line(finding: Finding) -> str:
-    advice = f"\n{'':20}-> {finding.advice}" if finding.advice else ""
-    return f"{'ok  ' if finding.ok else 'warn'} {finding.name:14} {finding.text}{advice}"
 
 
 def _python() -> Finding:
@@ -180,57 +138,4 @@ def _executable(path: Path) -> bool:
     return path.is_file() and os.access(path, os.X_OK)
 
 
-def _fork() -> Finding:
-    cost = fork_cost_us()
-    ok = cost < _SLOW_FORK_US
-    text = f"{cost:.0f} us for a fork and its wait (median)"
-    return Finding("fork", ok, text, "" if ok else "forks are slow here: `fork` validity will dominate")
-
-
-def _noise() -> Finding:
-    blocks = time_blocks()
-    mad, drift = spread(blocks)
-    ok = mad <= _MAD_LIMIT_PERCENT and drift <= _DRIFT_LIMIT_PERCENT
-    text = (
-        f"{len(blocks)} blocks of {statistics.median(blocks) * 1000:.2f} ms: "
-        f"MAD {mad:.1f} %, drift {drift:.1f} % between the halves"
-    )
-    return Finding("noise", ok, text, "" if ok else "stop other work and run qcaps doctor again")
-
-
-def _calibration() -> Finding:
-    known = calibration.read()
-    if known is None:
-        return Finding(
-            "calibration",
-            ok=False,
-            text="none: how often a gate is wrong here is not known",
-            advice=CALIBRATE,
-        )
-    failed, decisions = known.failed(0.0), known.decisions(0.0)
-    caught, slowed = known.failed(0.05), known.decisions(0.05)
-    ok = failed <= _FALSE_ALARMS * decisions and caught >= _CAUGHT * slowed
-    text = (
-        f"{failed} false alarms in {decisions} decisions, +5 % caught {caught} of {slowed} times, "
-        f"scatter {known.spread:.1%}, drift {known.drift:.1%} ({known.date[:10]})"
-    )
-    return Finding("calibration", ok, text, "" if ok else f"a gate's verdicts here need care; {CALIBRATE}")
-
-
-CHECKS: tuple[Callable[[], Finding], ...] = (
-    _python,
-    _cpus,
-    _governor,
-    _pinning,
-    _layout,
-    _load,
-    _memory,
-    _timer,
-    _perf_counters,
-    _kvm,
-    _qemu,
-    *_doctor_libvirt.CHECKS,
-    _fork,
-    _noise,
-    _calibration,
-)
+CHECKS = (_python, _cpus, _governor, _pinning, _layout, _load, _memory, _timer, _perf_counters, _kvm, _qemu)

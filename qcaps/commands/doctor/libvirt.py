@@ -8,7 +8,7 @@ import pwd
 import shutil
 from pathlib import Path
 
-from qcaps.commands._finding import Finding
+from qcaps.commands.doctor.finding import Finding
 
 KVM = Path("/dev/kvm")
 QEMU_USER = "libvirt-qemu"

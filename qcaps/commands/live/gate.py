@@ -1,4 +1,4 @@
-"""`qcaps live gate` and `overhead`: two libvirts side by side."""
+"""`qcaps live gate`: two builds of libvirt against each other: counts exactly, times in pairs."""
 
 from __future__ import annotations
 
@@ -8,27 +8,40 @@ from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from qcaps.commands._live import cells_of
-from qcaps.commands._live_output import Cell, finish, with_progress
-from qcaps.commands._measuring import say
+from qcaps.commands.live.cells import Cell, add_cells, cells_of
+from qcaps.commands.live.output import finish, with_progress
+from qcaps.commands.live.pairs import RUNS, opener, version
+from qcaps.commands.live.subject import add_libvirt
+from qcaps.commands.options import add_options, percent
+from qcaps.commands.terminal import say
 from qcaps.errors import UsageError
 from qcaps.live.errors import LiveError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
-    from pathlib import Path
 
     from qcaps.live.count import Count
-    from qcaps.live.host.process import Counting, LibvirtProcess
 
 REGRESSION, UNDECIDED = 1, 3
-_RUNS = 5
 
 
-def gate(args: argparse.Namespace) -> int:
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the action's arguments."""
+    add_cells(parser)
+    for side in ("base", "head"):
+        add_libvirt(parser, f"--{side}-libvirt")
+    parser.add_argument(
+        "--delta", type=percent, default=1.0, metavar="PERCENT", help="slower by more is a regression (1)"
+    )
+    parser.add_argument(
+        "--margin", type=percent, default=3.0, metavar="PERCENT", help="slower by surely less passes (3)"
+    )
+    add_options(parser, "counts_only", "strict", "json", "quiet", "verbose", color="auto")
+
+
+def run(args: argparse.Namespace) -> int:
     """Counts exactly, then times, until every cell has a verdict."""
-    if not -100 < args.delta < args.margin:  # noqa: PLR2004  # percent
+    if not args.delta < args.margin:
         raise UsageError(f"--margin {args.margin:g}: expected beyond --delta, {args.delta:g}")
     cells = cells_of(args)
     rows = _counted(args, cells)
@@ -37,7 +50,7 @@ def gate(args: argparse.Namespace) -> int:
         draw = random.Random(args.seed)
         for row, cell in zip(rows, with_progress(cells), strict=True):
             row.update(_judged(args, cell, draw))
-    versions = " against ".join(_version(place) for place in (args.head_libvirt, args.base_libvirt))
+    versions = " against ".join(version(place) for place in (args.head_libvirt, args.base_libvirt))
     finish(args, {"libvirt": versions, "counted_by": "interposer"}, "cells", rows)
     verdicts = {row.get("verdict", "PASS") for row in rows}
     if worse:
@@ -47,52 +60,13 @@ def gate(args: argparse.Namespace) -> int:
     return UNDECIDED if args.strict and verdicts - {"PASS", "IMPROVED"} else 0
 
 
-def overhead(args: argparse.Namespace) -> int:
-    """How much longer a task takes while it is counted, by each way of counting."""
-    from qcaps.live.pairs import pairs
-    from qcaps.measure.statistics import paired_ratio  # numpy
-
-    if args.pairs < 1:
-        raise UsageError(f"--pairs {args.pairs}: expected at least 1")
-    ways: tuple[Counting, ...] = ("interposer", "log")
-    rows = []
-    for scenario, n, task, xml in with_progress(cells_of(args)):
-        for way in ways:
-            openers = (_opener(args.libvirt, "none"), _opener(args.libvirt, way))
-            with closing(pairs(openers, task, xml, _RUNS, random.Random(args.seed))) as taken:
-                found = list(islice(taken, args.pairs))
-            ratio = paired_ratio([pair.head for pair in found], [pair.base for pair in found])
-            rows.append({
-                "scenario": scenario, "n": n, "task": task, "way": way, "percent": 100 * (ratio.ratio - 1),
-                "low": 100 * (ratio.low - 1), "high": 100 * (ratio.high - 1), "pairs": ratio.pairs,
-            })  # fmt: skip
-    return finish(
-        args,
-        {"libvirt": _version(args.libvirt), "counted_by": "way in the table, against not at all"},
-        "overheads",
-        rows,
-    )
-
-
-def _opener(libvirt: Path | None, counting: Counting = "none") -> Callable[[], LibvirtProcess]:
-    from qcaps.live.host.embedded import Embedded  # lxml, subprocess
-
-    return lambda: Embedded(counting, libvirt)
-
-
-def _version(libvirt: Path | None) -> str:
-    from qcaps.live.host.installation import find
-
-    return find(libvirt).version_name
-
-
 def _counted(args: argparse.Namespace, cells: list[Cell]) -> list[dict[str, Any]]:
     """A row for each cell, with the counts of both; raises LiveError where one of them refuses."""
     from qcaps.live.count import count  # lxml
 
     counts: list[list[Count]] = []
     for place in (args.base_libvirt, args.head_libvirt):
-        with _opener(place, "interposer")() as subject:
+        with opener(place, "interposer")() as subject:
             counts.append([_accepted(count(subject, *cell)) for cell in cells])
     return [compared(base, head) for base, head in zip(*counts, strict=True)]
 
@@ -128,8 +102,8 @@ def _judged(args: argparse.Namespace, cell: Cell, draw: random.Random) -> dict[s
     margins = Margins(args.delta / 100, args.margin / 100)
     differences: list[float] = []
     judgement = judge(differences, margins)
-    openers = (_opener(args.base_libvirt), _opener(args.head_libvirt))
-    with closing(pairs(openers, task, xml, _RUNS, draw)) as taken:
+    openers = (opener(args.base_libvirt), opener(args.head_libvirt))
+    with closing(pairs(openers, task, xml, RUNS, draw)) as taken:
         while judgement.verdict is None:
             wanted = islice(taken, judgement.wanted - len(differences))
             differences += [math.log(pair.head / pair.base) for pair in wanted]

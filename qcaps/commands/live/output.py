@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import TYPE_CHECKING, Any
+
+from qcaps.commands.options import print_json
+from qcaps.commands.terminal import console, progress_bar
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
+    from qcaps.commands.live.cells import Cell
     from qcaps.live.host.process import LibvirtProcess
-
-Cell = tuple[str, int, str, str]
-"""Scenario, n, task, and the domain as XML."""
 
 _LEFT = ("scenario", "task", "way", "counts", "verdict")
 
 
 def facts(subject: LibvirtProcess) -> dict[str, Any]:
+    """Which libvirt was asked, and how it was counted."""
     return {
         "libvirt": subject.installation.version_name,
         "library": str(subject.installation.library),
@@ -27,26 +27,24 @@ def facts(subject: LibvirtProcess) -> dict[str, Any]:
 
 
 def with_progress(cells: list[Cell]) -> Iterator[Cell]:
-    """The cells; a bar on standard error while that is a terminal."""
-    if not sys.stderr.isatty():
-        yield from cells
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(cells, description="asking libvirt", console=Console(stderr=True), transient=True)
+    """The cells, and on standard error how far they are."""
+    with progress_bar() as bar:
+        for number, cell in enumerate(cells):
+            bar(number, len(cells), f"{cell.scenario} -n {cell.n} {cell.task}")
+            yield cell
 
 
 def finish(args: argparse.Namespace, about: dict[str, Any], what: str, rows: list[dict[str, Any]]) -> int:
+    """Print the rows; `what` is their name in JSON."""
     if args.json:
-        print(json.dumps({**about, what: rows}, indent=2))
+        print_json(f"live-{args.action.name}", {**about, what: rows})
     else:
         print_table(about, rows, tuple(rows[0]))
     return 0
 
 
 def print_table(about: dict[str, Any], rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-    from rich.console import Console
+    """A table for people, and below it which libvirt it is of."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -56,12 +54,12 @@ def print_table(about: dict[str, Any], rows: Sequence[dict[str, Any]], columns: 
         )
     for row in rows:
         table.add_row(*(_text(column, row.get(column)) for column in columns))
-    # a table for a file or a pipe is as wide as it needs to be
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    console().print(table)
     print(said(about))
 
 
 def said(about: dict[str, Any]) -> str:
+    """What `facts` gives, as a line."""
     library = f" ({about['library']})" if "library" in about else ""
     return f"libvirt {about['libvirt']}{library}, counted by the {about['counted_by']}"
 

@@ -1,0 +1,42 @@
+"""`qcaps doctor`: what this machine can measure, and how noisy it is; nothing is installed or changed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from qcaps.commands.doctor import host, libvirt, noise
+from qcaps.commands.options import add_options, print_json
+
+if TYPE_CHECKING:
+    import argparse
+
+    from qcaps.commands.doctor.finding import Finding
+
+CHECKS = (*host.CHECKS, *libvirt.CHECKS, *noise.CHECKS)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_options(parser, "json")
+    parser.epilog = "Example: qcaps doctor --json"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; a warning is no failure, since most of qcaps needs none of it."""
+    findings = examine()
+    if args.json:
+        print_json("doctor", {"findings": [asdict(one) for one in findings]})
+    else:
+        print("\n".join(_line(one) for one in findings))
+    return 0
+
+
+def examine() -> tuple[Finding, ...]:
+    """Every finding, the cheap ones first; takes at most about three seconds."""
+    return tuple(check() for check in CHECKS)
+
+
+def _line(finding: Finding) -> str:
+    advice = f"\n{'':20}-> {finding.advice}" if finding.advice else ""
+    return f"{'ok  ' if finding.ok else 'warn'} {finding.name:14} {finding.text}{advice}"

@@ -1,0 +1,71 @@
+"""`qcaps live count`: lookups and forks of a task, held against the law."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from qcaps.commands.live.cells import add_cells, cells_of
+from qcaps.commands.live.output import facts, print_table, with_progress
+from qcaps.commands.live.subject import add_daemon, add_libvirt, add_yes, subject_of
+from qcaps.commands.options import add_options, print_json
+from qcaps.commands.terminal import say
+from qcaps.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the action's arguments."""
+    add_libvirt(parser)
+    add_cells(parser)
+    add_daemon(parser)
+    parser.add_argument("--uri", help="a daemon that runs; its log settings are changed, and put back")
+    add_yes(parser)
+    parser.add_argument(
+        "--counting",
+        choices=("interposer", "log", "uprobes"),
+        help="by which way (default: the best there is)",
+    )
+    parser.add_argument(
+        "--syscalls", action="store_true", help="system calls too, by strace (embedded driver only)"
+    )
+    add_options(parser, "json", "quiet", "verbose", color="auto")
+
+
+def run(args: argparse.Namespace) -> int:
+    """1 if libvirt refused, or looked up more often than its law."""
+    from qcaps.live.count import STORM, count  # `--help` need not pay for lxml
+
+    cells = cells_of(args)
+    if args.syscalls and (args.daemon or args.uri):
+        raise UsageError("--syscalls watches the embedded driver only: leave out --daemon and --uri")
+    with subject_of(args, args.counting) as subject:
+        counts = [count(subject, *cell, syscalls=args.syscalls) for cell in with_progress(cells)]
+        about = facts(subject)
+    rows = [
+        {
+            **asdict(one),
+            "verdict": one.verdict,
+            "storm": one.storm,
+            "system_calls": sum(one.syscalls.values()) if one.syscalls else None,
+        }
+        for one in counts
+    ]
+    columns: tuple[str, ...] = ("scenario", "n", "task", "devices", "lookups", "law", "forks")
+    if args.json:
+        print_json("live-count", {**about, "counts": rows})
+    else:
+        print_table(about, rows, (*columns, *(("system_calls",) if args.syscalls else ()), "verdict"))
+    for one in counts:
+        if one.error is not None:
+            say(f"{one.scenario} -n {one.n} {one.task}: {one.error}")
+    more = [one for one in counts if one.verdict == "more"]
+    if more:
+        say(
+            f"libvirt {about['libvirt']} looks up more often than the law: {len(more)} of {len(counts)} cells"
+        )
+    if any(one.storm for one in counts):
+        say(f"warning: {STORM}")
+    return 1 if more or any(one.error is not None for one in counts) else 0

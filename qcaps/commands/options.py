@@ -1,0 +1,225 @@
+"""The options of every command, each said once: one flag has one destination, one meaning and one help.
+
+A command takes those it has: `add_options(parser, "content", "json", seed=0, output=folder("results"))`.
+Values are checked while the command line is read, so that a wrong one is a line that ends with the command's
+own help.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from argparse import ArgumentTypeError
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Mapping
+
+    from qcaps.driver.driver import Driver
+    from qcaps.lookups.lookup import Watch
+
+LONGEST = 7 * 86400.0
+"""Seconds: nothing qcaps does is meant to take more than a week."""
+
+
+class Output(NamedTuple):
+    """What `-o` names, a FILE or a DIR, and what it is by default."""
+
+    metavar: str
+    default: Path | None = None
+
+
+def folder(default: str) -> Output:
+    """A folder, made if it is not there."""
+    return Output("DIR", Path(default))
+
+
+FILE = Output("FILE")
+
+
+def add_options(
+    parser: argparse.ArgumentParser, *names: str, output: Output | None = None, **defaults: object
+) -> None:
+    """Add the shared options called `names`, and those that `defaults` gives one for."""
+    if output is not None:
+        said = f" (default: {output.default})" if output.default else ""
+        parser.add_argument(
+            "-o",
+            "--output",
+            type=Path,
+            metavar=output.metavar,
+            default=output.default,
+            help=f"write to this {'file' if output.metavar == 'FILE' else 'folder'}{said}",
+        )
+    for name in (*names, *defaults):
+        flags, settings = _SHARED[name]
+        given: dict[str, Any] = {**settings}
+        if name in defaults:
+            given["default"] = defaults[name]
+            value = defaults[name]
+            if value is None:
+                value = "at random" if name == "seed" else "the suite's"
+            given["help"] = f"{settings['help']} (default: {_plain(value)})"
+        parser.add_argument(*flags, **given)
+
+
+def add_many(parser: argparse.ArgumentParser, **defaults: list[Any]) -> None:
+    """Add shared options that take one value or several; an empty default is the suite's own."""
+    for name, default in defaults.items():
+        flags, settings = _SHARED[name]
+        said = _plain(default) if default else "the suite's"
+        parser.add_argument(
+            *flags,
+            **{
+                **settings,
+                "nargs": "+",
+                "default": default,
+                "help": f"{settings['help']} (default: {said})",
+            },
+        )
+
+
+def _plain(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def whole(least: int, most: int = 10_000_000) -> Callable[[str], int]:
+    """The type of a count between two bounds."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:
+            raise ArgumentTypeError(f"expected a whole number, {least} to {most}, not {text!r}")
+        return value
+
+    return read
+
+
+def number(least: float, most: float, unit: str) -> Callable[[str], float]:
+    """The type of a measure above `least` and at most `most`; neither `nan` nor `inf` is one."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least < value <= most:
+            raise ArgumentTypeError(f"expected {unit}, above {least:g}, at most {most:g}, not {text!r}")
+        return value
+
+    return read
+
+
+seconds = number(0, LONGEST, "seconds")
+deadline = number(0, 3600, "seconds")
+percent = number(-100, 1000, "percent")
+
+
+def existing(text: str) -> str:
+    """The type of a file or folder to read: one that is not there is a command line that is wrong."""
+    if not Path(text).exists():
+        raise ArgumentTypeError(f"{text}: no such file or folder")
+    return text
+
+
+def existing_path(text: str) -> Path:
+    """Likewise, as a Path."""
+    return Path(existing(text))
+
+
+def program(text: str) -> str:
+    """The type of a program: a path, or a name on PATH. Absolute, its symbolic links kept."""
+    import os
+    import shutil
+
+    found = shutil.which(text) or text
+    return os.path.abspath(existing(found))  # noqa: PTH100  # Path.resolve follows symbolic links
+
+
+def add_binary(parser: argparse.ArgumentParser) -> None:
+    """BINARY."""
+    parser.add_argument(
+        "binary",
+        type=program,
+        metavar="BINARY",
+        help="a qemu-system binary: a path, or a name on PATH",
+    )
+
+
+_SHARED: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
+    "n": (("-n",), {"type": whole(0), "metavar": "N", "help": "how many devices"}),
+    "scenario": (
+        ("--scenario",),
+        {"metavar": "NAME", "help": "a family of domains, as in disks or disks@pc"},
+    ),
+    "task": (("--task",), {"metavar": "NAME", "help": "what is done to a domain, as in define or start"}),
+    "policy": (("--policy",), {"metavar": "NAME", "help": "which steps share one lookup"}),
+    "validity": (("--validity",), {"metavar": "NAME", "help": "how a cached answer is checked"}),
+    "json": (("--json",), {"action": "store_true", "help": "print one JSON object"}),
+    "content": (
+        ("--content",),
+        {"type": Path, "metavar": "DIR", "help": "a folder of your own scenarios/, bench/, reports/"},
+    ),
+    "seed": (("--seed",), {"type": int, "metavar": "N", "help": "draws whatever is random"}),
+    "scratch": (("--scratch",), {"type": Path, "metavar": "DIR", "help": "where domains are saved"}),
+    "quiet": (("-q", "--quiet"), {"action": "store_true", "help": "no progress and no notes, warnings only"}),
+    "verbose": (
+        ("-v", "--verbose"),
+        {"action": "store_true", "help": "progress as lines, also where there is no terminal"},
+    ),
+    "color": (
+        ("--color",),
+        {"choices": ("auto", "always", "never"), "help": "of tables and progress"},
+    ),
+    "force": (("--force",), {"action": "store_true", "help": "write over results that are there"}),
+    "strict": (
+        ("--strict",),
+        {"action": "store_true", "help": "status 3 if something could not be decided"},
+    ),
+    "counts_only": (("--counts-only",), {"action": "store_true", "help": "read no clock"}),
+    "pairs": (("--pairs",), {"type": whole(1, 100_000), "metavar": "N", "help": "how often both are timed"}),
+    "deadline": (
+        ("--deadline",),
+        {"type": deadline, "metavar": "SECONDS", "help": "give up after so many"},
+    ),
+    "suite": (("--suite",), {"metavar": "NAME", "help": "a module in bench/suites/"}),
+    "seconds": (("--seconds",), {"type": seconds, "metavar": "S", "help": "stop after so many"}),
+    "capabilities": (
+        ("--capabilities",),
+        {
+            "type": existing_path,
+            "metavar": "CACHEFILE",
+            "help": "what QEMU can do, from a libvirt cache file (default: recorded ones, by architecture)",
+        },
+    ),
+    "emulator": (("--emulator",), {"metavar": "PATH", "help": "stands in for every file's <emulator>"}),
+}
+
+
+def add_reference_options(parser: argparse.ArgumentParser) -> None:
+    """--policy, --validity, --capabilities, --emulator."""
+    add_options(parser, "capabilities", "emulator", policy="naive", validity="ctime")
+
+
+def print_json(what: str, plain: Mapping[str, Any], *, indent: int | None = 2) -> None:
+    """One JSON object on standard output that says what it is: `"schema": "qcaps/<what>/1"`."""
+    print(json.dumps({"schema": f"qcaps/{what}/1", **plain}, indent=indent), flush=True)
+
+
+def reference_from(args: argparse.Namespace, directory: Path, watch: Watch | None = None) -> Driver:
+    """The reference driver those options describe, its files below `directory`."""
+    from qcaps.driver.reference import reference  # `--help` need not pay for the pipeline
+
+    return reference(
+        directory,
+        policy=args.policy,
+        validity=args.validity,
+        capabilities=args.capabilities,
+        emulator=args.emulator,
+        watch=watch,
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qcaps.commands.measuring import scratch_place
@@ -14,6 +13,7 @@ from qcaps.errors import QcapsError
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from qcaps.measure.cell import Cell
     from qcaps.measure.subject import Arm

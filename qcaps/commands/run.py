@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.commands.measuring import interruptible
@@ -14,6 +13,7 @@ from qcaps.errors import QcapsError, UsageError, unknown
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
+    from pathlib import Path
 
     from qcaps.measure.results.file import Results
     from qcaps.measure.schedule import Log, Plan

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import atheris
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 with atheris.instrument_imports(include=["qcaps"]):
     from qcaps.capabilities import cachefile
 
-import fuzzing  # type: ignore[import-not-found]  # beside this file
+from tests.fuzz import fuzzing
 
 SEED = b"""<qemuCaps>
   <emulator>/usr/bin/qemu-system-x86_64</emulator>

@@ -14,15 +14,15 @@ from random import Random
 
 import atheris
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 with atheris.instrument_imports(include=["qcaps"]):
     from qcaps.domain import document
     from qcaps.driver.reference import reference
     from qcaps.errors import QcapsError
 
-import fuzzing  # type: ignore[import-not-found]  # beside this file
-import mutation  # type: ignore[import-not-found]  # in the folder above
+from tests.fuzz import fuzzing
+from tests.support import mutation
 
 SEEDS = fuzzing.seeds("in", mutation.seeds())
 SCRATCH = tempfile.TemporaryDirectory(prefix="qcaps-fuzz-", dir=fuzzing.memory())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import atheris
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 with atheris.instrument_imports(include=["qcaps", "pyperf._bench", "pyperf._metadata"]):
     from qcaps.errors import QcapsError
@@ -19,7 +19,7 @@ with atheris.instrument_imports(include=["qcaps", "pyperf._bench", "pyperf._meta
     from qcaps.measure.results import file as results
     from qcaps.measure.subject import Counts
 
-import fuzzing  # type: ignore[import-not-found]  # beside this file
+from tests.fuzz import fuzzing
 
 SCRATCH = tempfile.TemporaryDirectory(prefix="qcaps-fuzz-", dir=fuzzing.memory())
 FILE, AGAIN = Path(SCRATCH.name) / "results.json", Path(SCRATCH.name) / "again.json"

@@ -25,15 +25,14 @@ from unittest import mock
 
 from lxml import etree
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-import mutation  # type: ignore[import-not-found]  # in the folder above
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from qcaps.domain import document
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError
 from qcaps.lookups.policy import POLICIES
 from qcaps.scenario import names, on_every_machine, scenario
+from tests.support import mutation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

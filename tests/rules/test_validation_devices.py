@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import pytest
-from validating import Rule, both_ways, define, domain  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.domain.document import parse_device
 from qcaps.errors import QcapsError
 from qcaps.rules.definition.validation.validate import HostFacts, validate_device
 from qcaps.rules.refusal import Refused
+from tests.support.validating import Rule, both_ways, define, domain
 
 PCI = "<address type='pci' domain='0' bus='0' slot='0x0a' function='0'/>"
 DISK = "<disk type='file' device='disk'>{}</disk>"

@@ -9,12 +9,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import reporting  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 
 from qcaps.report import page
+from tests.support import reporting
 
 pytestmark = pytest.mark.browser
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")

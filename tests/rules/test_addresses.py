@@ -6,15 +6,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from addressing import (  # type: ignore[import-not-found]  # pytest puts tests/ on the path
-    assigned,
-    controllers,
-    disks,
-    draft_of,
-    everything,
-    short,
-    shorts,
-)
 
 from qcaps.capabilities import cachefile
 from qcaps.capabilities.snapshots import snapshot
@@ -36,6 +27,15 @@ from qcaps.domain.document import load
 from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.draft import Draft
 from qcaps.rules.refusal import Refused
+from tests.support.addressing import (
+    assigned,
+    controllers,
+    disks,
+    draft_of,
+    everything,
+    short,
+    shorts,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,6 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from validating import EMULATOR, Rule, both_ways  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 
 from qcaps.capabilities import cachefile
 from qcaps.domain import document
@@ -19,6 +18,7 @@ from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.definition.completion.post_parse import post_parse
 from qcaps.rules.definition.validation.validate import check_parsed, validate
 from qcaps.rules.draft import Draft
+from tests.support.validating import EMULATOR, Rule, both_ways
 
 if TYPE_CHECKING:
     from pathlib import Path

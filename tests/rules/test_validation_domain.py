@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from validating import Rule, both_ways  # type: ignore[import-not-found]  # pytest puts tests/ on the path
+
+from tests.support.validating import Rule, both_ways
 
 CELLS = (
     "<cpu><numa><cell id='0' cpus='0' memory='524288'/><cell id='1' cpus='1' memory='524288'/>{}</numa></cpu>"

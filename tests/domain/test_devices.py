@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from qcaps.domain.element import Node
 
-SAMPLES = sorted((Path(__file__).parent / "samples" / "devices").glob("*.xml"))
+SAMPLES = sorted((Path(__file__).parents[1] / "samples" / "devices").glob("*.xml"))
 CORPUS = os.environ.get("QCAPS_CORPUS", "")
 _SHARED: tuple[type[Element], ...] = (Device, VirtioDriver)  # their fields need a sample in one heir only
 

@@ -7,13 +7,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from postparsing import (  # type: ignore[import-not-found]  # pytest puts tests/ on the path
-    completed,
-    draft_of,
-    everything,
-    one_line,
-    shown,
-)
 
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.domain.devices import Audio, Controller, Input, Memory, Panic, Video
@@ -23,6 +16,13 @@ from qcaps.lookups.policy import by_name
 from qcaps.rules.definition.completion.post_parse import post_parse
 from qcaps.rules.draft import Draft
 from qcaps.rules.refusal import Refused
+from tests.support.completing import (
+    completed,
+    draft_of,
+    everything,
+    one_line,
+    shown,
+)
 
 X86_INPUTS = ["<input type='mouse' bus='ps2'/>", "<input type='keyboard' bus='ps2'/>"]
 NO_AUDIO = "<audio id='1' type='none'/>"

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import pytest
-from validating import define, domain  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.rules.refusal import Refused
+from tests.support.validating import define, domain
 
 CELL = "<cpu><numa><cell id='0' cpus='0-1' memory='1048576'/></numa></cpu>"
 PLUGGABLE = CELL + "<maxMemory slots='2'>4194304</maxMemory>"

@@ -8,12 +8,12 @@ from typing import Any
 
 import matplotlib as mpl
 import pytest
-import reporting  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from qcaps import content
 from qcaps.report import figures
+from tests.support import reporting
 
 NAMES = (
     *("timeline", "speedup_by_devices", "real_libvirt", "time_by_devices", "where_time_goes", "ladder"),

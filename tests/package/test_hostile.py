@@ -11,8 +11,6 @@ import time
 from random import Random
 from typing import TYPE_CHECKING
 
-import hostile_pairs  # type: ignore[import-not-found]  # pytest puts tests/ on the path
-import mutation  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,6 +23,7 @@ from qcaps.domain import document
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError, one_line
 from qcaps.scenario import scenario
+from tests.support import hostile_pairs, mutation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,13 +9,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import reporting  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 from lxml import html
 
 from qcaps.commands import main
 from qcaps.measure.results import file as results_file
 from qcaps.measure.results.file import Results
 from qcaps.report import page, section, sources
+from tests.support import reporting
 
 if TYPE_CHECKING:
     from pathlib import Path

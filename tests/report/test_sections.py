@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 
 import pytest
-import reporting  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 
 from qcaps.measure.cell import Cell, grid
 from qcaps.measure.results.file import Results, Run
 from qcaps.report.fit import fit_line, fit_speedup
 from qcaps.report.sources import Gate, GateRow, Sources
+from tests.support import reporting
 
 FULL = reporting.sources(reporting.full())
 DEVICE, REST = reporting.DEVICE, reporting.REST

@@ -40,7 +40,7 @@ _NUMBER = re.compile(r"(?:0x)?[0-9]+(?:-[0-9]+)?")
 
 _PARTS = tuple(
     etree.parse(
-        Path(__file__).parent / "samples" / "numbers.xml",
+        Path(__file__).parents[1] / "samples" / "numbers.xml",
         etree.XMLParser(remove_blank_text=True, remove_comments=True),
     ).getroot()
 )

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import pytest
-import reporting  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 from matplotlib.figure import Figure
 
 from qcaps import content
 from qcaps.commands import main
 from qcaps.measure.torn import file as tornfile
 from qcaps.report import figures, sources
+from tests.support import reporting
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "golden"))
-
-import make  # type: ignore[import-not-found]  # in the folder golden
+from qcaps.scenario import scenario
+from tests.golden import make
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 SHOWN = 10
 
@@ -35,7 +33,7 @@ def test_a_corpus_becomes_what_was_recorded(corpus: Path) -> None:
 
 def test_each_difference_is_one_line(tmp_path: Path) -> None:
     def domain(name: str, disks: int) -> make.Case:
-        return make.Case(name, make.scenario("disks").xml(disks).encode())
+        return make.Case(name, scenario("disks").xml(disks).encode())
 
     path = tmp_path / "golden.json"
     cases = [domain("same", 1), domain("larger", 1), domain("refused", 1), domain("gone", 1)]

@@ -217,7 +217,7 @@ def test_random_strangers_survive(
     driver: Driver, folder: Path, place: str, node: etree._Element, encoding: str
 ) -> None:
     root = etree.fromstring(BASE)
-    (root.find(place) if place != "." else root).append(node)  # type: ignore[union-attr]  # it is there
+    (root.find(place) if place != "." else root).append(node)  # it is there
     survives(driver, folder, encoded(root, encoding))
 
 

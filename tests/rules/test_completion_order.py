@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from postparsing import completed, draft_of, shown  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 
 from qcaps.capabilities import cachefile
 from qcaps.capabilities.snapshots import snapshot
@@ -20,6 +19,7 @@ from qcaps.rules.draft import Draft
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.names import disk_number
 from qcaps.rules.shared.sets import canonical, ranges
+from tests.support.completing import completed, draft_of, shown
 
 if TYPE_CHECKING:
     from pathlib import Path

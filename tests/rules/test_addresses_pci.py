@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from addressing import (  # type: ignore[import-not-found]  # pytest puts tests/ on the path
+
+from qcaps.capabilities.snapshots import snapshot
+from qcaps.domain.address import PciAddress
+from qcaps.domain.devices import Controller, Disk, Hostdev, Interface, Iommu, Memballoon, Sound, Video
+from qcaps.rules.addresses.assign import assign_addresses
+from qcaps.rules.refusal import Refused
+from tests.support.addressing import (
     assigned,
     controllers,
     disks,
@@ -11,12 +17,6 @@ from addressing import (  # type: ignore[import-not-found]  # pytest puts tests/
     short,
     shorts,
 )
-
-from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain.address import PciAddress
-from qcaps.domain.devices import Controller, Disk, Hostdev, Interface, Iommu, Memballoon, Sound, Video
-from qcaps.rules.addresses.assign import assign_addresses
-from qcaps.rules.refusal import Refused
 
 NIC = "<interface type='user'><mac address='52:54:00:00:00:01'/><model type='{}'/></interface>"
 SERIAL = "<serial type='pty'><target type='pci-serial'/></serial>"

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from postparsing import completed, only, shown  # type: ignore[import-not-found]  # pytest puts tests/ on the path
 
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.domain.devices import (
@@ -38,6 +37,7 @@ from qcaps.domain.devices import (
 from qcaps.domain.document import parse_device
 from qcaps.rules.definition.completion.post_parse import post_parse_device
 from qcaps.rules.refusal import Refused
+from tests.support.completing import completed, only, shown
 
 RAW = "<driver name='qemu' type='raw'/>"
 PLACE = "<address type='drive' controller='{}' bus='{}' target='0' unit='{}'/>"

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def refuse_read(audio: d.Audio) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainAudioDefParseXML
+    """
     for direction in (audio.input, audio.output):
         if direction is None:
             continue
@@ -32,13 +35,19 @@ def refuse_read(audio: d.Audio) -> None:
 
 
 def refuse(audio: Audio, guest: Guest) -> None:
-    """A number of its own."""
+    """A number of its own.
+
+    Follows: virDomainAudioDefValidate
+    """
     if audio.id in guest.audio_twice:
         raise malformed(f"<audio> id {audio.id} is used twice", audio)
 
 
 def refuse_by_qemu(audio: Audio, guest: Guest, caps: Capabilities) -> None:
-    """Audio over a display needs the display."""
+    """Audio over a display needs the display.
+
+    Follows: qemuValidateDomainDeviceDefAudio
+    """
     if audio.type == "spice" and "spice" not in guest.graphics:
         raise unsupported("spice audio needs spice graphics", audio)
     if audio.type == "dbus":
@@ -49,7 +58,10 @@ _DRIVERS: Final = {"pulseaudio": "pa", "file": "wav"}
 
 
 def backends(launch: Launch) -> Iterator[str]:
-    """`-audiodev` for each backend."""
+    """`-audiodev` for each backend.
+
+    Follows: qemuBuildAudioCommandLine, qemuBuildAudioCommandLineArg
+    """
     for audio in launch.of(Audio):
         own = _OWN.get(audio.type)
         properties: dict[str, Json] = {

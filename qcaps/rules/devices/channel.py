@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 
 def refuse_read(channel: d.Channel) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainChrDefParseTargetXML
+    """
     target = channel.target
     if target is None or target.type is None:
         raise malformed("a channel needs a target type", channel)
@@ -48,7 +51,10 @@ CHANNEL_FOLDER: Final = "/var/lib/libvirt/qemu/channel/target"
 
 
 def complete(_state: State, channel: Channel) -> Channel:
-    """A socket where libvirt makes its own is none of the user's."""
+    """A socket where libvirt makes its own is none of the user's.
+
+    Follows: qemuDomainChrDefDropDefaultPath
+    """
     target, source = channel.target, channel.source
     if channel.type == "unix" and source is not None and target is not None and target.type == "virtio":
         path = source.path or ""
@@ -63,7 +69,10 @@ def complete(_state: State, channel: Channel) -> Channel:
 
 
 def channels(launch: Launch) -> Iterator[str]:
-    """Virtio ports, and addresses of the guest's network that lead to the host."""
+    """Virtio ports, and addresses of the guest's network that lead to the host.
+
+    Follows: qemuBuildChannelsCommandLine
+    """
     for channel in launch.of(Channel):
         target = channel.target
         name = f"char{launch.alias(channel)}"

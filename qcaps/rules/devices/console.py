@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def complete(state: State, console: Console) -> Console:
-    """A console is a serial port's unless it says otherwise."""
+    """A console is a serial port's unless it says otherwise.
+
+    Follows: virDomainChrDefPostParse
+    """
     target = console.target or ConsoleTarget()
     changes: dict[str, Any] = {}
     if target.type in (None, "none"):
@@ -36,7 +39,10 @@ _SCLP: Final = {"sclp": "sclpconsole", "sclplm": "sclplmconsole"}
 
 
 def consoles(launch: Launch) -> Iterator[str]:
-    """Consoles that are no serial port seen again."""
+    """Consoles that are no serial port seen again.
+
+    Follows: qemuBuildConsoleCommandLine
+    """
     for console in launch.of(Console):
         kind = console.target.type if console.target else None
         if kind == "serial":

@@ -34,7 +34,10 @@ _HIGHEST_MODE = 0o777
 
 
 def refuse_read(filesystem: d.Filesystem) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainFSDefParseXML
+    """
     source, kind = filesystem.source, filesystem.type
     for name in ("fmode", "dmode"):
         if (getattr(filesystem, name) or 0) > _HIGHEST_MODE:
@@ -53,7 +56,10 @@ def refuse_read(filesystem: d.Filesystem) -> None:
 
 
 def read(_domain: Domain, filesystem: Filesystem) -> Filesystem:
-    """Words that mean nothing said are left out; sizes are in bytes."""
+    """Words that mean nothing said are left out; sizes are in bytes.
+
+    Follows: virDomainFSDefParseXML
+    """
     changes: dict[str, Any] = {"type": filesystem.type}
     if filesystem.multidevs == "default":
         changes["multidevs"] = None
@@ -84,7 +90,10 @@ def _bytes(size: Size) -> Size | None:
 
 
 def complete(_state: State, filesystem: Filesystem) -> Filesystem:
-    """The guest's owners are the host's, unless a daemon of the user's serves the directory."""
+    """The guest's owners are the host's, unless a daemon of the user's serves the directory.
+
+    Follows: virDomainFSDefPostParse
+    """
     daemon = filesystem.source is not None and filesystem.source.socket is not None
     if filesystem.accessmode is not None or daemon:
         return filesystem
@@ -96,7 +105,10 @@ def _driver(filesystem: Filesystem) -> str | None:
 
 
 def refuse(filesystem: Filesystem, _guest: Guest) -> None:
-    """What holds for a filesystem under any hypervisor."""
+    """What holds for a filesystem under any hypervisor.
+
+    Follows: virDomainFSDefValidate
+    """
     if filesystem.target is None or filesystem.target.dir is None:
         raise Refused("<target dir=…> is missing for the filesystem", filesystem)
     if filesystem.boot is not None and _driver(filesystem) != "virtiofs":
@@ -104,7 +116,10 @@ def refuse(filesystem: Filesystem, _guest: Guest) -> None:
 
 
 def refuse_by_qemu(filesystem: Filesystem, guest: Guest, caps: Capabilities) -> None:
-    """What QEMU, this QEMU or this host cannot do with a filesystem."""
+    """What QEMU, this QEMU or this host cannot do with a filesystem.
+
+    Follows: qemuValidateDomainDeviceDefFS
+    """
     if filesystem.type not in (None, "mount"):
         raise unsupported(f"QEMU has no filesystem of type '{filesystem.type}'", filesystem)
     if _multidevs(filesystem):
@@ -159,7 +174,10 @@ _SECURITY: Final = {"mapped": "mapped", "passthrough": "passthrough", "squash": 
 
 
 def filesystems(launch: Launch) -> Iterator[str]:
-    """Directories of the host: by 9p, or by a virtiofsd of libvirt's or somebody else's."""
+    """Directories of the host: by 9p, or by a virtiofsd of libvirt's or somebody else's.
+
+    Follows: qemuBuildFilesystemCommandLine
+    """
     for shared in launch.of(Filesystem):
         name = launch.alias(shared)
         tag = shared.target.dir if shared.target else ""

@@ -19,14 +19,20 @@ if TYPE_CHECKING:
 
 
 def refuse_by_qemu(hub: Hub, _guest: Guest, caps: Capabilities) -> None:
-    """USB hubs alone."""
+    """USB hubs alone.
+
+    Follows: qemuValidateDomainDeviceDefHub
+    """
     if hub.type != "usb":
         raise unsupported(f"there is no hub of type '{hub.type}'", hub)
     need(caps, "usb-hub", "a USB hub", hub)
 
 
 def hubs(launch: Launch) -> Iterator[str]:
-    """USB hubs."""
+    """USB hubs.
+
+    Follows: qemuBuildHubCommandLine
+    """
     for hub in launch.of(Hub):
         yield from launch.device({"driver": "usb-hub", "id": launch.alias(hub), **placed(launch, hub)})
 

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 
 def refuse_read(device: d.Input) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainInputDefParseXML
+    """
     if device.bus == "usb" and address_type(device) not in (None, "usb"):
         raise malformed("an input on bus 'usb' takes an address of type 'usb'", device)
     source = device.source
@@ -39,7 +42,10 @@ def refuse_read(device: d.Input) -> None:
 
 
 def read(domain: Domain, device: Input) -> Input:
-    """The bus that such a device sits on."""
+    """The bus that such a device sits on.
+
+    Follows: virDomainInputDefParseXML
+    """
     bus = device.bus
     if bus is None:
         if device.type in ("mouse", "keyboard") and domain.arch in X86:
@@ -64,7 +70,10 @@ _INPUT_FLAGS: dict[str, tuple[str, str, str | None]] = {
 
 
 def refuse(device: Input, _guest: Guest) -> None:
-    """Which type goes on which bus."""
+    """Which type goes on which bus.
+
+    Follows: virDomainInputDefValidate
+    """
     kind, bus = device.type, device.bus
     if bus == "ps2" and kind not in ("mouse", "keyboard"):
         raise internal(f"an input of type '{kind}' cannot be on bus 'ps2'", device)
@@ -79,7 +88,10 @@ def refuse(device: Input, _guest: Guest) -> None:
 
 
 def refuse_by_qemu(device: Input, guest: Guest, caps: Capabilities) -> None:
-    """Which inputs this QEMU has."""
+    """Which inputs this QEMU has.
+
+    Follows: qemuValidateDomainDeviceDefInput
+    """
     if device.bus == "ps2" and not guest.is_x86:
         need(caps, "i8042", "an input on bus 'ps2'", device)
     if device.bus == "usb" and device.type == "keyboard":
@@ -108,7 +120,10 @@ _VIRTIO_INPUTS: Final = {
 
 
 def inputs(launch: Launch) -> Iterator[str]:
-    """Mice, tablets and keyboards but those every board has (PS/2)."""
+    """Mice, tablets and keyboards but those every board has (PS/2).
+
+    Follows: qemuBuildInputCommandLine
+    """
     for device in launch.of(Input):
         yield from zpci(launch, device)
         source = device.source

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 def read(_domain: Domain, iommu: Iommu) -> Iommu:
-    """An address width of 0 says nothing."""
+    """An address width of 0 says nothing.
+
+    Follows: virDomainIOMMUDefParseXML
+    """
     driver = iommu.driver
     if driver is None:
         return iommu
@@ -44,7 +47,10 @@ _IOMMU_OPTIONS = {
 
 
 def refuse(iommu: Iommu, _guest: Guest) -> None:
-    """What holds for an I/O MMU under any hypervisor."""
+    """What holds for an I/O MMU under any hypervisor.
+
+    Follows: virDomainIOMMUDefValidate
+    """
     options = _iommu_options(iommu)
     if iommu.model in ("smmuv3", "virtio") and any(options[name] is not None for name in options):
         raise malformed(f"an I/O MMU of model '{iommu.model}' has no options", iommu)
@@ -60,7 +66,10 @@ def _iommu_options(iommu: Iommu) -> dict[str, object]:
 
 
 def refuse_by_qemu(iommu: Iommu, guest: Guest, caps: Capabilities) -> None:
-    """The model against the machine, and the options against this QEMU."""
+    """The model against the machine, and the options against this QEMU.
+
+    Follows: qemuValidateDomainDeviceDefIOMMU
+    """
     model = iommu.model
     needs, flags = {
         "intel": (guest.is_q35, ("intel-iommu",)),
@@ -82,7 +91,10 @@ def refuse_by_qemu(iommu: Iommu, guest: Guest, caps: Capabilities) -> None:
 
 
 def iommus(launch: Launch) -> Iterator[str]:
-    """The IOMMU; that of ARM is an option of the machine."""
+    """The IOMMU; that of ARM is an option of the machine.
+
+    Follows: qemuBuildIOMMUCommandLine
+    """
     for iommu in launch.of(Iommu):
         driver = iommu.driver
         if iommu.model == "intel":

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def refuse_read(lease: d.Lease) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainLeaseDefParseXML
+    """
     if lease.key is None or lease.target is None or lease.target.path is None:
         raise malformed("a lease needs <key> and <target path=…>", lease)
 

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 def read(_domain: Domain, balloon: Memballoon) -> Memballoon:
-    """No device, no address."""
+    """No device, no address.
+
+    Follows: virDomainMemballoonDefParseXML
+    """
     changes: dict[str, Any] = {}
     if balloon.stats is not None and (balloon.stats.period or 0) <= 0:
         changes["stats"] = None
@@ -34,7 +37,10 @@ def read(_domain: Domain, balloon: Memballoon) -> Memballoon:
 
 
 def refuse_by_qemu(balloon: Memballoon, _guest: Guest, caps: Capabilities) -> None:
-    """The virtio balloon and its options."""
+    """The virtio balloon and its options.
+
+    Follows: qemuValidateDomainDeviceDefMemballoon
+    """
     if balloon.model == "none":
         return
     if balloon.model not in VIRTIO_MODELS:
@@ -46,7 +52,10 @@ def refuse_by_qemu(balloon: Memballoon, _guest: Guest, caps: Capabilities) -> No
 
 
 def balloons(launch: Launch) -> Iterator[str]:
-    """The balloon."""
+    """The balloon.
+
+    Follows: qemuBuildMemballoonCommandLine
+    """
     for balloon in launch.of(Memballoon):
         if balloon.model in ("none", "xen"):
             continue

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def refuse_by_qemu(nvram: Nvram, guest: Guest, caps: Capabilities) -> None:
-    """A pSeries device with a register."""
+    """A pSeries device with a register.
+
+    Follows: qemuValidateDomainDeviceDefNVRAM
+    """
     if not guest.is_pseries:
         raise unsupported("an nvram device is for pSeries guests", nvram)
     need(caps, "nvram", "an nvram device", nvram)
@@ -28,7 +31,10 @@ def refuse_by_qemu(nvram: Nvram, guest: Guest, caps: Capabilities) -> None:
 
 
 def nvram(launch: Launch) -> Iterator[str]:
-    """Where a pSeries keeps its settings."""
+    """Where a pSeries keeps its settings.
+
+    Follows: qemuBuildNVRAMCommandLine
+    """
     for device in launch.of(Nvram):
         register = device.address.reg if isinstance(device.address, SpaprVioAddress) else None
         yield from ("-global", f"spapr-nvram.reg=0x{register or 0:x}")

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def complete(state: State, panic: Panic) -> Panic:
-    """What the machine has."""
+    """What the machine has.
+
+    Follows: qemuDomainDevicePanicDefPostParse
+    """
     if panic.model not in (None, "default"):
         return panic
     domain = state.domain
@@ -28,7 +31,10 @@ def complete(state: State, panic: Panic) -> Panic:
 
 
 def panics(launch: Launch) -> Iterator[str]:
-    """Panic devices that are devices; the others are the CPU's or the firmware's."""
+    """Panic devices that are devices; the others are the CPU's or the firmware's.
+
+    Follows: qemuBuildPanicCommandLine
+    """
     for panic in launch.of(Panic):
         if panic.model == "isa":
             port = panic.address.iobase or 0 if isinstance(panic.address, IsaAddress) else None

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def complete(state: State, parallel: Parallel) -> Parallel:
-    """A number after the highest."""
+    """A number after the highest.
+
+    Follows: virDomainChrDefPostParse
+    """
     target = parallel.target or ParallelTarget()
     if target.port is not None:
         return parallel
@@ -28,7 +31,10 @@ def complete(state: State, parallel: Parallel) -> Parallel:
 
 
 def parallels(launch: Launch) -> Iterator[str]:
-    """Parallel ports."""
+    """Parallel ports.
+
+    Follows: qemuBuildParallelsCommandLine
+    """
     for parallel in launch.of(Parallel):
         name = f"char{launch.alias(parallel)}"
         yield from chardev(launch, parallel, name)

@@ -33,14 +33,20 @@ if TYPE_CHECKING:
 
 
 def refuse_read(redirdev: d.Redirdev) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainRedirdevDefParseXML
+    """
     refuse_read_reconnect(redirdev)
     if address_type(redirdev) not in (None, "usb"):
         raise malformed("a redirected USB device takes an address of type 'usb'", redirdev)
 
 
 def read(_domain: Domain, device: Redirdev) -> Redirdev:
-    """A USB device that a client hands over."""
+    """A USB device that a client hands over.
+
+    Follows: virDomainRedirdevDefParseXML
+    """
     source, protocol = normal_source(device.type, device.source, device.protocol)
     if device.type == "dbus" and (source is None or source.channel is None):
         source = evolve(source or ChardevSource(), channel="org.qemu.usbredir")
@@ -48,14 +54,20 @@ def read(_domain: Domain, device: Redirdev) -> Redirdev:
 
 
 def refuse(redirdev: Redirdev, guest: Guest) -> None:
-    """A redirected USB device needs a USB controller."""
+    """A redirected USB device needs a USB controller.
+
+    Follows: virDomainRedirdevDefValidate
+    """
     if redirdev.bus in (None, "usb") and not guest.has_usb:
         raise unsupported("a redirected USB device needs USB, which is disabled", redirdev)
     check_source(redirdev.type, sources(redirdev), redirdev, guest)
 
 
 def refuse_by_qemu(redirdev: Redirdev, guest: Guest, caps: Capabilities) -> None:
-    """Redirection, and the filter of what may be redirected."""
+    """Redirection, and the filter of what may be redirected.
+
+    Follows: qemuValidateDomainRedirdevDef
+    """
     check_qemu_source(redirdev.type, sources(redirdev), redirdev, guest, caps)
     need(caps, "usb-redir", "<redirdev>", redirdev)
     if guest.has_redirection_filter:
@@ -63,7 +75,10 @@ def refuse_by_qemu(redirdev: Redirdev, guest: Guest, caps: Capabilities) -> None
 
 
 def redirected(launch: Launch) -> Iterator[str]:
-    """Ports for devices of a client, with the rules about which of them may be handed over."""
+    """Ports for devices of a client, with the rules about which of them may be handed over.
+
+    Follows: qemuBuildRedirdevCommandLine
+    """
     rules = [rule for given in launch.of(Redirfilter) for rule in given.usbdev]
     text = "|".join(_rule(rule) for rule in rules) or None
     for device in launch.of(Redirdev):

@@ -21,7 +21,10 @@ _VERSION_DIGITS: Final = 2
 
 
 def read(_domain: Domain, rules: Redirfilter) -> Redirfilter:
-    """What may be any is left out; versions have two digits behind the dot."""
+    """What may be any is left out; versions have two digits behind the dot.
+
+    Follows: virDomainRedirFilterUSBDevDefParseXML
+    """
     return evolve(rules, usbdev=tuple(map(_rule, rules.usbdev)))
 
 

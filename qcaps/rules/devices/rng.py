@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 
 def refuse_read(rng: d.Rng) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainRNGDefParseXML
+    """
     if rng.backend.model == "egd":
         if rng.backend.type is None:
             raise malformed("an entropy daemon (egd) needs a type", rng)
@@ -41,7 +44,10 @@ def refuse_read(rng: d.Rng) -> None:
 
 
 def read(_domain: Domain, rng: Rng) -> Rng:
-    """A daemon that gives random numbers is a character device."""
+    """A daemon that gives random numbers is a character device.
+
+    Follows: virDomainRNGDefParseXML
+    """
     changes: dict[str, Any] = {}
     backend = rng.backend
     if backend.model == "egd" and backend.type is not None:
@@ -54,14 +60,20 @@ def read(_domain: Domain, rng: Rng) -> Rng:
 
 
 def complete(_state: State, rng: Rng) -> Rng:
-    """The host's /dev/random."""
+    """The host's /dev/random.
+
+    Follows: virDomainRNGDefPostParse
+    """
     if rng.backend.model != "random" or (rng.backend.text and rng.backend.text.strip()):
         return rng
     return evolve(rng, backend=evolve(rng.backend, text="/dev/random"))
 
 
 def refuse(rng: Rng, guest: Guest) -> None:
-    """The source of an entropy daemon."""
+    """The source of an entropy daemon.
+
+    Follows: virDomainRNGDefValidate
+    """
     if rng.backend is not None and rng.backend.model == "egd":
         check_source(rng.backend.type, sources(rng.backend), rng, guest)
 
@@ -70,7 +82,10 @@ _RNG_FLAGS = {"random": "rng-random", "egd": "rng-egd", "builtin": "rng-builtin"
 
 
 def refuse_by_qemu(rng: Rng, guest: Guest, caps: Capabilities) -> None:
-    """Backend and model."""
+    """Backend and model.
+
+    Follows: qemuValidateDomainRNGDef
+    """
     backend = rng.backend
     if backend is not None:
         need(caps, _RNG_FLAGS[backend.model], f"entropy backend '{backend.model}'", rng)
@@ -86,7 +101,10 @@ _SECOND: Final = 1000
 
 
 def entropy(launch: Launch) -> Iterator[str]:
-    """Sources of random numbers."""
+    """Sources of random numbers.
+
+    Follows: qemuBuildRNGCommandLine
+    """
     for rng in launch.of(Rng):
         name, backend = launch.alias(rng), rng.backend
         made = {"qom-type": f"rng-{backend.model}", "id": f"obj{name}"}

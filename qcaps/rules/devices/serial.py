@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 
 def refuse_read(serial: d.Serial) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainChrDefParseTargetXML
+    """
     refuse_read_character(serial)
     usb = serial.target is not None and serial.target.type == "usb-serial"
     if usb and address_type(serial) not in (None, "usb"):
@@ -54,7 +57,10 @@ _MODEL_OF_TYPE: Final = {
 
 
 def complete(state: State, serial: Serial) -> Serial:
-    """The kind of serial port that the machine has."""
+    """The kind of serial port that the machine has.
+
+    Follows: qemuDomainChrDefPostParse, virDomainChrDefPostParse
+    """
     domain = state.domain
     target = serial.target or _NO_TARGET
     kind: Any = target.type
@@ -113,7 +119,10 @@ _TYPE_OF_MODEL = {
 
 
 def refuse_by_qemu(serial: Serial, guest: Guest, caps: Capabilities) -> None:
-    """What QEMU cannot do with a serial port."""
+    """What QEMU cannot do with a serial port.
+
+    Follows: qemuValidateDomainChrDef, qemuValidateDomainChrTargetDef
+    """
     check_qemu_source(serial.type, sources(serial), serial, guest, caps)
     target = serial.target
     kind = target.type if target is not None else None
@@ -149,7 +158,10 @@ _PLATFORM: Final = frozenset({"pl011", "16550a", "none"})
 
 
 def serials(launch: Launch) -> Iterator[str]:
-    """Serial ports: a device, or one that the board has."""
+    """Serial ports: a device, or one that the board has.
+
+    Follows: qemuBuildSerialCommandLine
+    """
     spice = any(graphics.type == "spice" for graphics in launch.of(Graphics))
     for serial in launch.of(Serial):
         if serial.type == "spiceport" and not spice:

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 
 def refuse_read(shmem: d.Shmem) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainShmemDefParseXML
+    """
     if shmem.msi is not None and shmem.server is None:
         raise malformed("<msi> needs a <server>", shmem)
 
@@ -42,7 +45,10 @@ _DEFAULT_SHMEM: Final = 4 * _MIB
 
 
 def read(_domain: Domain, shmem: Shmem) -> Shmem:
-    """The oldest model unless told otherwise, and it has no roles."""
+    """The oldest model unless told otherwise, and it has no roles.
+
+    Follows: virDomainShmemDefParseXML
+    """
     model = shmem.model or ShmemModel()
     changes: dict[str, Any] = {"model": evolve(model, type=model.type or "ivshmem")}
     if shmem.role is not None and model.type in (None, "ivshmem"):
@@ -53,7 +59,10 @@ def read(_domain: Domain, shmem: Shmem) -> Shmem:
 
 
 def complete(_state: State, shmem: Shmem) -> Shmem:
-    """4 MiB, unless a server says how much."""
+    """4 MiB, unless a server says how much.
+
+    Follows: qemuDomainShmemDefPostParse
+    """
     model = shmem.model.type if shmem.model is not None else None
     size = in_bytes(shmem.size, "bytes") if shmem.size is not None else 0
     if model != "ivshmem-doorbell" and not size:
@@ -82,13 +91,19 @@ _SHMEM_FLAGS = {
 
 
 def refuse(shmem: Shmem, _guest: Guest) -> None:
-    """A name that is a file name."""
+    """A name that is a file name.
+
+    Follows: virDomainShmemDefValidate
+    """
     if "/" in shmem.name or shmem.name in (".", ".."):
         raise unsupported(f"'{shmem.name}' is no name of shared memory", shmem)
 
 
 def refuse_by_qemu(shmem: Shmem, _guest: Guest, caps: Capabilities) -> None:
-    """The model; plain ivshmem is gone from new QEMUs."""
+    """The model; plain ivshmem is gone from new QEMUs.
+
+    Follows: qemuValidateDomainDeviceDefShmem
+    """
     model = (shmem.model.type if shmem.model is not None else None) or "ivshmem"
     need(caps, _SHMEM_FLAGS[model], f"shared memory of model '{model}'", shmem)
 
@@ -97,7 +112,10 @@ _SHM: Final = "/dev/shm/"  # noqa: S108  # the place POSIX shared memory has on 
 
 
 def shared_memory(launch: Launch) -> Iterator[str]:
-    """Memory that several guests share."""
+    """Memory that several guests share.
+
+    Follows: qemuBuildShmemCommandLine
+    """
     for shmem in launch.of(Shmem):
         yield from _shmem(launch, shmem)
 

@@ -35,7 +35,10 @@ _CERTIFICATES = 3
 
 
 def refuse_read(card: d.Smartcard) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainSmartcardDefParseXML
+    """
     if card.mode == "host-certificates":
         if len(card.certificate) != _CERTIFICATES:
             raise malformed(f"there are {_CERTIFICATES} certificates, not {len(card.certificate)}", card)
@@ -48,7 +51,10 @@ def refuse_read(card: d.Smartcard) -> None:
 
 
 def read(_domain: Domain, card: Smartcard) -> Smartcard:
-    """A card that a client hands over comes by a character device."""
+    """A card that a client hands over comes by a character device.
+
+    Follows: virDomainSmartcardDefParseXML
+    """
     if card.mode != "passthrough" or card.type is None:
         return card
     source, protocol = normal_source(card.type, card.source, card.protocol)
@@ -56,7 +62,10 @@ def read(_domain: Domain, card: Smartcard) -> Smartcard:
 
 
 def refuse(card: Smartcard, guest: Guest) -> None:
-    """Its address, and the source of a card that is passed through."""
+    """Its address, and the source of a card that is passed through.
+
+    Follows: virDomainSmartcardDefValidate
+    """
     if address_type(card) not in (None, "ccid"):
         raise unsupported("a smartcard takes an address of type 'ccid'", card)
     if card.mode == "passthrough":
@@ -64,7 +73,10 @@ def refuse(card: Smartcard, guest: Guest) -> None:
 
 
 def refuse_by_qemu(card: Smartcard, guest: Guest, caps: Capabilities) -> None:
-    """One card, in the first slot of the first controller."""
+    """One card, in the first slot of the first controller.
+
+    Follows: qemuValidateDomainSmartcardDef
+    """
     address = card.address
     first = address is not None and address.type == "ccid" and not address.controller and not address.slot
     if not first or guest.smartcards > 1:
@@ -80,7 +92,10 @@ _STORE: Final = "/etc/pki/nssdb"
 
 
 def smartcards(launch: Launch) -> Iterator[str]:
-    """The smartcard; of several the first, as in libvirt."""
+    """The smartcard; of several the first, as in libvirt.
+
+    Follows: qemuBuildSmartcardCommandLine
+    """
     for card in launch.of(Smartcard)[:1]:
         name = launch.alias(card)
         properties: dict[str, Json]

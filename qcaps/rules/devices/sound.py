@@ -27,7 +27,10 @@ _WITH_CODECS: Final = frozenset({"ich6", "ich9"})
 
 
 def read(_domain: Domain, sound: Sound) -> Sound:
-    """Only Intel's HDA has codecs."""
+    """Only Intel's HDA has codecs.
+
+    Follows: virDomainSoundDefFormat
+    """
     return evolve(sound, codec=()) if sound.codec and sound.model not in _WITH_CODECS else sound
 
 
@@ -46,13 +49,19 @@ _CODEC_FLAGS = {"duplex": "hda-duplex", "micro": "hda-micro", "output": "hda-out
 
 
 def refuse(sound: Sound, guest: Guest) -> None:
-    """The audio backend it names."""
+    """The audio backend it names.
+
+    Follows: virDomainSoundDefValidate
+    """
     if sound.audio is not None and sound.audio.id and sound.audio.id not in guest.audio_types:
         raise malformed(f"there is no <audio> with id {sound.audio.id}", sound)
 
 
 def refuse_by_qemu(sound: Sound, _guest: Guest, caps: Capabilities) -> None:
-    """The card and its codecs."""
+    """The card and its codecs.
+
+    Follows: qemuValidateDomainDeviceDefSound
+    """
     if sound.model not in _SOUND_FLAGS:
         raise internal(f"QEMU has no sound card '{sound.model}'", sound)
     if (flag := _SOUND_FLAGS[sound.model]) is not None:
@@ -76,7 +85,10 @@ _CODECS: Final = {"duplex": "hda-duplex", "micro": "hda-micro", "output": "hda-o
 
 
 def cards(launch: Launch) -> Iterator[str]:
-    """Sound cards, and the codecs on those that have a bus for them."""
+    """Sound cards, and the codecs on those that have a bus for them.
+
+    Follows: qemuBuildSoundCommandLine
+    """
     for sound in launch.of(Sound):
         if sound.model == "pcspk":
             yield from ("-soundhw", "pcspk")

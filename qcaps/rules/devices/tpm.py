@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 
 def refuse_read(tpm: d.Tpm) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainTPMDefParseXML
+    """
     backend = tpm.backend
     if backend.type == "external" and backend.source is None:
         raise malformed("an external TPM needs <source type=…>", tpm)
@@ -45,7 +48,10 @@ _ALWAYS_TPM_2: Final = frozenset({"tpm-spapr", "tpm-crb"})
 
 
 def read(_domain: Domain, tpm: Tpm) -> Tpm:
-    """The host's first TPM is passed through, unless another is named."""
+    """The host's first TPM is passed through, unless another is named.
+
+    Follows: virDomainTPMDefParseXML
+    """
     backend = tpm.backend
     changes: dict[str, Any] = {}
     if backend.type == "passthrough" and (backend.device is None or backend.device.path is None):
@@ -60,7 +66,10 @@ def read(_domain: Domain, tpm: Tpm) -> Tpm:
 
 
 def complete(state: State, tpm: Tpm) -> Tpm:
-    """Model and version; versions 1.2 and 2.0 do not go together, so one must be chosen."""
+    """Model and version; versions 1.2 and 2.0 do not go together, so one must be chosen.
+
+    Follows: qemuDomainTPMDefPostParse
+    """
     model = tpm.model or ("tpm-spapr" if state.domain.arch in PPC64 else "tpm-tis")
     backend = tpm.backend
     if backend.type == "emulator" and backend.version is None:
@@ -78,7 +87,10 @@ _TPM_MODEL_FLAGS = {
 
 
 def refuse(tpm: Tpm, _guest: Guest) -> None:
-    """What holds for a TPM under any hypervisor."""
+    """What holds for a TPM under any hypervisor.
+
+    Follows: virDomainTPMDevValidate
+    """
     backend = tpm.backend
     if backend is None:
         return
@@ -95,7 +107,10 @@ def refuse(tpm: Tpm, _guest: Guest) -> None:
 
 
 def refuse_by_qemu(tpm: Tpm, guest: Guest, caps: Capabilities) -> None:
-    """Backend and model against QEMU, the machine, and the host's swtpm."""
+    """Backend and model against QEMU, the machine, and the host's swtpm.
+
+    Follows: qemuValidateDomainDeviceDefTPM
+    """
     backend = tpm.backend
     kind = backend.type if backend is not None else None
     if backend is not None and kind == "emulator":
@@ -114,7 +129,10 @@ def refuse_by_qemu(tpm: Tpm, guest: Guest, caps: Capabilities) -> None:
 
 
 def tpms(launch: Launch) -> Iterator[str]:
-    """Trusted platform modules."""
+    """Trusted platform modules.
+
+    Follows: qemuBuildTPMsCommandLine, qemuBuildTPMCommandLine
+    """
     for tpm in launch.of(Tpm):
         name, backend = launch.alias(tpm), tpm.backend
         device = (backend.device.path if backend.device else None) or "/dev/tpm0"

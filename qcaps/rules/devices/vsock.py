@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 def complete(_state: State, vsock: Vsock) -> Vsock:
-    """Libvirt chooses the number, unless one is given."""
+    """Libvirt chooses the number, unless one is given.
+
+    Follows: qemuDomainVsockDefPostParse, virDomainVsockDefPostParse
+    """
     cid = vsock.cid or VsockCid()
     auto = cid.address is None if cid.auto is None else cid.auto
     model = "virtio" if vsock.model in (None, "default") else vsock.model
@@ -36,7 +39,10 @@ _FIRST_GUEST_CID = 3
 
 
 def refuse(vsock: Vsock, _guest: Guest) -> None:
-    """The guest's number."""
+    """The guest's number.
+
+    Follows: virDomainVsockDefValidate
+    """
     if vsock.cid is not None and 0 < (vsock.cid.address or 0) < _FIRST_GUEST_CID:
         raise unsupported(f"the CID of a guest is at least {_FIRST_GUEST_CID}", vsock)
     if vsock.model not in VIRTIO_MODELS:
@@ -44,7 +50,10 @@ def refuse(vsock: Vsock, _guest: Guest) -> None:
 
 
 def refuse_by_qemu(vsock: Vsock, _guest: Guest, caps: Capabilities) -> None:
-    """QEMU's one vsock device."""
+    """QEMU's one vsock device.
+
+    Follows: qemuValidateDomainDeviceDefVsock
+    """
     need(caps, "vhost-vsock", "a vsock device", vsock)
 
 
@@ -53,7 +62,10 @@ _FIRST_CID: Final = 3
 
 
 def sockets(launch: Launch) -> Iterator[str]:
-    """Sockets between host and guest; libvirt looks for a free number where none is given."""
+    """Sockets between host and guest; libvirt looks for a free number where none is given.
+
+    Follows: qemuBuildVsockCommandLine
+    """
     for vsock in launch.of(Vsock):
         number = (vsock.cid.address if vsock.cid else None) or _FIRST_CID
         yield from zpci(launch, vsock)

@@ -22,12 +22,18 @@ if TYPE_CHECKING:
 
 
 def read(_domain: Domain, watchdog: Watchdog) -> Watchdog:
-    """It resets, unless told otherwise."""
+    """It resets, unless told otherwise.
+
+    Follows: virDomainWatchdogDefParseXML
+    """
     return watchdog if watchdog.action is not None else evolve(watchdog, action="reset")
 
 
 def refuse_by_qemu(watchdog: Watchdog, guest: Guest, _caps: Capabilities) -> None:
-    """Where each model sits."""
+    """Where each model sits.
+
+    Follows: qemuValidateDomainWatchdogDef
+    """
     kind = address_type(watchdog)
     if watchdog.model == "i6300esb":
         if kind not in (None, "pci"):
@@ -40,7 +46,10 @@ def refuse_by_qemu(watchdog: Watchdog, guest: Guest, _caps: Capabilities) -> Non
 
 
 def watchdogs(launch: Launch) -> Iterator[str]:
-    """The watchdog, and what it does."""
+    """The watchdog, and what it does.
+
+    Follows: qemuBuildWatchdogCommandLine
+    """
     for device in launch.of(Watchdog):
         yield from zpci(launch, device)
         yield from launch.device(

@@ -55,14 +55,20 @@ _VIRTIO: Final = frozenset({"virtio-scsi", "virtio-transitional", "virtio-non-tr
 
 
 def controllers(launch: Launch) -> Iterator[str]:
-    """All controllers but those on the USB bus, and `-usb` where there is only the board's own."""
+    """All controllers but those on the USB bus, and `-usb` where there is only the board's own.
+
+    Follows: qemuBuildControllersCommandLine
+    """
     for kind in _ORDER:
         yield from _of_type(launch, kind)
     yield from _legacy_usb(launch)
 
 
 def smartcard_readers(launch: Launch) -> Iterator[str]:
-    """The controllers that smartcards sit in, which are USB devices themselves."""
+    """The controllers that smartcards sit in, which are USB devices themselves.
+
+    Follows: qemuBuildControllersByTypeCommandLine
+    """
     yield from _of_type(launch, "ccid")
 
 

@@ -37,7 +37,10 @@ _WITH_IOTHREAD: Final = frozenset({"virtio-scsi", "virtio-transitional", "virtio
 
 
 def read(_domain: Domain, controller: Controller) -> Controller:
-    """A companion of the ICH9 EHCI controller starts at the port it is wired to; zeros say nothing."""
+    """A companion of the ICH9 EHCI controller starts at the port it is wired to; zeros say nothing.
+
+    Follows: virDomainControllerDefParseXML
+    """
     changes: dict[str, Any] = {"type": controller.type}
     if controller.model in _START_PORTS and controller.type == "usb" and controller.master is None:
         changes["master"] = DeviceMaster(startport=_START_PORTS[controller.model])
@@ -54,7 +57,10 @@ def read(_domain: Domain, controller: Controller) -> Controller:
 
 
 def complete(state: State, controller: Controller) -> Controller:
-    """The default model, and what the machine cannot have."""
+    """The default model, and what the machine cannot have.
+
+    Follows: qemuDomainControllerDefPostParse
+    """
     step = _COMPLETE.get(controller.type or "")
     if step is not None:
         controller = step(state, controller)

@@ -37,13 +37,19 @@ _VIRTIO_SCSI_OPTIONS = ("queues", "cmd_per_lun", "max_sectors", "ioeventfd", "io
 
 
 def refuse(controller: Controller, guest: Guest) -> None:
-    """What holds for a controller under any hypervisor."""
+    """What holds for a controller under any hypervisor.
+
+    Follows: virDomainControllerDefValidate
+    """
     if controller.type == "pci":
         check_pci(controller, guest)
 
 
 def refuse_by_qemu(controller: Controller, guest: Guest, caps: Capabilities) -> None:
-    """What QEMU, or this QEMU, cannot do with a controller."""
+    """What QEMU, or this QEMU, cannot do with a controller.
+
+    Follows: qemuValidateDomainDeviceDefController
+    """
     driver = controller.driver
     if driver is not None and not (controller.type == "scsi" and controller.model in _VIRTIO_SCSI):
         for name in _VIRTIO_SCSI_OPTIONS:

@@ -68,7 +68,10 @@ _MODELS = {
 
 
 def check_pci(controller: Controller, _guest: Guest) -> None:
-    """What holds for a PCI controller under any hypervisor."""
+    """What holds for a PCI controller under any hypervisor.
+
+    Follows: virDomainControllerDefValidate
+    """
     index = controller.index or 0
     if controller.model in _ROOTS and controller.address is not None:
         raise unsupported(f"a {controller.model} has no address", controller)
@@ -91,7 +94,10 @@ def check_pci(controller: Controller, _guest: Guest) -> None:
 
 
 def check_qemu_pci(controller: Controller, guest: Guest, caps: Capabilities) -> None:
-    """What QEMU, or this QEMU, cannot do with a PCI controller."""
+    """What QEMU, or this QEMU, cannot do with a PCI controller.
+
+    Follows: qemuValidateDomainDeviceDefControllerPCI
+    """
     model, index = controller.model or "", controller.index or 0
     rules = _MODELS[model]
     name = controller.model_element.name if controller.model_element is not None else None

@@ -38,12 +38,18 @@ _WRITES_BACK: Final = {
 
 
 def reservation_helper(launch: Launch) -> Iterator[str]:
-    """The object of the helper for persistent reservations, where a disk asks for it."""
+    """The object of the helper for persistent reservations, where a disk asks for it.
+
+    Follows: qemuBuildManagedPRCommandLine
+    """
     yield from reservations(launch, launch.of(Disk))
 
 
 def disks(launch: Launch) -> Iterator[str]:
-    """Every disk in order: its images, then its device."""
+    """Every disk in order: its images, then its device.
+
+    Follows: qemuBuildDisksCommandLine, qemuBuildDiskCommandLine
+    """
     yield from _floppy_controller(launch)
     listed = launch.of(Disk)
     chains = numbered(listed)

@@ -76,7 +76,10 @@ _PORTS: Final = {
 
 
 def read(_domain: Domain, disk: Disk) -> Disk:
-    """What is not written: states of a running guest, and words that mean nothing said."""
+    """What is not written: states of a running guest, and words that mean nothing said.
+
+    Follows: virDomainDiskDefParseXML
+    """
     given = disk.__dict__
     changes: dict[str, Any] = {"type": disk.type, "device": disk.device}
     if given.get("model") == "default":
@@ -194,7 +197,10 @@ def _limits(limits: DiskIotune) -> DiskIotune | None:
 
 
 def complete(state: State, disk: Disk) -> Disk:
-    """The driver is QEMU, the format raw, CD-ROMs are read-only; the name decides bus and place."""
+    """The driver is QEMU, the format raw, CD-ROMs are read-only; the name decides bus and place.
+
+    Follows: qemuDomainDeviceDiskDefPostParse, virDomainDiskDefPostParse
+    """
     changes: dict[str, Any] = {"driver": _with_defaults(disk)}
     target = disk.target
     name = target.dev if target is not None else ""

@@ -31,7 +31,10 @@ _LONGEST_VENDOR, _LONGEST_PRODUCT = 8, 16
 
 
 def refuse(disk: Disk, guest: Guest) -> None:
-    """What holds for a disk under any hypervisor."""
+    """What holds for a disk under any hypervisor.
+
+    Follows: virDomainDiskDefValidate
+    """
     target = disk.target
     storage = guest.storage[id(disk)] = storage_of(disk)
     if target is None or target.dev is None:

@@ -24,7 +24,10 @@ _RARE = frozenset({"geometry", "serial", "wwn", "vendor", "product", "iotune", "
 
 
 def refuse_by_qemu(disk: Disk, guest: Guest, caps: Capabilities) -> None:
-    """What QEMU, or this QEMU, cannot do with a disk."""
+    """What QEMU, or this QEMU, cannot do with a disk.
+
+    Follows: qemuValidateDomainDeviceDefDisk
+    """
     target, driver = disk.target, disk.driver
     if target is None or target.dev is None:
         raise Refused("<target dev=…> is missing", disk)

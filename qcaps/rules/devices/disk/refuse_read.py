@@ -23,7 +23,10 @@ _NOT_IN_NAME = _NOT_IN_VALUE | frozenset("()<>@:/[]?={}")
 
 
 def refuse_read(disk: Disk) -> None:
-    """Refuses a disk that libvirt's parser would not let through."""
+    """Refuses a disk that libvirt's parser would not let through.
+
+    Follows: virDomainDiskDefParseXML
+    """
     source, driver = disk.source, disk.driver
     if source is not None:
         _check_source(disk.type, source, disk)

@@ -26,7 +26,10 @@ def has_throttle(disk: Disk) -> bool:
 
 
 def check_throttle_pairs(disk: Disk) -> None:
-    """A total limit does not go with one for reading or writing."""
+    """A total limit does not go with one for reading or writing.
+
+    Follows: virDomainDiskDefValidate
+    """
     iotune = disk.iotune
     if iotune is None:
         return
@@ -37,7 +40,10 @@ def check_throttle_pairs(disk: Disk) -> None:
 
 
 def check_throttle(disk: Disk, guest: Guest) -> None:
-    """Limits that QEMU takes, and the same ones for all disks of a group."""
+    """Limits that QEMU takes, and the same ones for all disks of a group.
+
+    Follows: qemuValidateDomainDeviceDefDiskBlkdeviotune
+    """
     iotune = disk.iotune
     if iotune is None:
         return

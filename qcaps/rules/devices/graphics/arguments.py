@@ -36,7 +36,10 @@ def no_display(launch: Launch) -> Iterator[str]:
 
 
 def graphics(launch: Launch) -> Iterator[str]:
-    """Every display; of each type there may be one."""
+    """Every display; of each type there may be one.
+
+    Follows: qemuBuildGraphicsCommandLine
+    """
     seen: set[str] = set()
     for display in launch.of(Graphics):
         make = _TYPES.get(display.type)

@@ -30,7 +30,10 @@ _NOWHERE: Final[dict[str, Any]] = {
 
 
 def read(_domain: Domain, graphics: Graphics) -> Graphics:
-    """Ports and listeners as libvirt writes them; old and new ways to say where to listen agree."""
+    """Ports and listeners as libvirt writes them; old and new ways to say where to listen agree.
+
+    Follows: virDomainGraphicsDefParseXML
+    """
     shape = _SHAPES.get(graphics.type)
     return graphics if shape is None else shape(graphics)
 

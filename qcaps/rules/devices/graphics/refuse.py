@@ -21,7 +21,10 @@ _VALID_TO = re.compile(r"(?:\s*[+-]?\d+-){2}\s*[+-]?\d+T(?:\s*[+-]?\d+:){2}\s*[+
 
 
 def refuse_read(graphics: d.Graphics) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainGraphicsDefParseXML
+    """
     kind = graphics.type
     if kind in ("vnc", "spice", "rdp"):
         for position, listen in enumerate(graphics.listens):
@@ -66,7 +69,10 @@ _LONGEST_VNC_PASSWORD = 8
 
 
 def refuse(graphics: Graphics, guest: Guest) -> None:
-    """What holds for a display under any hypervisor."""
+    """What holds for a display under any hypervisor.
+
+    Follows: virDomainGraphicsDefValidate
+    """
     if graphics.type in ("vnc", "spice", "rdp"):
         for listen in graphics.listens:
             if listen.type == "network" and listen.network is None:
@@ -84,7 +90,10 @@ def check_audio_id(number: int | None, element: Graphics, guest: Guest) -> None:
 
 
 def refuse_by_qemu(graphics: Graphics, guest: Guest, caps: Capabilities) -> None:
-    """What QEMU, this QEMU or this host cannot do with a display."""
+    """What QEMU, this QEMU or this host cannot do with a display.
+
+    Follows: qemuValidateDomainDeviceDefGraphics
+    """
     kind = graphics.type
     if _GRAPHICS_FLAGS.get(kind) not in caps.flags:
         raise unsupported(f"this QEMU has no {kind} graphics", graphics)

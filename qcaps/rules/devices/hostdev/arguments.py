@@ -29,7 +29,10 @@ _RESETS: Final = {"off": (False, None), "uninitialized": (True, False), "on": (T
 
 
 def hostdevs(launch: Launch) -> Iterator[str]:
-    """Interfaces that are host devices, then host devices."""
+    """Interfaces that are host devices, then host devices.
+
+    Follows: qemuBuildHostdevCommandLine
+    """
     for nic in launch.of(Interface):
         if nic.type == "hostdev":
             yield from _nic(launch, nic)

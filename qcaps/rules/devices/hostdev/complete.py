@@ -21,7 +21,10 @@ _MDEV_ADDRESSES = {"vfio-pci": PciAddress, "vfio-ccw": CcwAddress}
 
 
 def read(_domain: Domain, hostdev: Hostdev) -> Hostdev:
-    """Unmanaged unless told otherwise; what the host found out is left out."""
+    """Unmanaged unless told otherwise; what the host found out is left out.
+
+    Follows: virDomainHostdevDefParseXML
+    """
     changes: dict[str, Any] = {"mode": hostdev.mode}
     if hostdev.mode == "subsystem":
         changes["managed"] = bool(hostdev.managed)
@@ -40,7 +43,10 @@ def read(_domain: Domain, hostdev: Hostdev) -> Hostdev:
 
 
 def complete(state: State, hostdev: Hostdev) -> Hostdev:
-    """A SCSI device gets the first free place; a mediated one shows no display unless asked."""
+    """A SCSI device gets the first free place; a mediated one shows no display unless asked.
+
+    Follows: qemuDomainHostdevDefPostParse, virDomainHostdevDefPostParse
+    """
     if hostdev.mode != "subsystem":
         return hostdev
     if hostdev.type == "scsi":

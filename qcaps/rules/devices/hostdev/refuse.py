@@ -23,7 +23,10 @@ _ADDRESSES = {
 
 
 def refuse(hostdev: Hostdev, _guest: Guest) -> None:
-    """What holds for a host device under any hypervisor."""
+    """What holds for a host device under any hypervisor.
+
+    Follows: virDomainHostdevDefValidate
+    """
     if hostdev.mode == "subsystem":
         kind = address_type(hostdev)
         if kind is not None and kind not in _ADDRESSES.get(hostdev.type, (kind,)):
@@ -40,7 +43,10 @@ def refuse(hostdev: Hostdev, _guest: Guest) -> None:
 
 
 def refuse_by_qemu(hostdev: Hostdev, guest: Guest, caps: Capabilities) -> None:
-    """What QEMU, or this QEMU, cannot do with a host device."""
+    """What QEMU, or this QEMU, cannot do with a host device.
+
+    Follows: qemuValidateDomainDeviceDefHostdev
+    """
     if hostdev.mode == "capabilities":
         raise unsupported(f"mode='capabilities' does not go with domain type '{guest.domain.type}'", hostdev)
     if hostdev.type == "usb":
@@ -65,7 +71,10 @@ def _check_vfio(device: Hostdev | Interface, caps: Capabilities) -> None:
 
 
 def refuse_interface(interface: Interface, _guest: Guest) -> None:
-    """The host device behind an interface: its address."""
+    """The host device behind an interface: its address.
+
+    Follows: virDomainHostdevDefValidate
+    """
     kind = address_type(interface)
     source = interface.source
     host = source.host_address if source is not None else None
@@ -75,7 +84,10 @@ def refuse_interface(interface: Interface, _guest: Guest) -> None:
 
 
 def refuse_interface_by_qemu(interface: Interface, _guest: Guest, caps: Capabilities) -> None:
-    """The host device behind an interface: VFIO."""
+    """The host device behind an interface: VFIO.
+
+    Follows: qemuValidateDomainDeviceDefHostdev
+    """
     _check_vfio(interface, caps)
 
 

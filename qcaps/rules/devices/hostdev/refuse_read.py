@@ -20,7 +20,10 @@ _WWPN = re.compile(r"naa\.(?:0x)?[0-9a-fA-F]{16}")
 
 
 def refuse_read(hostdev: Hostdev) -> None:
-    """Refuses a host device that libvirt's parser would not let through."""
+    """Refuses a host device that libvirt's parser would not let through.
+
+    Follows: virDomainHostdevDefParseXML
+    """
     kind, source = hostdev.type, hostdev.source
     if hostdev.mode == "capabilities":
         wanted = {"storage": source.block, "misc": source.char, "net": source.interface}[kind]

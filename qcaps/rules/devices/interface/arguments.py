@@ -27,7 +27,10 @@ _MODES: Final = {"iothread": "bh", "timer": "timer"}
 
 
 def interfaces(launch: Launch) -> Iterator[str]:
-    """Every interface in order; those that are host devices come with the host devices."""
+    """Every interface in order; those that are host devices come with the host devices.
+
+    Follows: qemuBuildNetCommandLine, qemuBuildInterfaceCommandLine
+    """
     for place, nic in enumerate(launch.of(Interface)):
         if nic.type == "hostdev":
             continue

@@ -46,7 +46,10 @@ _PREFERRED: Final = (("rtl8139", "rtl8139"), ("e1000", "e1000"), ("virtio-net", 
 
 
 def read(_domain: Domain, nic: Interface) -> Interface:
-    """A hardware address is made up where there is none; names that libvirt made go."""
+    """A hardware address is made up where there is none; names that libvirt made go.
+
+    Follows: virDomainNetDefParseXML
+    """
     given = nic.__dict__
     changes: dict[str, Any] = {"type": nic.type, "mac": _mac(nic)}
     if given.get("managed") is not None and not (nic.managed and nic.type == "hostdev"):
@@ -145,7 +148,10 @@ def _virtualport(port: InterfaceVirtualport) -> InterfaceVirtualport:
 
 
 def complete(state: State, nic: Interface) -> Interface:
-    """The model that a guest of this machine most likely has a driver for."""
+    """The model that a guest of this machine most likely has a driver for.
+
+    Follows: qemuDomainDeviceNetDefPostParse
+    """
     model = nic.model.type if nic.model is not None else None
     if model is None and nic.type != "hostdev":
         model = "virtio" if nic.type == "vdpa" else _default_model(state.domain, state.caps)

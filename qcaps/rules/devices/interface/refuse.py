@@ -25,7 +25,10 @@ def is_virtio(interface: Interface) -> bool:
 
 
 def refuse(interface: Interface, guest: Guest) -> None:
-    """What holds for an interface under any hypervisor."""
+    """What holds for an interface under any hypervisor.
+
+    Follows: virDomainNetDefValidate
+    """
     kind, source = interface.type, interface.source
     if source is not None and (source.ip or source.route) and kind != "ethernet":
         raise unsupported(f"addresses and routes of the host's side do not go with type '{kind}'", interface)
@@ -87,7 +90,10 @@ def _check_forwards(interface: Interface) -> None:
 
 
 def refuse_by_qemu(interface: Interface, _guest: Guest, caps: Capabilities) -> None:
-    """What QEMU, or this QEMU, cannot do with an interface."""
+    """What QEMU, or this QEMU, cannot do with an interface.
+
+    Follows: qemuValidateDomainDeviceDefNetwork
+    """
     kind = interface.type
     if kind == "user":
         _check_user_addresses(interface)

@@ -46,7 +46,10 @@ _MODEL_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 def refuse_read(interface: Interface) -> None:
-    """Refuses an interface that libvirt's parser would not let through."""
+    """Refuses an interface that libvirt's parser would not let through.
+
+    Follows: virDomainNetDefParseXML
+    """
     kind = interface.type
     if kind in _SOURCE_TYPES:
         if interface.source is None:

@@ -48,13 +48,19 @@ class Backed:
 
 
 def modules(launch: Launch) -> Iterator[str]:
-    """Memory modules: what backs each, then the device."""
+    """Memory modules: what backs each, then the device.
+
+    Follows: qemuBuildMemoryDeviceCommandLine
+    """
     for module in launch.of(Memory):
         yield from _module(launch, module)
 
 
 def backing(launch: Launch, what: Backed, *, force: bool = False) -> tuple[bool, tuple[str, ...]]:
-    """Whether the object is needed, and the arguments that make it."""
+    """Whether the object is needed, and the arguments that make it.
+
+    Follows: qemuBuildMemoryBackendProps
+    """
     domain = launch.domain
     backed = domain.memory_backing
     source = backed.source.type if backed and backed.source else None

@@ -25,7 +25,10 @@ _PPC64_STEP_KIB: Final = 256 * 1024
 
 
 def read(_domain: Domain, module: Memory) -> Memory:
-    """Sizes in KiB."""
+    """Sizes in KiB.
+
+    Follows: virDomainMemoryDefParseXML
+    """
     target = module.target
     if target is None:
         return module
@@ -64,7 +67,10 @@ def _memory_source(source: MemorySource) -> MemorySource | None:
 
 
 def complete(state: State, module: Memory) -> Memory:
-    """What pmem writes must reach its file; pseries counts memory in steps of 256 MiB."""
+    """What pmem writes must reach its file; pseries counts memory in steps of 256 MiB.
+
+    Follows: qemuDomainMemoryDefPostParse, virDomainMemoryDefPostParse
+    """
     if module.model == "virtio-pmem" and module.access is None:
         module = evolve(module, access="shared")
     target = module.target

@@ -22,7 +22,10 @@ _SMALLEST_LABEL_KIB = 128
 
 
 def refuse_read(memory: d.Memory) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainMemoryDefParseXML
+    """
     target = memory.target
     if target is None:
         raise malformed("<target> is missing", memory)
@@ -48,7 +51,10 @@ _MEMORY_FLAGS = {
 
 
 def refuse(memory: Memory, guest: Guest) -> None:
-    """What holds for a memory device under any hypervisor."""
+    """What holds for a memory device under any hypervisor.
+
+    Follows: virDomainMemoryDefValidate
+    """
     target = memory.target
     node = target.node if target is not None else None
     if node is not None:
@@ -117,7 +123,10 @@ _MODELS: dict[str, Callable[[Memory, Guest], None]] = {
 
 
 def refuse_by_qemu(memory: Memory, guest: Guest, caps: Capabilities) -> None:
-    """Which models this QEMU, and for SGX this host, has."""
+    """Which models this QEMU, and for SGX this host, has.
+
+    Follows: qemuValidateDomainDeviceDefMemory
+    """
     need(caps, _MEMORY_FLAGS[memory.model], f"memory of model '{memory.model}'", memory)
     target, source = memory.target, memory.source
     if memory.model == "nvdimm" and target is not None and target.readonly:

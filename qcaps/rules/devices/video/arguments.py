@@ -39,7 +39,10 @@ _VGA_MEMORY: Final = {"vga": "VGA.vgamem_mb", "vmvga": "vmware-svga.vgamem_mb"}
 
 
 def cards(launch: Launch) -> Iterator[str]:
-    """Every card but one of type none; the primary one speaks VGA where it can."""
+    """Every card but one of type none; the primary one speaks VGA where it can.
+
+    Follows: qemuBuildVideoCommandLine
+    """
     for video in launch.of(Video):
         if video.model and video.model.type == "none":
             continue

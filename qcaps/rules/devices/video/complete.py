@@ -24,7 +24,10 @@ _QXL_VGA_KIB: Final = 16384
 
 
 def read(_domain: Domain, video: Video) -> Video:
-    """One head unless told otherwise; numbers of 0 say nothing."""
+    """One head unless told otherwise; numbers of 0 say nothing.
+
+    Follows: virDomainVideoDefParseXML
+    """
     model = video.model or VideoModel()
     changes: dict[str, Any] = {
         name: getattr(model, name) or None for name in ("ram", "vram", "vram64", "vgamem")
@@ -34,7 +37,10 @@ def read(_domain: Domain, video: Video) -> Video:
 
 
 def complete(state: State, video: Video) -> Video:
-    """The machine's model, and memory in powers of two."""
+    """The machine's model, and memory in powers of two.
+
+    Follows: qemuDomainDeviceVideoDefPostParse, virDomainVideoDefPostParse
+    """
     model = video.model or VideoModel()
     kind: Any = model.type
     if kind in (None, "default"):
@@ -63,7 +69,10 @@ def _power_of_two(size: int | None) -> int | None:
 
 
 def mark_primary(state: State) -> None:
-    """The first card is the primary one, and completed once more; one of type none has nothing but that."""
+    """The first card is the primary one, and completed once more; one of type none has nothing but that.
+
+    Follows: virDomainDefPostParseVideo
+    """
     videos = state.draft.of(Video)
     if not videos:
         return

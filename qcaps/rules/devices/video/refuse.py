@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def refuse_read(video: d.Video) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainVideoDefParseXML
+    """
     acceleration = video.model.acceleration if video.model is not None else None
     if acceleration is None:
         return
@@ -53,7 +56,10 @@ _LEAST_KIB = 1024
 
 
 def refuse(video: Video, guest: Guest) -> None:
-    """What holds for a video device under any hypervisor."""
+    """What holds for a video device under any hypervisor.
+
+    Follows: virDomainVideoDefValidate
+    """
     model = video.model
     if model is None or model.type in (None, "default"):
         raise internal("a video device has no model, and there is no default", video)
@@ -83,7 +89,10 @@ def _check_model(video: Video, model: VideoModel) -> None:
 
 
 def refuse_by_qemu(video: Video, guest: Guest, caps: Capabilities) -> None:
-    """What QEMU, or this QEMU, cannot do with a video device."""
+    """What QEMU, or this QEMU, cannot do with a video device.
+
+    Follows: qemuValidateDomainDeviceDefVideo
+    """
     model = video.model
     if model is None or model.type == "none":
         return

@@ -63,6 +63,8 @@ def accessible_as(path: str, mode: int, user: User | None) -> bool:
 
     With `user` None the child asks as ourselves: the same price, without the change of identity.
     Raises AccessError if no process can be made, or if it may not become `user`.
+
+    Follows: virFileAccessibleAs
     """
     _quieten_fork_warning()
     child = 0

@@ -91,6 +91,8 @@ class CapabilityCache:
 
         Raises what the prober raises, AccessError if no child can be made to check access, StoreError
         if an entry cannot be saved.
+
+        Follows: virQEMUCapsCacheLookup, virFileCacheLookup
         """
         if self._reads_microcode:
             self._now.microcode_version = microcode_version(self.host.cpuinfo)
@@ -130,7 +132,10 @@ class CapabilityCache:
         self._ended[binary] = (self._table.pop(binary).capabilities, reason)
 
     def _still_holds(self, binary: str, stored: _Stored) -> str | None:
-        """Validate an entry once: None, or why it no longer holds."""
+        """Validate an entry once: None, or why it no longer holds.
+
+        Follows: virFileCacheValidate
+        """
         counters = self.counters
         counters.validations += 1
         observer = counters.on_event
@@ -157,7 +162,10 @@ class CapabilityCache:
         return None
 
     def _renew(self, binary: str) -> Capabilities:
-        """Load or probe, and remember; the watch begins before anything is read."""
+        """Load or probe, and remember; the watch begins before anything is read.
+
+        Follows: virFileCacheNewData
+        """
         changed = None
         if self._watcher is not None:
             changed = self._watcher.watch((binary, self.host.kvm_device, self.host.module_dir))
@@ -168,7 +176,10 @@ class CapabilityCache:
         return recorded.capabilities
 
     def _load(self, binary: str) -> Recorded | None:
-        """The entry on disk, if there is one and it holds; an outdated file is removed."""
+        """The entry on disk, if there is one and it holds; an outdated file is removed.
+
+        Follows: virFileCacheLoad
+        """
         if self._store is None:
             return None
         start = perf_counter_ns()
@@ -187,7 +198,10 @@ class CapabilityCache:
         return None
 
     def _probe(self, binary: str) -> Recorded:
-        """Ask the prober, and save; the files are stamped before, so that a change meanwhile shows."""
+        """Ask the prober, and save; the files are stamped before, so that a change meanwhile shows.
+
+        Follows: virQEMUCapsNewForBinaryInternal
+        """
         counters = self.counters
         status, device = _status(binary), _status(self.host.kvm_device)
         modules = module_dir_mtime_ns(self.host.module_dir)

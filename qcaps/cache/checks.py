@@ -52,7 +52,10 @@ class Now:
                 counters.on_event("fork", start, perf_counter_ns(), host.kvm_device)
 
     def kvm_by_ctime(self) -> bool:
-        """The same, remembered until the device's ctime changes; no device, no fork."""
+        """The same, remembered until the device's ctime changes; no device, no fork.
+
+        Follows: virQEMUCapsKVMUsable
+        """
         try:
             ctime = os.stat(self.host.kvm_device)[ST_CTIME]  # noqa: PTH116  on the hot path
         except OSError:
@@ -79,7 +82,10 @@ class Recorded:
 
 
 def make_checks(validity: Validity, recorded: Recorded, now: Now) -> tuple[Check, ...]:
-    """The checks of one entry, in order; those that can never object are left out."""
+    """The checks of one entry, in order; those that can never object are left out.
+
+    Follows: virQEMUCapsIsValid
+    """
     names = _names(validity, now.host, recorded.capabilities.arch)
     made = (CHECKS[name](validity, recorded, now) for name in names)
     return tuple(check for check in made if check is not None)
@@ -93,6 +99,7 @@ def kvm_asker(validity: Validity, now: Now, arch: str) -> Callable[[], bool] | N
     return None
 
 
+# Follows: virQEMUCapsIsValid
 def _names(validity: Validity, host: Host, arch: str) -> tuple[str, ...]:
     return validity.checks + (validity.native_checks if host.runs_natively(arch) else ())
 

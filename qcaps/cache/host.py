@@ -64,12 +64,18 @@ class Host:
         return self.user is not None
 
     def runs_natively(self, arch: str) -> bool:
-        """Whether a guest of `arch` could use this host's KVM."""
+        """Whether a guest of `arch` could use this host's KVM.
+
+        Follows: virQEMUCapsGuestIsNative
+        """
         return arch == self.arch or (self.arch, arch) in _ALSO_NATIVE
 
 
 def microcode_version(cpuinfo: str) -> int:
-    """The microcode revision in the first 4 kB of `cpuinfo`; 0 if it names none or cannot be read."""
+    """The microcode revision in the first 4 kB of `cpuinfo`; 0 if it names none or cannot be read.
+
+    Follows: virHostCPUGetMicrocodeVersion
+    """
     try:
         file = os.open(cpuinfo, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -110,6 +116,8 @@ def nested_is_on(parameters: tuple[str, ...]) -> bool:
     """Whether KVM lets guests run KVM: the first module parameter file that says yes decides.
 
     As libvirt asks: one access(2) a file, and an open only of one that is there.
+
+    Follows: virQEMUCapsKVMSupportsNesting
     """
     for path in parameters:
         if os.access(path, os.F_OK):
@@ -122,17 +130,22 @@ def nested_is_on(parameters: tuple[str, ...]) -> bool:
 
 
 def secure_guest_is_on(host: Host) -> bool:
-    """Whether guests can be hidden from this host (AMD SEV, IBM Secure Execution); asks as libvirt asks."""
+    """Whether guests can be hidden from this host (AMD SEV, IBM Secure Execution); asks as libvirt asks.
+
+    Follows: virQEMUCapsKVMSupportsSecureGuest
+    """
     ask = _SECURE_GUEST.get(os.uname().machine)
     return ask(host) if ask else False
 
 
+# Follows: virQEMUCapsKVMSupportsSecureGuestAMD
 def _sev_is_on(host: Host) -> bool:
     if not os.access(host.sev, os.F_OK) or _first_byte(host.sev) not in _ON:
         return False
     return os.access(host.sev_device, os.F_OK)
 
 
+# Follows: virQEMUCapsKVMSupportsSecureGuestS390
 def _protected_virtualization_is_on(host: Host) -> bool:
     if not os.path.isdir(host.protected_virt):  # noqa: PTH112  on the hot path
         return False

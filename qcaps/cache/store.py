@@ -60,13 +60,19 @@ class Store:
                 os.unlink(os.path.join(self.directory, name))  # noqa: PTH108, PTH118  strings
 
     def path(self, binary: str) -> str:
-        """The file of `binary`: the SHA-256 of its path, as libvirt names it."""
+        """The file of `binary`: the SHA-256 of its path, as libvirt names it.
+
+        Follows: virFileCacheGetFileName
+        """
         from hashlib import sha256
 
         return os.path.join(self.directory, sha256(binary.encode()).hexdigest() + ".xml")  # noqa: PTH118  a str
 
     def load(self, binary: str) -> Entry | None:
-        """The entry of `binary`; None if there is none, or, after a logged warning, none we can use."""
+        """The entry of `binary`; None if there is none, or, after a logged warning, none we can use.
+
+        Follows: virFileCacheLoad
+        """
         path = self.path(binary)
         if not os.path.lexists(path):
             return None
@@ -86,7 +92,10 @@ class Store:
         return entry
 
     def save(self, binary: str, entry: Entry) -> None:
-        """Write the entry of `binary`, all or nothing; StoreError if the directory or disk refuses."""
+        """Write the entry of `binary`, all or nothing; StoreError if the directory or disk refuses.
+
+        Follows: virFileCacheSave
+        """
         from qcaps.capabilities import cachefile
 
         path = self.path(binary)

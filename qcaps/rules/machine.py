@@ -36,13 +36,19 @@ def is_ppc64(domain: Domain) -> bool:
 
 
 def is_q35(domain: Domain) -> bool:
-    """A q35 of any version."""
+    """A q35 of any version.
+
+    Follows: qemuDomainIsQ35
+    """
     machine = domain.machine or ""
     return domain.arch in X86 and (machine == "q35" or machine.startswith("pc-q35-"))
 
 
 def is_i440fx(domain: Domain) -> bool:
-    """A pc of any version; old Red Hat names count."""
+    """A pc of any version; old Red Hat names count.
+
+    Follows: qemuDomainIsI440FX
+    """
     machine = domain.machine or ""
     return domain.arch in X86 and (
         machine == "pc" or machine.startswith(("pc-0.", "pc-1.", "pc-i440fx-", "rhel"))
@@ -60,38 +66,59 @@ def is_microvm(domain: Domain) -> bool:
 
 
 def is_s390_ccw(domain: Domain) -> bool:
-    """An s390-ccw-virtio of any version."""
+    """An s390-ccw-virtio of any version.
+
+    Follows: qemuDomainIsS390CCW
+    """
     return domain.arch in S390 and (domain.machine or "").startswith("s390-ccw")
 
 
 def is_arm_virt(domain: Domain) -> bool:
-    """A virt of any version, on ARM."""
+    """A virt of any version, on ARM.
+
+    Follows: qemuDomainIsARMVirt
+    """
     return domain.arch in ARM_VIRT and _virt(domain.machine)
 
 
 def is_riscv_virt(domain: Domain) -> bool:
-    """A virt of any version, on RISC-V."""
+    """A virt of any version, on RISC-V.
+
+    Follows: qemuDomainIsRISCVVirt
+    """
     return domain.arch in RISCV and _virt(domain.machine)
 
 
 def is_pseries(domain: Domain) -> bool:
-    """A pseries of any version."""
+    """A pseries of any version.
+
+    Follows: qemuDomainIsPSeries
+    """
     machine = domain.machine or ""
     return domain.arch in PPC64 and (machine == "pseries" or machine.startswith("pseries-"))
 
 
 def is_mips_malta(domain: Domain) -> bool:
-    """The MIPS Malta board."""
+    """The MIPS Malta board.
+
+    Follows: qemuDomainIsMipsMalta
+    """
     return domain.arch in MIPS and domain.machine == "malta"
 
 
 def has_builtin_ide(domain: Domain) -> bool:
-    """The board carries an IDE controller."""
+    """The board carries an IDE controller.
+
+    Follows: qemuDomainHasBuiltinIDE
+    """
     return domain.machine in _BUILTIN_IDE or is_i440fx(domain)
 
 
 def has_builtin_esp(domain: Domain) -> bool:
-    """The board carries an ESP SCSI controller (ncr53c90)."""
+    """The board carries an ESP SCSI controller (ncr53c90).
+
+    Follows: qemuDomainHasBuiltinESP
+    """
     arch, machine = domain.arch, domain.machine
     return (
         arch == "sparc"

@@ -89,6 +89,8 @@ def visited(draft: Draft) -> Iterator[AnyDevice]:
     """Every device in the order of libvirt's device callbacks.
 
     An interface of type hostdev is a hostdev too, before all others: visited twice.
+
+    Follows: virDomainDeviceInfoIterateFlags
     """
     for kind in VISITED:
         if kind.device is Hostdev:

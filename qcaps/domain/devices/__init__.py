@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, get_args
 
 from qcaps.domain.codec import CHILD, Element
 from qcaps.domain.device import Device
@@ -31,13 +31,6 @@ from qcaps.domain.devices.tpm import Tpm
 from qcaps.domain.devices.video import Video
 from qcaps.domain.devices.vsock import Vsock
 from qcaps.domain.devices.watchdog import Watchdog
-
-KINDS: tuple[type[Device], ...] = (
-    Disk, Controller, Lease, Filesystem, Interface, Smartcard, Serial, Parallel, Console, Channel, Input, Tpm,
-    Graphics, Sound, Audio, Video, Hostdev, Redirdev, Redirfilter, Hub, Watchdog, Memballoon, Rng, Nvram,
-    Panic, Shmem, Memory, Iommu, Vsock,
-)  # fmt: skip
-"""The kinds in the order in which libvirt writes them."""
 
 AnyDevice = (
     Disk
@@ -70,6 +63,10 @@ AnyDevice = (
     | Iommu
     | Vsock
 )
+
+
+KINDS: tuple[type[Device], ...] = get_args(AnyDevice)
+"""The kinds in the order in which libvirt writes them: that of the union above."""
 
 
 class Devices(Element):

@@ -29,6 +29,8 @@ def assign_addresses(draft: Draft, caps: Capabilities, *, new: bool = True) -> N
 
     Drive addresses of disks are post-parse's own. `new` is False for a domain that may be running already:
     its USB devices keep what they have unless all of them have an address.
+
+    Follows: qemuDomainAssignAddresses
     """
     check_given(draft)
     assign_virtio_serial(draft)

@@ -24,7 +24,10 @@ _FIRST = CcwAddress(cssid=_VIRTIO_CSS, ssid=0, devno=0)
 
 
 def assign_ccw(draft: Draft, caps: Capabilities) -> None:
-    """Puts virtio devices on the channel subsystem and numbers them. Raises Refused."""
+    """Puts virtio devices on the channel subsystem and numbers them. Raises Refused.
+
+    Follows: qemuDomainAssignS390Addresses
+    """
     if not is_s390_ccw(draft.domain):
         return
     if "vfio-ccw" in caps:
@@ -34,6 +37,7 @@ def assign_ccw(draft: Draft, caps: Capabilities) -> None:
     _number_devices([item for item in addressed(draft) if type(item[2].address) is CcwAddress])
 
 
+# Follows: qemuDomainPrimeVfioDeviceAddresses
 def _prime_hostdevs(hostdevs: list[Hostdev]) -> None:
     for index, hostdev in enumerate(hostdevs):
         if hostdev.mode != "subsystem" or hostdev.type != "mdev":
@@ -44,6 +48,7 @@ def _prime_hostdevs(hostdevs: list[Hostdev]) -> None:
             hostdevs[index] = evolve(hostdev, address=None)
 
 
+# Follows: virDomainCCWAddressSetCreateFromDomain, virDomainCCWAddressAssign
 def _number_devices(on_channel: list[tuple[list[Any], int, Any]]) -> None:
     used: set[tuple[int, int, int]] = set()
     for _, _, device in on_channel:

@@ -16,7 +16,10 @@ _MODULES = ("dimm", "nvdimm")
 
 
 def assign_dimm(draft: Draft) -> None:
-    """Gives memory modules the lowest free slots of `<maxMemory slots=…>`. Raises Refused if none is left."""
+    """Gives memory modules the lowest free slots of `<maxMemory slots=…>`. Raises Refused if none is left.
+
+    Follows: qemuDomainAssignMemorySlots
+    """
     most = draft.domain.max_memory
     if most is None:
         return

@@ -22,7 +22,10 @@ _USB_DEPTH = 4
 
 
 def check_given(draft: Draft) -> None:
-    """Refuses numbers out of range and writes out what a PCI, USB or virtio-serial address leaves at 0."""
+    """Refuses numbers out of range and writes out what a PCI, USB or virtio-serial address leaves at 0.
+
+    Follows: virPCIDeviceAddressIsValid, qemuDomainAssignPCIAddresses
+    """
     for devices, index, device in addressed(draft):
         address = device.address
         if address is None:
@@ -57,7 +60,10 @@ def _complete(address: Any, device: Device) -> Any:  # noqa: ANN401  # one of th
 
 
 def ports(path: str | None, device: Device) -> tuple[int, ...]:
-    """The ports that a USB address such as 1.2 passes; () if it names none. Raises Refused."""
+    """The ports that a USB address such as 1.2 passes; () if it names none. Raises Refused.
+
+    Follows: virDomainDeviceUSBAddressParsePort
+    """
     if not path:
         return ()
     parts = path.split(".")

@@ -21,7 +21,10 @@ _ARM = frozenset({"armv6l", "armv7l", "aarch64"})
 
 
 def assign_mmio(draft: Draft, caps: Capabilities) -> None:
-    """Puts virtio devices without an address on virtio-mmio, unless the domain can have them on PCI."""
+    """Puts virtio devices without an address on virtio-mmio, unless the domain can have them on PCI.
+
+    Follows: qemuDomainAssignVirtioMMIOAddresses
+    """
     if not _has_mmio(draft.domain) or "virtio-mmio" not in caps or _prefers_pci(draft, caps):
         return
     for devices, index in virtio_without_address(draft, ccw=False):

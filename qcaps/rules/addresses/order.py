@@ -22,6 +22,8 @@ def addressed(draft: Draft) -> Iterator[tuple[list[Any], int, Any]]:
     """Each device that may have an address, with its list and its place in it.
 
     The first console is left out if it only stands for the first serial port.
+
+    Follows: virDomainDeviceInfoIterateFlags
     """
     for kind in orders.ADDRESSED:
         for devices, index in of_kind(draft, kind.device):

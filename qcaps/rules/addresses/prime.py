@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def virtio_without_address(draft: Draft, *, ccw: bool) -> Iterator[tuple[list[Any], int]]:
-    """The virtio devices without an address, as lists and indices; of more kinds for ccw."""
+    """The virtio devices without an address, as lists and indices; of more kinds for ccw.
+
+    Follows: qemuDomainPrimeVirtioDeviceAddresses
+    """
     for kind in orders.VIRTIO_CCW if ccw else orders.VIRTIO:
         is_virtio = kind.on_virtio_bus
         assert is_virtio is not None, kind

@@ -27,7 +27,10 @@ _STEP = 0x1000
 
 
 def assign_spapr(draft: Draft) -> None:
-    """Gives each device on the bus its register. Raises Refused where two ask for the same."""
+    """Gives each device on the bus its register. Raises Refused where two ask for the same.
+
+    Follows: qemuDomainAssignSpaprVIOAddresses, qemuDomainAssignSpaprVIOAddress
+    """
     wanting = list(_wanting(draft))
     if not wanting:
         return

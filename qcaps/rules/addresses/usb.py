@@ -42,7 +42,10 @@ _Item = tuple[list[Any], int]
 
 
 def assign_usb(draft: Draft, *, new: bool) -> None:
-    """Gives each USB device its port. Raises Refused when there is no USB or no port."""
+    """Gives each USB device its port. Raises Refused when there is no USB or no port.
+
+    Follows: qemuDomainAssignUSBAddresses
+    """
     devices = list(_devices(draft))
     hubs: list[Hub] = draft.of(Hub)
     usb_hubs: list[_Item] = [(hubs, index) for index, hub in enumerate(hubs) if hub.type == "usb"]
@@ -61,6 +64,7 @@ def assign_usb(draft: Draft, *, new: bool) -> None:
             _assign(items, index, buses)
 
 
+# Follows: qemuDomainUSBAddressAddHubs
 def _add_hubs(
     hubs: list[Hub], usb_hubs: list[_Item], devices: list[_Item], controllers: list[Controller]
 ) -> None:
@@ -128,12 +132,14 @@ def _bus(device: Device) -> int:
     return address.bus or 0 if type(address) is UsbAddress else 0
 
 
+# Follows: virDomainUSBAddressControllerModelToPorts
 def _ports(controller: Controller) -> int:
     if controller.model in _COUNTED and controller.ports is not None:
         return controller.ports
     return _PORTS.get(controller.model, 0)
 
 
+# Follows: virDomainUSBAddressAssign
 def _assign(items: list[Any], index: int, buses: _Buses) -> tuple[int, _Path]:
     device = items[index]
     bus, path = buses.take(_bus(device) if _is_usb(device) else None, device)
@@ -178,14 +184,20 @@ class _Buses:
         self._next = 0
 
     def reserve(self, bus: int, path: _Path, device: Device) -> None:
-        """Takes a port that was asked for."""
+        """Takes a port that was asked for.
+
+        Follows: virDomainUSBAddressReserve
+        """
         hub = self._hub(bus, path, device)
         if hub.taken >> path[-1] - 1 & 1:
             raise Refused(f"XML error: USB port {_show(path)} of bus {bus} is used twice", device)
         hub.taken |= 1 << path[-1] - 1
 
     def add_hub(self, bus: int, path: _Path, device: Device, *, taken: bool = False) -> None:
-        """Plugs a hub in; `taken` if its port has been taken already."""
+        """Plugs a hub in; `taken` if its port has been taken already.
+
+        Follows: virDomainUSBAddressSetAddHub
+        """
         parent = self._hub(bus, path, device)
         port = path[-1]
         if port in parent.hubs:
@@ -197,7 +209,10 @@ class _Buses:
             heapq.heappush(self._open[bus], (path, hub))
 
     def take(self, wanted: int | None, device: Device) -> tuple[int, _Path]:
-        """Takes the first free port, of the bus `wanted` or of any."""
+        """Takes the first free port, of the bus `wanted` or of any.
+
+        Follows: virDomainUSBAddressAssign, virDomainUSBAddressAssignFromBus
+        """
         if wanted is not None:
             if wanted not in self._roots:
                 raise Refused(f"XML error: there is no USB controller for bus {wanted}", device)
@@ -225,7 +240,10 @@ class _Buses:
         return None
 
     def _hub(self, bus: int, path: _Path, device: Device) -> _Hub:
-        """The hub whose port ends the path."""
+        """The hub whose port ends the path.
+
+        Follows: virDomainUSBAddressFindPort
+        """
         hub = self._roots.get(bus)
         if hub is None:
             raise Refused(f"XML error: there is no USB bus {bus}", device)

@@ -35,7 +35,10 @@ class _Ports:
 
 
 def assign_virtio_serial(draft: Draft) -> None:
-    """Gives channels and consoles their ports; port 0 is for consoles. Raises Refused."""
+    """Gives channels and consoles their ports; port 0 is for consoles. Raises Refused.
+
+    Follows: qemuDomainAssignVirtioSerialAddresses
+    """
     consoles = [one for one in draft.of(Console) if one.target is not None and one.target.type == "virtio"]
     channels = draft.of(Channel)
     controllers = _Controllers(draft)
@@ -55,6 +58,7 @@ def assign_virtio_serial(draft: Draft) -> None:
         channels[place] = evolve(channel, address=evolve(_EMPTY, controller=index, port=port))
 
 
+# Follows: virDomainVirtioSerialAddrIsComplete
 def _complete(address: object) -> bool:
     return type(address) is VirtioSerialAddress and bool(address.port)
 
@@ -76,7 +80,10 @@ class _Controllers:
         self._unused = 0
 
     def reserve(self, address: VirtioSerialAddress, device: Device) -> None:
-        """Takes a port that was asked for."""
+        """Takes a port that was asked for.
+
+        Follows: virDomainVirtioSerialAddrReserve
+        """
         index, port = address.controller or 0, address.port or 0
         ports = self._ports.get(index)
         if ports is None:
@@ -88,7 +95,10 @@ class _Controllers:
         ports.taken |= 1 << port
 
     def take(self, wanted: int | None, device: Device, *, first: int) -> tuple[int, int]:
-        """Takes the lowest free port from `first` on, of the controller `wanted` or of any."""
+        """Takes the lowest free port from `first` on, of the controller `wanted` or of any.
+
+        Follows: virDomainVirtioSerialAddrAssign
+        """
         if wanted is None:
             index, port = self._any(device, first)
         else:
@@ -97,6 +107,7 @@ class _Controllers:
             self._ports[index].taken |= 1 << port
         return index, port
 
+    # Follows: virDomainVirtioSerialAddrNextFromController
     def _of(self, index: int, device: Device) -> int:
         ports = self._ports.get(index)
         if ports is None:
@@ -106,6 +117,7 @@ class _Controllers:
             raise Refused(f"XML error: virtio-serial controller {index} has no free port", device)
         return port
 
+    # Follows: virDomainVirtioSerialAddrNext
     def _any(self, device: Device, first: int) -> tuple[int, int]:
         if not self._ports:
             raise Refused("internal error: there is no virtio-serial controller", device)
@@ -117,6 +129,7 @@ class _Controllers:
             self._next[first] += 1
         return self._add(), first
 
+    # Follows: virDomainVirtioSerialAddrSetAutoaddController
     def _add(self) -> int:
         while self._unused in self._ports:
             self._unused += 1

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def read(_domain: Domain, balloon: Memballoon) -> Memballoon:
-    """No device, no address.
+    """Statistics without a period go, and so does the address of model none.
 
     Follows: virDomainMemballoonDefParseXML
     """

@@ -25,7 +25,10 @@ SPICEVMC = frozenset({("channel", "virtio"), ("serial", "usb-serial"), ("console
 
 
 def refuse_read_character(device: d.Serial | d.Parallel | d.Console | d.Channel) -> None:
-    """Refuses what libvirt's parser refuses."""
+    """Refuses what libvirt's parser refuses.
+
+    Follows: virDomainChrDefParseXML, virDomainChrSourceDefParseXML
+    """
     end = device.target.type if device.target is not None else None
     if device.type == "spicevmc" and (device.TAG, end) not in SPICEVMC:
         raise unsupported("a source of type 'spicevmc' is for channels of target type 'virtio'", device)
@@ -35,7 +38,10 @@ def refuse_read_character(device: d.Serial | d.Parallel | d.Console | d.Channel)
 
 
 def refuse_read_reconnect(device: Any) -> None:  # noqa: ANN401  # whatever has a source
-    """Refuses a source that reconnects without saying how often."""
+    """Refuses a source that reconnects without saying how often.
+
+    Follows: virDomainChrSourceReconnectDefParseXML
+    """
     source = device.source
     again = source.reconnect if source is not None and device.type in ("tcp", "unix") else None
     if again is not None and again.enabled and again.timeout is None:
@@ -57,7 +63,10 @@ _CHANNEL_NAME = re.compile(r"[-A-Za-z0-9_.]*")
 def check_source(
     kind: str | None, sources: Sequence[Source], device: Element, guest: Guest, *, makes_path: bool = False
 ) -> None:
-    """Whether the source says what its type needs; `makes_path` where libvirt makes up a socket's path."""
+    """Whether the source says what its type needs; `makes_path` where libvirt makes up a socket's path.
+
+    Follows: virDomainChrSourceDefValidate
+    """
     source = sources[0] if sources else None
     check = _SOURCES.get(kind or "pty")
     if check is not None and not (kind == "unix" and makes_path and (source is None or source.path is None)):
@@ -123,7 +132,10 @@ _SOURCES: dict[str, Callable[[Source | None, Sequence[Source], Element], None]] 
 def check_qemu_source(
     kind: str | None, sources: Sequence[Source], device: Element, guest: Guest, caps: Capabilities
 ) -> None:
-    """What QEMU, or this QEMU, cannot do with a source."""
+    """What QEMU, or this QEMU, cannot do with a source.
+
+    Follows: qemuValidateDomainChrSourceDef
+    """
     if kind in ("tcp", "unix"):
         for source in sources:
             again = source.reconnect
@@ -141,7 +153,10 @@ def sources(device: _HasSources) -> tuple[Source, ...]:
 
 
 def refuse_character(device: Serial | Parallel | Channel | Console, guest: Guest) -> None:
-    """What holds for a serial or parallel port, a console or a channel under any hypervisor."""
+    """What holds for a serial or parallel port, a console or a channel under any hypervisor.
+
+    Follows: virDomainChrDefValidate
+    """
     makes_path = (
         device.TAG == "channel" and device.target is not None and device.target.type in ("virtio", "xen")
     )
@@ -149,7 +164,10 @@ def refuse_character(device: Serial | Parallel | Channel | Console, guest: Guest
 
 
 def refuse_character_by_qemu(device: Parallel | Channel | Console, guest: Guest, caps: Capabilities) -> None:
-    """What QEMU cannot do with a parallel port, a console or a channel."""
+    """What QEMU cannot do with a parallel port, a console or a channel.
+
+    Follows: qemuValidateDomainChrDef
+    """
     check_qemu_source(device.type, sources(device), device, guest, caps)
     if device.TAG == "parallel" and (guest.is_s390 or guest.is_pseries):
         raise unsupported(f"there is no parallel port for {guest.where}", device)

@@ -38,7 +38,10 @@ _SOURCES: Final[dict[str, set[str]]] = {
 
 
 def read_character(_domain: Domain, device: _C) -> _C:
-    """A source says how it connects; what only a running guest has is left out."""
+    """A source says how it connects; what only a running guest has is left out.
+
+    Follows: virDomainChrDefParseXML, virDomainChrSourceDefParseXML
+    """
     given = device.__dict__
     changes: dict[str, Any] = {"type": device.type}
     if given.get("tty") is not None:

@@ -34,7 +34,10 @@ def need(caps: Capabilities, flag: str, what: str, element: Element | None = Non
 
 
 def need_shared_memory(guest: Guest, caps: Capabilities, what: str, element: Element) -> None:
-    """Refuses `what`, which another process serves, unless all of the guest's memory is shared."""
+    """Refuses `what`, which another process serves, unless all of the guest's memory is shared.
+
+    Follows: qemuValidateDomainDefVhostUserRequireSharedMemory
+    """
     machine = guest.machine_in(caps)
     if guest.cells:
         shared = all(

@@ -31,7 +31,10 @@ _OWN_ID = ("lsilogic", "ncr53c90", "dc390", "am53c974")
 
 
 def placed(launch: Launch, device: Device) -> Properties:
-    """The properties that put `device` where its address says; none for an address QEMU chooses."""
+    """The properties that put `device` where its address says; none for an address QEMU chooses.
+
+    Follows: qemuBuildDeviceAddressProps
+    """
     place = _PLACES.get(type(device.address))
     return place(launch, device, device.address) if place else {}
 
@@ -42,7 +45,10 @@ def is_pci(device: Device) -> bool:
 
 
 def zpci(launch: Launch, device: Device) -> tuple[str, ...]:
-    """`-device zpci` before the device itself, where s390 has PCI."""
+    """`-device zpci` before the device itself, where s390 has PCI.
+
+    Follows: qemuBuildZPCIDevProps
+    """
     at = device.address
     if not isinstance(at, PciAddress) or at.zpci is None:
         return ()
@@ -58,7 +64,10 @@ def zpci(launch: Launch, device: Device) -> tuple[str, ...]:
 
 
 def rom(device: Device) -> Properties:
-    """The properties of the option ROM."""
+    """The properties of the option ROM.
+
+    Follows: qemuBuildRomProps
+    """
     given = device.rom
     if given is None or (given.bar is None and given.enabled is None and given.file is None):
         return {}
@@ -79,6 +88,7 @@ def _pci(launch: Launch, device: Device, at: PciAddress) -> Properties:
     }
 
 
+# Follows: qemuBuildDeviceAddressPCIGetBus
 def _pci_bus(launch: Launch, device: Device, bus: int) -> str:
     controller = launch.controller("pci", bus, device)
     name = launch.alias(controller)
@@ -120,6 +130,7 @@ def _virtio_serial(launch: Launch, device: Device, at: VirtioSerialAddress) -> P
     return {"bus": f"{launch.alias(controller)}.{at.bus or 0}", "nr": at.port or 0}
 
 
+# Follows: qemuBuildDeviceAddresDriveProps
 def _drive(launch: Launch, device: Device, at: DriveAddress) -> Properties:
     bus = device.target.bus if isinstance(device, Disk) and device.target else "scsi"
     place = _DRIVES.get(bus or "")

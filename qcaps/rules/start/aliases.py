@@ -17,7 +17,10 @@ _NAMED = tuple((kind.device, kind.alias) for kind in orders.NAMED if kind.alias 
 
 
 def aliases(draft: Draft) -> dict[int, str]:
-    """Names by `id` of the device."""
+    """Names by `id` of the device.
+
+    Follows: qemuAssignDeviceAliases
+    """
     names: dict[int, str] = {}
     counted: Counter[str] = Counter()
     lsi = frozenset(

@@ -43,19 +43,28 @@ def as_options(properties: Properties, first: str) -> str:
 
 
 def device(capabilities: Capabilities, properties: Properties) -> tuple[str, str]:
-    """`-device`; `properties` has a driver."""
+    """`-device`; `properties` has a driver.
+
+    Follows: qemuBuildDeviceCommandlineFromJSON
+    """
     json_too = "device.json+hotplug" in capabilities
     return "-device", as_json(properties) if json_too else as_options(properties, "driver")
 
 
 def backend(capabilities: Capabilities, properties: Properties) -> tuple[str, str]:
-    """`-object`; `properties` has a qom-type."""
+    """`-object`; `properties` has a qom-type.
+
+    Follows: qemuBuildObjectCommandlineFromJSON
+    """
     json_too = "object.qapified" in capabilities
     return "-object", as_json(properties) if json_too else as_options(properties, "qom-type")
 
 
 def netdev(capabilities: Capabilities, properties: Properties) -> tuple[str, str]:
-    """`-netdev`; `properties` has a type."""
+    """`-netdev`; `properties` has a type.
+
+    Follows: qemuBuildNetdevCommandlineFromJSON
+    """
     json_too = "netdev.json" in capabilities
     return "-netdev", as_json(properties) if json_too else as_options(properties, "type")
 

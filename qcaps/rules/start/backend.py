@@ -41,7 +41,10 @@ class Ended(Protocol):
 
 
 def chardev(launch: Launch, ended: Ended, name: str, *, path: str | None = None) -> Iterator[str]:
-    """`-chardev` called `name`, with the object for TLS before it; `path` stands in for a missing one."""
+    """`-chardev` called `name`, with the object for TLS before it; `path` stands in for a missing one.
+
+    Follows: qemuBuildChardevCommand, qemuBuildChardevStr, qemuBuildTLSx509BackendProps
+    """
     make = _BACKENDS.get(ended.type or "")
     if make is None:
         raise Refused(f"QEMU cannot connect anything to '{ended.type}'", _element(ended))
@@ -178,6 +181,7 @@ _VMC = {"redirdev": "usbredir", "smartcard": "smartcard"}
 """What SPICE calls its channel for each kind of device; `vdagent` else."""
 
 
+# Follows: qemuBuildChrChardevReconnectStr
 def _again(reconnect: SourceReconnect | None) -> list[str]:
     if reconnect is None or reconnect.enabled is None:
         return []

@@ -14,7 +14,10 @@ _WANTED = {"cdrom": "cdrom", "floppy": "fd"}
 
 
 def effective(draft: Draft) -> dict[int, int]:
-    """Boot indexes by `id` of the device: its own, or those of the first device of each kind `<os>` names."""
+    """Boot indexes by `id` of the device: its own, or those of the first device of each kind `<os>` names.
+
+    Follows: qemuProcessPrepareDeviceBootorder
+    """
     named = {boot.dev: place for place, boot in enumerate(draft.domain.os.boot, start=1)}
     if not named:
         return {

@@ -81,7 +81,10 @@ _PARTS: Final[tuple[Callable[[Launch], Iterable[str]], ...]] = (
 
 
 def command_line(draft: Draft, capabilities: Capabilities) -> tuple[str, ...]:
-    """The emulator and its arguments for a domain that has all its devices and addresses. Raises Refused."""
+    """The emulator and its arguments for a domain that has all its devices and addresses. Raises Refused.
+
+    Follows: qemuBuildCommandLine, qemuBuildCommandLineValidate
+    """
     launch = Launch(draft, capabilities, aliases(draft))
     if draft.domain.virt_type == "xen" or (
         draft.domain.os.type and draft.domain.os.type.value in ("xen", "linux")

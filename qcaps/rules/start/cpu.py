@@ -47,7 +47,10 @@ _ENLIGHTENMENTS: Final = (
 
 
 def cpu(launch: Launch) -> Iterator[str]:
-    """`-cpu MODEL,…`, nothing where neither a model nor a flag is asked for."""
+    """`-cpu MODEL,…`, nothing where neither a model nor a flag is asked for.
+
+    Follows: qemuBuildCpuCommandLine
+    """
     model = "".join(_model(launch))
     flags = "".join(f",{flag}" for flag in _flags(launch))
     if flags and not model:
@@ -59,7 +62,10 @@ def cpu(launch: Launch) -> Iterator[str]:
 
 
 def smp(launch: Launch) -> Iterator[str]:
-    """`-smp`: the CPUs present from the start, how many there may be, and their topology."""
+    """`-smp`: the CPUs present from the start, how many there may be, and their topology.
+
+    Follows: qemuBuildSmpCommandLine
+    """
     domain = launch.domain
     most = (domain.vcpu.value if domain.vcpu else None) or 1
     present = (domain.vcpu.current if domain.vcpu else None) or most
@@ -83,7 +89,10 @@ def smp(launch: Launch) -> Iterator[str]:
 
 
 def threads(launch: Launch) -> Iterator[str]:
-    """The I/O threads, and how many helpers the main loop has."""
+    """The I/O threads, and how many helpers the main loop has.
+
+    Follows: qemuBuildIOThreadCommandLine
+    """
     domain = launch.domain
     named = domain.iothreadids.iothread if domain.iothreadids else ()
     sizes = {one.id: (one.thread_pool_min, one.thread_pool_max) for one in named}
@@ -104,6 +113,7 @@ def _pool(launch: Launch, kind: str, name: str, least: int | None, most: int | N
     )
 
 
+# Follows: qemuBuildCpuModelArgStr
 def _model(launch: Launch) -> Iterator[str]:
     domain = launch.domain
     cpu = domain.cpu
@@ -168,6 +178,7 @@ def _asked_features(launch: Launch, cpu: Cpu) -> Iterator[str]:
             yield f",{name}=on"
 
 
+# Follows: qemuBuildCpuCommandLine
 def _flags(launch: Launch) -> Iterator[str]:
     domain = launch.domain
     yield from _timers(launch)

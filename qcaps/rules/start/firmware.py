@@ -30,7 +30,10 @@ _TABLES = (
 
 
 def flash(launch: Launch) -> Iterator[str]:
-    """The firmware image and its variables as block devices."""
+    """The firmware image and its variables as block devices.
+
+    Follows: qemuBuildPflashBlockdevCommandLine
+    """
     if not launch.has_pflash:
         return
     loader, variables = launch.domain.os.loader, launch.domain.os.nvram
@@ -41,7 +44,10 @@ def flash(launch: Launch) -> Iterator[str]:
 
 
 def loader(launch: Launch) -> Iterator[str]:
-    """`-bios`, or what makes flash memory secure."""
+    """`-bios`, or what makes flash memory secure.
+
+    Follows: qemuBuildDomainLoaderCommandLine
+    """
     given = launch.domain.os.loader
     if given and given.type == "rom":
         yield from ("-bios", given.value or "")
@@ -50,7 +56,10 @@ def loader(launch: Launch) -> Iterator[str]:
 
 
 def smbios(launch: Launch) -> Iterator[str]:
-    """`-smbios` for each table that `<sysinfo type='smbios'>` fills."""
+    """`-smbios` for each table that `<sysinfo type='smbios'>` fills.
+
+    Follows: qemuBuildSmbiosCommandLine
+    """
     mode = launch.domain.os.smbios.mode if launch.domain.os.smbios else None
     if mode == "host":
         raise Refused("the host's own SMBIOS tables are not read", launch.domain.os.smbios)
@@ -72,7 +81,10 @@ def smbios(launch: Launch) -> Iterator[str]:
 
 
 def settings(launch: Launch) -> Iterator[str]:
-    """`-fw_cfg` for each string or file that `<sysinfo type='fwcfg'>` names."""
+    """`-fw_cfg` for each string or file that `<sysinfo type='fwcfg'>` names.
+
+    Follows: qemuBuildSysinfoCommandLine
+    """
     for given in launch.domain.sysinfo:
         if given.type == "fwcfg":
             for entry in given.entry:
@@ -81,7 +93,10 @@ def settings(launch: Launch) -> Iterator[str]:
 
 
 def boot(launch: Launch) -> Iterator[str]:
-    """`-boot`, the kernel, its arguments, and an ACPI table."""
+    """`-boot`, the kernel, its arguments, and an ACPI table.
+
+    Follows: qemuBuildBootCommandLine
+    """
     given = launch.domain.os
     words: list[str] = []
     if given.bootmenu and given.bootmenu.enable is not None:
@@ -133,6 +148,7 @@ def _variables(given: Nvram) -> Properties:
     return located(given.type or "file", place, _FLASH.format(1, "storage"), read_only=False, floppy=False)
 
 
+# Follows: qemuBuildPflashBlockdevOne
 def _flash(number: int, place: Properties, *, read_only: bool) -> Iterator[str]:
     storage, image = _FLASH.format(number, "storage"), _FLASH.format(number, "format")
     yield from blockdev({**place, "node-name": storage, "auto-read-only": True, "discard": "unmap"})

@@ -74,7 +74,10 @@ class Launch:
             raise Refused(f"there is no {kind} controller {index}", device) from None
 
     def master(self, companion: Controller) -> Controller | None:
-        """The USB 2 controller whose ports `companion` shares."""
+        """The USB 2 controller whose ports `companion` shares.
+
+        Follows: qemuBuildUSBControllerFindMasterAlias
+        """
         return self._masters.get(companion.index or 0)
 
     @cached_property
@@ -109,7 +112,10 @@ class Launch:
 
     @cached_property
     def alignment(self) -> int:
-        """What memory sizes are rounded up to, in KiB."""
+        """What memory sizes are rounded up to, in KiB.
+
+        Follows: qemuDomainGetMemorySizeAlignment
+        """
         return 256 * 1024 if self.domain.arch in ("ppc64", "ppc64le") else 1024
 
     @cached_property

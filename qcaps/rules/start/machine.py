@@ -22,13 +22,19 @@ _ACCELERATORS = {"qemu": "tcg", "kvm": "kvm", "hvf": "hvf"}
 
 
 def machine(launch: Launch) -> Iterator[str]:
-    """`-machine TYPE,…`."""
+    """`-machine TYPE,…`.
+
+    Follows: qemuBuildMachineCommandLine
+    """
     yield "-machine"
     yield ",".join([launch.domain.machine or "", "usb=off", *_options(launch)])
 
 
 def accelerator(launch: Launch) -> Iterator[str]:
-    """`-accel`, with the size of TCG's buffer or KVM's dirty ring."""
+    """`-accel`, with the size of TCG's buffer or KVM's dirty ring.
+
+    Follows: qemuBuildAccelCommandLine
+    """
     features = launch.domain.features
     words = [_ACCELERATORS.get(launch.domain.virt_type, "")]
     if words == ["tcg"] and features and features.tcg and (size := kib(features.tcg.tb_cache)):
@@ -41,7 +47,10 @@ def accelerator(launch: Launch) -> Iterator[str]:
 
 
 def top_segment(launch: Launch) -> Iterator[str]:
-    """How much memory q35 keeps for system management mode."""
+    """How much memory q35 keeps for system management mode.
+
+    Follows: qemuBuildTSEGCommandLine
+    """
     features = launch.domain.features
     if features and features.smm and features.smm.tseg:
         yield from ("-global", f"mch.extended-tseg-mbytes={kib(features.smm.tseg, 'MiB') >> 10}")
@@ -71,6 +80,7 @@ def _options(launch: Launch) -> Iterator[str]:
             yield f"hpet={on_off(state=timer.present)}"
 
 
+# Follows: qemuAppendKeyWrapMachineParms
 def _wrapped_keys(launch: Launch, keywrap: Keywrap) -> Iterator[str]:
     states = {cipher.name: cipher.state for cipher in keywrap.cipher}
     for name, option in _KEY_WRAP.items():
@@ -80,6 +90,7 @@ def _wrapped_keys(launch: Launch, keywrap: Keywrap) -> Iterator[str]:
             yield f"{option}={on_off(state=states[name])}"
 
 
+# Follows: qemuAppendDomainFeaturesMachineParam
 def _features(launch: Launch, features: Features) -> Iterator[str]:
     for name, feature in (("vmport", features.vmport), ("smm", features.smm)):
         if feature:
@@ -115,6 +126,7 @@ def _of_pseries(features: Features) -> Iterator[str]:
             yield f"{name}={level}"
 
 
+# Follows: qemuAppendDomainMemoryMachineParams
 def _memory(launch: Launch) -> Iterator[str]:
     domain = launch.domain
     yield f"dump-guest-core={on_off(state=bool(domain.memory and domain.memory.dump_core))}"
@@ -132,6 +144,7 @@ def _memory(launch: Launch) -> Iterator[str]:
         yield f"memory-backend={launch.default_ram}"
 
 
+# Follows: qemuAppendLoadparmMachineParm
 def _load_parameter(launch: Launch) -> Iterator[str]:
     if "loadparm" not in launch.capabilities:
         return

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def memory(launch: Launch) -> Iterator[str]:
-    """`-m`, the machine's own memory where there are no nodes, and `-overcommit`."""
+    """`-m`, the machine's own memory where there are no nodes, and `-overcommit`.
+
+    Follows: qemuBuildMemCommandLine, qemuBuildMemCommandLineMemoryDefaultBackend
+    """
     domain = launch.domain
     yield "-m"
     if domain.max_memory and domain.max_memory.value:
@@ -35,7 +38,10 @@ def memory(launch: Launch) -> Iterator[str]:
 
 
 def old_options(launch: Launch) -> Iterator[str]:
-    """`-mem-prealloc` and `-mem-path`, for QEMUs that do not say what their memory is called."""
+    """`-mem-prealloc` and `-mem-path`, for QEMUs that do not say what their memory is called.
+
+    Follows: qemuBuildMemPathStr
+    """
     backed = launch.domain.memory_backing
     if backed is None:
         return

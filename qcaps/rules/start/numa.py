@@ -24,7 +24,10 @@ _POLICY = {"none": "none", "writeback": "write-back", "writethrough": "write-thr
 
 
 def nodes(launch: Launch) -> Iterator[str]:
-    """Every node, with an object behind it where the machine type or the domain wants one."""
+    """Every node, with an object behind it where the machine type or the domain wants one.
+
+    Follows: qemuBuildNumaCommandLine
+    """
     cells = launch.nodes
     if not cells:
         return
@@ -55,12 +58,16 @@ def nodes(launch: Launch) -> Iterator[str]:
         yield from _caches(cells)
 
 
+# Follows: qemuBuildNumaCPUs
 def _cpus(cell: NumaCell) -> list[str]:
     return ranges(cpuset(cell.cpus)).split(",") if cell.cpus else []
 
 
 def _initiator(numa: Numa | None, number: int, cell: NumaCell, first: int) -> int:
-    """The node whose CPUs reach this one's memory best: itself, else by latency, else by bandwidth."""
+    """The node whose CPUs reach this one's memory best: itself, else by latency, else by bandwidth.
+
+    Follows: virDomainNumaGetNodeInitiator
+    """
     if cell.cpus:
         return number
     links = [
@@ -88,6 +95,7 @@ def _distances(cells: tuple[NumaCell, ...]) -> Iterator[str]:
             yield from ("-numa", f"dist,src={source},dst={target},val={distance}")
 
 
+# Follows: qemuBuildNumaHMATCommandLine
 def _interconnects(numa: Numa) -> Iterator[str]:
     for link in numa.interconnects.all if numa.interconnects else ():
         head = (
@@ -100,6 +108,7 @@ def _interconnects(numa: Numa) -> Iterator[str]:
             yield from ("-numa", f"{head}bandwidth,bandwidth={scaled(link.value, link.unit) // 1024}K")
 
 
+# Follows: qemuBuildNumaCellCache
 def _caches(cells: tuple[NumaCell, ...]) -> Iterator[str]:
     for number, cell in enumerate(cells):
         for cache in cell.cache:

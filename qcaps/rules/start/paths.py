@@ -14,7 +14,10 @@ _NAME_LENGTH: Final = 20
 
 
 def short_name(domain: Domain) -> str:
-    """Number and name of the domain, as in file names; -1 is the number of one that does not run."""
+    """Number and name of the domain, as in file names; -1 is the number of one that does not run.
+
+    Follows: virDomainDefGetShortName
+    """
     name = _NOT_IN_NAMES.sub("", domain.name)[:_NAME_LENGTH]
     return f"{-1 if domain.id is None else domain.id}-{name}"
 

@@ -30,25 +30,37 @@ _PIT = "kvm-pit-lost-tick-policy"
 
 
 def name(launch: Launch) -> Iterator[str]:
-    """`-name`."""
+    """`-name`.
+
+    Follows: qemuBuildNameCommandLine
+    """
     yield from ("-name", f"guest={escaped(launch.domain.name)},debug-threads=on")
 
 
 def uuid(launch: Launch) -> Iterator[str]:
-    """`-uuid`."""
+    """`-uuid`.
+
+    Follows: qemuBuildCommandLine
+    """
     if launch.domain.uuid:
         yield from ("-uuid", normal_uuid(launch.domain.uuid))
 
 
 def generation(launch: Launch) -> Iterator[str]:
-    """The generation id, by which a guest knows that it was cloned or set back."""
+    """The generation id, by which a guest knows that it was cloned or set back.
+
+    Follows: qemuBuildVMGenIDCommandLine
+    """
     if launch.domain.genid:
         properties = {"driver": "vmgenid", "guid": normal_uuid(launch.domain.genid), "id": "vmgenid0"}
         yield from launch.device(dict(properties))
 
 
 def clock(launch: Launch) -> Iterator[str]:
-    """`-rtc`, and what the PIT and the HPET do."""
+    """`-rtc`, and what the PIT and the HPET do.
+
+    Follows: qemuBuildClockCommandLine
+    """
     given = launch.domain.clock
     timers = given.timer if given else ()
     words = [f"base={_base(given)}"]
@@ -70,7 +82,10 @@ def clock(launch: Launch) -> Iterator[str]:
 
 
 def power(launch: Launch) -> Iterator[str]:
-    """What a shutdown, ACPI and the sleep states do."""
+    """What a shutdown, ACPI and the sleep states do.
+
+    Follows: qemuBuildPMCommandLine
+    """
     domain = launch.domain
     restarts = {domain.on_reboot, domain.on_poweroff, domain.on_crash} != {"destroy"}
     yield "-no-shutdown" if "set-action" in launch.capabilities or restarts else "-no-reboot"
@@ -87,7 +102,10 @@ def power(launch: Launch) -> Iterator[str]:
 
 
 def pci_hole(launch: Launch) -> Iterator[str]:
-    """How much room the root has for 64-bit PCI devices."""
+    """How much room the root has for 64-bit PCI devices.
+
+    Follows: qemuBuildGlobalControllerCommandLine
+    """
     hosts = {"pci-root": "i440FX-pcihost", "pcie-root": "q35-pcihost"}
     for controller in launch.of(Controller):
         if controller.type == "pci" and controller.pcihole64 is not None:
@@ -97,14 +115,20 @@ def pci_hole(launch: Launch) -> Iterator[str]:
 
 
 def core_info(launch: Launch) -> Iterator[str]:
-    """The device by which a dump finds its way."""
+    """The device by which a dump finds its way.
+
+    Follows: qemuBuildVMCoreInfoCommandLine
+    """
     features = launch.domain.features
     if features and features.vmcoreinfo and features.vmcoreinfo.state is not False:
         yield from launch.device({"driver": "vmcoreinfo"})
 
 
 def secure_launch(launch: Launch) -> Iterator[str]:
-    """What makes the guest a confidential one."""
+    """What makes the guest a confidential one.
+
+    Follows: qemuBuildSecCommandLine, qemuBuildSEVCommandLine, qemuBuildPVCommandLine
+    """
     given = launch.domain.launch_security
     if given is None:
         return
@@ -125,6 +149,7 @@ def secure_launch(launch: Launch) -> Iterator[str]:
     )
 
 
+# Follows: qemuBuildClockArgStr
 def _base(given: Clock | None) -> str:
     offset = (given.offset if given else None) or "utc"
     if given is None or offset == "utc":

@@ -25,7 +25,10 @@ def virtio(
     model: str | None = None,
     has_suffix: bool = True,
 ) -> Properties:
-    """`driver` and the ring options; `base` is the name without its bus, as in virtio-blk."""
+    """`driver` and the ring options; `base` is the name without its bus, as in virtio-blk.
+
+    Follows: qemuBuildVirtioDevProps
+    """
     suffix = _SUFFIXES.get(type(device.address))
     if suffix is None:
         raise Refused(f"{base} has no address on PCI, CCW or memory", device)
@@ -44,7 +47,10 @@ def virtio(
 
 
 def _generation(launch: Launch, device: Device, model: str | None) -> str:
-    """A device of both generations or of the new one alone, where QEMU has such names."""
+    """A device of both generations or of the new one alone, where QEMU has such names.
+
+    Follows: qemuBuildVirtioDevGetConfig
+    """
     named = "virtio-pci-non-transitional" in launch.capabilities
     if model == "virtio-transitional":
         return "-transitional" if named else ""  # an old QEMU's device on a plain PCI bus is the same

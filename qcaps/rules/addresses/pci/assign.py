@@ -30,7 +30,10 @@ _MAYBE_WITHOUT_PCI = frozenset({"armv6l", "armv7l", "aarch64", "riscv32", "riscv
 
 
 def assign_pci(draft: Draft, caps: Capabilities) -> None:
-    """Gives each PCI device an address and adds the controllers that takes. Raises Refused."""
+    """Gives each PCI device an address and adds the controllers that takes. Raises Refused.
+
+    Follows: qemuDomainAssignPCIAddresses
+    """
     indices = _indices(draft)
     last = max(indices, default=-1)
     limits.check_number("PCI controllers", last + 1, limits.CONTROLLERS)
@@ -63,7 +66,10 @@ def assign_pci(draft: Draft, caps: Capabilities) -> None:
 
 
 def supports_pci(domain: Domain, caps: Capabilities) -> bool:
-    """Whether the machine can have PCI at all."""
+    """Whether the machine can have PCI at all.
+
+    Follows: qemuDomainSupportsPCI
+    """
     if domain.arch not in _MAYBE_WITHOUT_PCI or domain.machine == "versatilepb":
         return True
     return "gpex-pcihost" in caps and (is_arm_virt(domain) or is_riscv_virt(domain))
@@ -85,7 +91,10 @@ def _indices(draft: Draft) -> dict[int, str]:
 
 
 def _space(draft: Draft, caps: Capabilities, places: Places, count: int, *, planning: bool) -> Space:
-    """The buses of the domain, with the addresses that are given in it taken."""
+    """The buses of the domain, with the addresses that are given in it taken.
+
+    Follows: qemuDomainPCIAddressSetCreate
+    """
     pseries = is_pseries(draft.domain)
     space = Space(planning=planning, many_roots=pseries, pcie_bridges="pcie-pci-bridge" in caps)
     given: dict[int, Bus] = {}
@@ -101,6 +110,7 @@ def _space(draft: Draft, caps: Capabilities, places: Places, count: int, *, plan
     return space
 
 
+# Follows: qemuDomainCollectPCIAddress
 def _collect_given(places: Places, space: Space) -> None:
     for place in places.all():
         if place.at is None:
@@ -129,7 +139,10 @@ def _add_controllers(draft: Draft, places: Places, plan: Space, indices: dict[in
 
 
 def _mark_shared_slots(places: Places) -> None:
-    """Sets multifunction on function 0 of each slot in which another function is used."""
+    """Sets multifunction on function 0 of each slot in which another function is used.
+
+    Follows: virDomainPCIAddressSetAllMulti
+    """
     shared: set[At] = set()
     first = []
     for place in places.all():

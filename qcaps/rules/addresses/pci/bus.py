@@ -41,6 +41,7 @@ class Bus:
 
     __slots__ = ("first", "flags", "functions", "last", "model", "shared")
 
+    # Follows: virDomainPCIAddressBusSetModel
     def __init__(self, model: str, *, hotplug: bool = True) -> None:
         offer = MODELS[model]
         self.model = model
@@ -52,7 +53,10 @@ class Bus:
         """A bit for each slot whose first device may share it."""
 
     def free(self, start: int, flags: int) -> tuple[int, int] | None:
-        """The first slot from `start` on with room for a device of `flags`, and its lowest free function."""
+        """The first slot from `start` on with room for a device of `flags`, and its lowest free function.
+
+        Follows: virDomainPCIAddressFindUnusedFunctionOnBus
+        """
         start = max(start, self.first)
         if not flags & f.SHARES_SLOT:
             slot = self.functions.find(0, start, self.last + 1)
@@ -73,5 +77,8 @@ class Bus:
 
     @property
     def full(self) -> bool:
-        """Whether each slot has a device."""
+        """Whether each slot has a device.
+
+        Follows: virDomainPCIAddressBusIsFullyReserved
+        """
         return self.functions.find(0, self.first, self.last + 1) < 0

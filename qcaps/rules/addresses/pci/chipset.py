@@ -41,7 +41,10 @@ _PC_FLAGS = f.PCI | f.AUTOASSIGN
 
 
 def reserve_chipset(domain: Domain, places: Places, space: Space) -> None:
-    """Takes what the board of the domain needs. Raises Refused where the user put something else there."""
+    """Takes what the board of the domain needs. Raises Refused where the user put something else there.
+
+    Follows: qemuDomainValidateDevicePCISlotsChipsets
+    """
     if is_i440fx(domain):
         _reserve_piix3(places, space)
     elif is_q35(domain):
@@ -49,7 +52,10 @@ def reserve_chipset(domain: Domain, places: Places, space: Space) -> None:
 
 
 def piix3_part(place: Place) -> bool:
-    """Whether a place is that of the PIIX3's own IDE or USB controller, at its own address."""
+    """Whether a place is that of the PIIX3's own IDE or USB controller, at its own address.
+
+    Follows: qemuDomainCollectPCIAddress
+    """
     device = place.device
     if not isinstance(device, Controller) or device.index or place.domain:
         return False
@@ -58,6 +64,7 @@ def piix3_part(place: Place) -> bool:
     return device.type == "usb" and device.model in _PIIX3_USB_MODELS and place.at == _PIIX3_USB
 
 
+# Follows: qemuDomainValidateDevicePCISlotsPIIX3
 def _reserve_piix3(places: Places, space: Space) -> None:
     for place in places.of(Controller):
         device = place.device
@@ -77,6 +84,7 @@ def _reserve_piix3(places: Places, space: Space) -> None:
     _reserve_video(places, space, _PC_VIDEO, _PC_FLAGS)
 
 
+# Follows: qemuDomainValidateDevicePCISlotsQ35
 def _reserve_ich9(places: Places, space: Space) -> None:
     for place in places.of(Controller):
         device = place.device

@@ -17,6 +17,9 @@ _RULES = {kind.device: kind.pci.flags for kind in orders.WRITTEN if kind.pci is 
 
 
 def connection(device: Device, way: Ways) -> int:
-    """The flags of one device."""
+    """The flags of one device.
+
+    Follows: qemuDomainDeviceCalculatePCIConnectFlags
+    """
     rule = _RULES.get(type(device))
     return 0 if rule is None else rule(device, way)

@@ -33,7 +33,10 @@ _NO_MODEL = ControllerModel()
 
 
 def fill_options(draft: Draft, caps: Capabilities) -> None:
-    """Fills in what the user left open, controller by controller. Raises Refused where nothing is left."""
+    """Fills in what the user left open, controller by controller. Raises Refused where nothing is left.
+
+    Follows: qemuDomainAssignPCIAddresses, qemuDomainPCIControllerSetDefaultModelName
+    """
     controllers = draft.of(Controller)
     pseries = is_pseries(draft.domain)
     names = _NAMES | {"pcie-root-port": "pcie-root-port" if "pcie-root-port" in caps else "ioh3420"}
@@ -71,7 +74,10 @@ class _Numbers:
         self.bridges = {target.index for one, target in targets if name_of(one) == _HOST_BRIDGE}
 
     def next_bus(self, controller: Controller) -> int:
-        """Two below the lowest number: one for the expander bus, one for the bridge inside it."""
+        """Two below the lowest number: one for the expander bus, one for the bridge inside it.
+
+        Follows: qemuDomainAddressFindNewBusNr
+        """
         if self.lowest <= 2:  # noqa: PLR2004  # 0 is the root's
             raise Refused(
                 "unsupported configuration: no bus number is free below the lowest in use; give the "
@@ -82,7 +88,10 @@ class _Numbers:
         return self.lowest
 
     def next_host_bridge(self, controller: Controller) -> int:
-        """The lowest target index; 0 is that of the controller with index 0."""
+        """The lowest target index; 0 is that of the controller with index 0.
+
+        Follows: qemuDomainAddressFindNewTargetIndex
+        """
         if not controller.index:
             return 0
         free = next((number for number in range(1, _HOST_BRIDGES) if number not in self.bridges), None)

@@ -97,7 +97,10 @@ def _check_disk(disk: Disk, *, mmio: bool) -> None:
 
 
 def assign_slots(places: Places, space: Space) -> None:
-    """Takes an address for each device that needs one; remembered only if the space is not planning."""
+    """Takes an address for each device that needs one; remembered only if the space is not planning.
+
+    Follows: qemuDomainAssignDevicePCISlots
+    """
     keep = not space.planning
     controllers = places.of(Controller)
     _assign((place for place in controllers if place.device.type == "pci"), space, keep=keep)

@@ -47,11 +47,17 @@ class Space:
         self._takes_bridges = self._takes_bridges or bool(bus.flags & f.PCI_BRIDGE)
 
     def in_use(self, at: At) -> bool:
-        """Whether any function of that slot is taken."""
+        """Whether any function of that slot is taken.
+
+        Follows: virDomainPCIAddressSlotInUse
+        """
         return bool(self.buses[at.bus].functions[at.slot])
 
     def reserve(self, at: At, flags: int, device: Element | None, *, domain: int = 0) -> At:
-        """Takes an address that was asked for; the answer differs only where a bus had to come before it."""
+        """Takes an address that was asked for; the answer differs only where a bus had to come before it.
+
+        Follows: virDomainPCIAddressReserveAddr
+        """
         if self.planning and at.bus >= len(self.buses):
             at = at._replace(bus=self._grow(at.bus, flags, device))
         self.check(at, flags, device, domain=domain)
@@ -62,7 +68,10 @@ class Space:
         return at
 
     def reserve_next(self, flags: int, device: Element | None, function: int = 0) -> At:
-        """Takes the first address that suits, or `function` of an empty slot. Raises Refused."""
+        """Takes the first address that suits, or `function` of an empty slot. Raises Refused.
+
+        Follows: virDomainPCIAddressReserveNextAddr
+        """
         if not self.buses:
             raise Refused("XML error: the domain has no PCI bus", device)
         at = self._find(flags, function)
@@ -76,7 +85,10 @@ class Space:
         return at
 
     def check(self, at: At, flags: int, device: Element | None, *, domain: int = 0) -> None:
-        """Raises Refused unless an address that was asked for exists and suits the device."""
+        """Raises Refused unless an address that was asked for exists and suits the device.
+
+        Follows: virDomainPCIAddressValidate
+        """
         if not self.buses:
             raise Refused("XML error: the domain has no PCI bus", device)
         if domain:
@@ -92,6 +104,7 @@ class Space:
         if at.function > _LAST_FUNCTION:
             raise Refused(f"XML error: PCI address {at}: functions are 0 to {_LAST_FUNCTION}", device)
 
+    # Follows: virDomainPCIAddressGetNextAddr
     def _find(self, flags: int, function: int) -> At | None:
         number, start = self._next.get(flags, (0, 0))
         buses = self.buses
@@ -114,7 +127,10 @@ class Space:
             raise Refused(f"{error} error: the device at PCI address {at} {why}", device)
 
     def _grow(self, number: int, flags: int, device: Element | None) -> int:
-        """Adds buses up to `number`; the bus for the device, one further if an adapter has to come first."""
+        """Adds buses up to `number`; the bus for the device, one further if an adapter has to come first.
+
+        Follows: virDomainPCIAddressSetGrow
+        """
         adapters: tuple[Bus, ...] = ()
         if flags & f.PCI:
             model = "pci-root" if self._many_roots else "pci-bridge"
@@ -145,6 +161,8 @@ def _misfit(offer: int, number: int, flags: int, *, given: bool) -> str | None:
     """Why a bus that offers `offer` does not suit a device of `flags`; None if it does.
 
     An address that was asked for may mix conventional PCI and Express, which libvirt never does by itself.
+
+    Follows: virDomainPCIAddressFlagsCompatible
     """
     if flags & f.INTEGRATED:
         if number:

@@ -41,7 +41,10 @@ class _Ids:
 
 
 def identify(places: Iterable[Place]) -> None:
-    """Completes the identity of each PCI device: those that have a part of one first, in device order."""
+    """Completes the identity of each PCI device: those that have a part of one first, in device order.
+
+    Follows: qemuDomainAssignPCIAddressExtension, qemuDomainCollectPCIAddressExtension
+    """
     uids, fids = _Ids("uid", 1, _LAST_UID), _Ids("fid", 0, _LAST_FID)
     able = [place for place in places if place.at is not None and not isinstance(place.device, _CHARACTER)]
     named = [bool(place.zpci and (place.zpci.uid, place.zpci.fid) != (None, None)) for place in able]
@@ -51,6 +54,7 @@ def identify(places: Iterable[Place]) -> None:
                 _complete(place, uids, fids)
 
 
+# Follows: virDomainPCIAddressExtensionReserveAddr, virDomainPCIAddressExtensionReserveNextAddr
 def _complete(place: Place, uids: _Ids, fids: _Ids) -> None:
     zpci = place.zpci or Zpci()
     numbers = []

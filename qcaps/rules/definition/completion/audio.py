@@ -14,6 +14,8 @@ def add_default(draft: Draft) -> None:
     """One backend for all sound: SPICE's where the last display that can carry sound is SPICE, else none.
 
     SDL plays on the host, by a backend that libvirt's own environment names: without it, none is added.
+
+    Follows: qemuDomainDefAddDefaultAudioBackend, qemuDomainDefSuggestDefaultAudioBackend
     """
     if draft.of(Audio):
         return

@@ -20,7 +20,10 @@ _MOST_BOOT_DEVICES: Final = 4
 
 
 def parsed(domain: Domain, arch: str) -> dict[str, Any]:
-    """`arch`: the host's, for a file that names none."""
+    """`arch`: the host's, for a file that names none.
+
+    Follows: virDomainDefParseBootOptions
+    """
     os = domain.os
     changes: dict[str, Any] = {}
     if os.type is None or os.type.arch is None:
@@ -49,7 +52,10 @@ def _sorted(firmware: Firmware) -> Firmware:
 
 
 def set_machine(draft: Draft, caps: Capabilities) -> None:
-    """QEMU's preferred machine type where the file names none."""
+    """QEMU's preferred machine type where the file names none.
+
+    Follows: qemuDomainDefPostParse, virQEMUCapsGetPreferredMachine
+    """
     domain = draft.domain
     if domain.bootloader or domain.bootloader_args:
         raise Refused("unsupported configuration: QEMU knows no bootloader", domain)
@@ -66,6 +72,8 @@ def canonical_machine(draft: Draft, caps: Capabilities) -> None:
 
     libvirt refuses an unknown machine type only in validation, after its address assignment has stumbled over
     the missing buses; refusing here says what is wrong.
+
+    Follows: qemuCanonicalizeMachine
     """
     domain = draft.domain
     accelerator = caps.accelerator(domain.type)
@@ -86,7 +94,10 @@ def _set(draft: Draft, machine: str) -> None:
 
 
 def set_nvram(draft: Draft) -> None:
-    """A read-only UEFI in flash needs a place for its variables."""
+    """A read-only UEFI in flash needs a place for its variables.
+
+    Follows: qemuDomainDefPostParse, qemuDomainNVRAMPathFormat
+    """
     os = draft.domain.os
     loader = os.loader
     if loader is None or loader.type != "pflash" or not loader.readonly or loader.stateless:
@@ -97,7 +108,10 @@ def set_nvram(draft: Draft) -> None:
 
 
 def complete(draft: Draft) -> None:
-    """Enrolled keys imply secure boot; a firmware image is a ROM unless told otherwise."""
+    """Enrolled keys imply secure boot; a firmware image is a ROM unless told otherwise.
+
+    Follows: virDomainDefPostParseOs
+    """
     os = draft.domain.os
     changes: dict[str, Any] = {}
     features = {one.name: one for one in os.firmware_features.feature} if os.firmware_features else {}
@@ -114,7 +128,10 @@ def complete(draft: Draft) -> None:
 
 
 def order(draft: Draft) -> None:
-    """Devices boot in an order of their own, or by kind; by default from a disk."""
+    """Devices boot in an order of their own, or by kind; by default from a disk.
+
+    Follows: virDomainDefBootOrderPostParse, virDomainDefCollectBootOrder
+    """
     orders: set[int] = set()
     for device in draft.devices():
         boot = device.__dict__.get("boot")

@@ -19,7 +19,10 @@ _TRACKED: Final = frozenset({"platform", "rtc"})
 
 
 def parsed(domain: Domain) -> dict[str, Any]:
-    """UTC unless told otherwise; an adjustment in seconds makes the clock variable."""
+    """UTC unless told otherwise; an adjustment in seconds makes the clock variable.
+
+    Follows: virDomainDefClockParse
+    """
     clock = domain.clock or Clock()
     changes: dict[str, Any] = {"basis": None, "timezone": None, "start": None, "adjustment": None}
     match clock.offset or "utc":
@@ -47,6 +50,7 @@ def _seconds(clock: Clock) -> str:
         return "0"
 
 
+# Follows: virDomainTimerDefParseXML
 def _timer(timer: Timer) -> Timer:
     catchup = timer.catchup
     if catchup is None:
@@ -56,7 +60,10 @@ def _timer(timer: Timer) -> Timer:
 
 
 def check(draft: Draft) -> None:
-    """Not every timer can do everything."""
+    """Not every timer can do everything.
+
+    Follows: virDomainDefPostParseTimer
+    """
     for timer in draft.domain.clock.timer if draft.domain.clock is not None else ():
         if timer.tickpolicy is not None and timer.name in _NO_TICKPOLICY:
             raise Refused(f"unsupported configuration: timer {timer.name} has no tickpolicy", timer)

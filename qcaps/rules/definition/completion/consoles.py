@@ -30,7 +30,10 @@ _SHARED: Final = (
 
 
 def add_twin(draft: Draft) -> None:
-    """A console of type serial makes the first serial port, and that port makes such a console."""
+    """A console of type serial makes the first serial port, and that port makes such a console.
+
+    Follows: virDomainDefAddConsoleCompat
+    """
     serials, consoles = draft.of(Serial), draft.of(Console)
     for console in consoles[1:]:
         if _type(console) == "serial":

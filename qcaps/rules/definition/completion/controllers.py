@@ -25,6 +25,8 @@ def assign_indexes(draft: Draft) -> None:
     """Gives a controller without an index the lowest free one of its type.
 
     A USB2 controller joins the one before it, while that group has none of its model.
+
+    Follows: virDomainAssignControllerIndexes
     """
     controllers = draft.of(Controller)
     used: dict[str | None, set[int]] = {}
@@ -68,7 +70,10 @@ class Present:
         return self._known.get((kind, index))
 
     def need(self, kind: str, index: int, model: str | None = None) -> None:
-        """Adds a controller unless there is one."""
+        """Adds a controller unless there is one.
+
+        Follows: virDomainDefMaybeAddController
+        """
         if (kind, index) not in self._known:
             self.add(Controller(type=cast("Any", kind), index=index, model=model))
 
@@ -79,13 +84,19 @@ class Present:
             self.need(kind, index, model)
 
     def add(self, controller: Controller) -> None:
-        """Adds `controller` at the end."""
+        """Adds `controller` at the end.
+
+        Follows: virDomainDefAddController
+        """
         self._list.append(controller)
         self._known.setdefault((controller.type, controller.index), controller)
 
 
 def need_for_scsi_hostdevs(draft: Draft) -> None:
-    """Host SCSI devices bring controllers up to the highest they name, of the model of those there."""
+    """Host SCSI devices bring controllers up to the highest they name, of the model of those there.
+
+    Follows: virDomainDefMaybeAddHostdevSCSIcontroller
+    """
     highest, model = -1, None
     present: Present | None = None
     for hostdev in draft.of(Hostdev):
@@ -104,7 +115,11 @@ def need_for_scsi_hostdevs(draft: Draft) -> None:
 
 
 def need_for_devices(draft: Draft) -> None:
-    """Adds the controllers that addresses name and the file does not."""
+    """Adds the controllers that addresses name and the file does not.
+
+    Follows: virDomainDefAddImplicitControllers, virDomainDefAddDiskControllersForType
+    Follows: virDomainDefMaybeAddVirtioSerialController
+    """
     present = Present(draft)
     highest = dict.fromkeys(_DISK_CONTROLLERS, -1)
     for disk in draft.of(Disk):
@@ -124,6 +139,7 @@ def need_for_devices(draft: Draft) -> None:
     need_for_scsi_hostdevs(draft)
 
 
+# Follows: virDomainDefMaybeAddSmartcardController
 def _need_for_smartcards(draft: Draft, present: Present) -> None:
     cards = draft.of(Smartcard)
     slots = [
@@ -142,7 +158,10 @@ def _need_for_smartcards(draft: Draft, present: Present) -> None:
 
 
 def refuse_duplicates(draft: Draft) -> None:
-    """No two controllers of a type share an index, except USB ones."""
+    """No two controllers of a type share an index, except USB ones.
+
+    Follows: virDomainDefRejectDuplicateControllers
+    """
     seen: set[tuple[str | None, int | None]] = set()
     for one in draft.of(Controller):
         if one.type == "usb":

@@ -30,7 +30,10 @@ def named(cpu: Cpu | None) -> str | None:
 
 
 def parsed(domain: Domain) -> dict[str, Any]:
-    """Defaults of the parser; a mode is there unless only topology, cache or nodes are given."""
+    """Defaults of the parser; a mode is there unless only topology, cache or nodes are given.
+
+    Follows: virCPUDefParseXML
+    """
     cpu = domain.cpu
     if cpu is None:
         return {}
@@ -59,7 +62,10 @@ def _model(cpu: Cpu, mode: str) -> CpuModel | None:
 
 
 def set_default(draft: Draft, caps: Capabilities) -> None:
-    """Names the machine's own CPU model where the file names none."""
+    """Names the machine's own CPU model where the file names none.
+
+    Follows: qemuDomainDefSetDefaultCPU
+    """
     domain = draft.domain
     cpu = domain.cpu
     if cpu is not None and (cpu.mode not in (None, "custom") or named(cpu)):
@@ -91,7 +97,10 @@ def _default_model(domain: Domain, caps: Capabilities) -> str | None:
 
 
 def complete(draft: Draft, caps: Capabilities) -> None:
-    """Vector lengths imply SVE; a host's CPU is migratable; how closely the CPU is checked at start."""
+    """Vector lengths imply SVE; a host's CPU is migratable; how closely the CPU is checked at start.
+
+    Follows: qemuDomainDefCPUPostParse
+    """
     domain = draft.domain
     cpu = domain.cpu
     if cpu is None:
@@ -126,7 +135,10 @@ def _with_sve(cpu: Cpu) -> Cpu:
 
 
 def finish(draft: Draft) -> None:
-    """Drops the attributes of a CPU without a model, and an empty one."""
+    """Drops the attributes of a CPU without a model, and an empty one.
+
+    Follows: virDomainDefPostParseCPU
+    """
     cpu = draft.domain.cpu
     if cpu is None or cpu.mode not in (None, "custom") or named(cpu):
         return

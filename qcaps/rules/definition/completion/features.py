@@ -25,7 +25,10 @@ _MIB: Final = 1024 * 1024
 
 
 def parsed(domain: Domain) -> dict[str, Any]:
-    """Features that are there without a state are on; settings of those that are off go."""
+    """Features that are there without a state are on; settings of those that are off go.
+
+    Follows: virDomainFeaturesDefParse
+    """
     features = domain.features
     if features is None:
         return {}
@@ -66,6 +69,7 @@ def _nested(features: Features) -> dict[str, Any]:
     return changes
 
 
+# Follows: virDomainFeaturesHyperVDefParse
 def _hyperv(hyperv: Hyperv) -> Hyperv:
     changes: dict[str, Any] = {"mode": hyperv.mode or "custom"}
     if hyperv.spinlocks is not None and not hyperv.spinlocks.state:
@@ -78,6 +82,7 @@ def _hyperv(hyperv: Hyperv) -> Hyperv:
     return evolve(hyperv, **changes)
 
 
+# Follows: virDomainFeaturesKVMDefParse
 def _kvm(kvm: Kvm) -> Kvm:
     ring = kvm.dirty_ring
     return kvm if ring is None or ring.state else evolve(kvm, dirty_ring=evolve(ring, size=None))
@@ -96,7 +101,10 @@ def _hpt(hpt: Hpt) -> Hpt | None:
 
 
 def complete(draft: Draft, caps: Capabilities) -> None:
-    """ARM's virt always has a GIC, of the highest version the guest can use; TSEG needs q35."""
+    """ARM's virt always has a GIC, of the highest version the guest can use; TSEG needs q35.
+
+    Follows: qemuDomainDefEnableDefaultFeatures, qemuDomainDefTsegPostParse
+    """
     domain = draft.domain
     features = domain.features
     gic = features.gic if features is not None else None

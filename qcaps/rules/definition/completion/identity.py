@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def parsed(domain: Domain) -> dict[str, Any]:
-    """UUIDs in canonical form, generated where SMBIOS tables do not say them either."""
+    """UUIDs in canonical form, generated where SMBIOS tables do not say them either.
+
+    Follows: virDomainDefParseIDs
+    """
     known = syntax.uuid(domain.uuid) if domain.uuid else None
     changes: dict[str, Any] = {}
     if domain.sysinfo:

@@ -104,13 +104,19 @@ _BOARDS: Final[dict[str, Callable[[Domain, Capabilities], Board]]] = {
 
 
 def board(domain: Domain, caps: Capabilities) -> Board:
-    """What comes with the domain's machine under these capabilities."""
+    """What comes with the domain's machine under these capabilities.
+
+    Follows: qemuDomainDefAddDefaultDevices
+    """
     describe = _BOARDS.get(domain.arch or "")
     return describe(domain, caps) if describe is not None else _PLAIN
 
 
 def add_default_devices(draft: Draft, caps: Capabilities) -> None:
-    """Adds what comes with the machine and is not there yet."""
+    """Adds what comes with the machine and is not there yet.
+
+    Follows: qemuDomainDefAddDefaultDevices, qemuDomainDefAddImplicitInputDevice
+    """
     domain = draft.domain
     if is_x86(domain):
         _need_input(draft, "mouse", "ps2")
@@ -132,12 +138,14 @@ def add_default_devices(draft: Draft, caps: Capabilities) -> None:
     audio.add_default(draft)
 
 
+# Follows: virDomainDefMaybeAddInput
 def _need_input(draft: Draft, kind: str, bus: str) -> None:
     inputs = draft.of(Input)
     if not any(one.type == kind and one.bus == bus for one in inputs):
         inputs.append(evolve(Input(type="mouse"), type=kind, bus=bus))
 
 
+# Follows: virDomainDefAddUSBController
 def _add_usb(present: Present, model: str | None) -> None:
     present.add(Controller(type="usb", index=0, model=model))
     if model == "ich9-ehci1":

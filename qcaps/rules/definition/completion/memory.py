@@ -26,7 +26,10 @@ _UNLIMITED: Final = (2**63 - 1) // 1024
 
 
 def parsed(domain: Domain) -> dict[str, Any]:
-    """Sizes in KiB; limits that limit nothing go."""
+    """Sizes in KiB; limits that limit nothing go.
+
+    Follows: virDomainDefParseMemory
+    """
     changes: dict[str, Any] = {}
     if domain.memory is not None:
         changes["memory"] = in_kib(domain.memory)
@@ -41,6 +44,7 @@ def parsed(domain: Domain) -> dict[str, Any]:
     return changes
 
 
+# Follows: virDomainParseMemoryLimit
 def _limits(tune: Memtune) -> Memtune | None:
     kept: dict[str, Any] = {}
     for name in ("hard_limit", "soft_limit", "swap_hard_limit"):
@@ -74,13 +78,17 @@ def _hugepages(pages: Hugepages) -> Hugepages:
     return evolve(pages, page=tuple(_page(page) for page in pages.page))
 
 
+# Follows: virDomainHugepagesParseXML
 def _page(page: HugepagesPage) -> HugepagesPage:
     page = attribute_in_kib(page, "size")
     return evolve(page, nodeset=canonical(page.nodeset)) if page.nodeset else page
 
 
 def complete(draft: Draft) -> None:
-    """The total is that of the nodes, where there are any; modules are part of it."""
+    """The total is that of the nodes, where there are any; modules are part of it.
+
+    Follows: virDomainDefPostParseMemory
+    """
     domain = draft.domain
     plugged = sum(module_size(module) for module in draft.of(Module))
     total = kib(domain.memory)
@@ -117,7 +125,10 @@ def module_size(module: Module) -> int:
 
 
 def complete_backing(draft: Draft) -> None:
-    """Huge pages for node 0 of a guest without nodes are for all of its memory."""
+    """Huge pages for node 0 of a guest without nodes are for all of its memory.
+
+    Follows: virDomainDefPostParseMemtune
+    """
     backing = draft.domain.memory_backing
     if backing is None or backing.hugepages is None or numa.count(draft.domain):
         return

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def keep_one_each(draft: Draft) -> None:
-    """Drops elements without a namespace, and later ones of a namespace that was there before."""
+    """Drops elements without a namespace, and later ones of a namespace that was there before.
+
+    Follows: virXMLNodeSanitizeNamespaces
+    """
     children = draft.domain.unknown_children
     if any(map(_is_metadata, children)):
         kept = (_cleaned(raw) if _is_metadata(raw) else raw for raw in children)

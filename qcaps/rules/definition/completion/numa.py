@@ -25,7 +25,10 @@ _LOCAL = 10
 
 
 def parsed(numa: Numa) -> Numa:
-    """Cells by number, memory in KiB."""
+    """Cells by number, memory in KiB.
+
+    Follows: virDomainNumaDefParseXML
+    """
     cells: list[NumaCell] = []
     for position, cell in enumerate(numa.cell):
         cpus = ranges(cpuset(cell.cpus)) if cell.cpus else ""
@@ -56,7 +59,10 @@ def _caches(cell: NumaCell) -> tuple[NumaCache, ...]:
 
 
 def _with_distances(cells: list[NumaCell]) -> list[NumaCell]:
-    """A way is as long back as it is there, unless both are given; 10 stays at home."""
+    """A way is as long back as it is there, unless both are given; 10 stays at home.
+
+    Follows: virDomainNumaDefNodeDistanceParseXML
+    """
     if all(cell.distances is None for cell in cells):
         return cells
     known: dict[int, dict[int, int]] = {}
@@ -74,7 +80,10 @@ def _distances(cell: NumaCell, known: dict[int, int]) -> NumaDistances | None:
 
 
 def fill(draft: Draft) -> None:
-    """Gives virtual CPUs that belong to no node to the first one."""
+    """Gives virtual CPUs that belong to no node to the first one.
+
+    Follows: qemuDomainDefNumaCPUsRectify, virDomainNumaFillCPUsInNode
+    """
     cpu = draft.domain.cpu
     if cpu is None or cpu.numa is None or not cpu.numa.cell:
         return
@@ -89,7 +98,10 @@ def fill(draft: Draft) -> None:
 
 
 def tuned(domain: Domain) -> dict[str, Any]:
-    """Where the memory comes from: strictly from one set of nodes, or wherever numad says."""
+    """Where the memory comes from: strictly from one set of nodes, or wherever numad says.
+
+    Follows: virDomainNumatuneParseXML, virDomainNumatuneSet
+    """
     tune = domain.numatune
     static = domain.vcpu is None or domain.vcpu.placement != "auto"
     own = tune.memory if tune is not None else None
@@ -111,6 +123,7 @@ def tuned(domain: Domain) -> dict[str, Any]:
     return {"numatune": evolve(_nodes(tune or Numatune()), memory=own)}
 
 
+# Follows: virDomainNumatuneNodeParseXML
 def _nodes(tune: Numatune) -> Numatune:
     nodes = (
         evolve(one, mode=one.mode or "strict", nodeset=canonical(one.nodeset))

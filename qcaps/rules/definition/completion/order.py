@@ -25,7 +25,10 @@ def sort_devices(draft: Draft) -> None:
 
 
 def _sort_disks(disks: list[Disk]) -> None:
-    """Buses stay in the order of their first disk; within one, disks are in the order of their names."""
+    """Buses stay in the order of their first disk; within one, disks are in the order of their names.
+
+    Follows: virDomainDiskInsert
+    """
     groups: dict[str | None, int] = {}
     keys = []
     for position, disk in enumerate(disks):
@@ -37,6 +40,7 @@ def _sort_disks(disks: list[Disk]) -> None:
     disks[:] = [disks[position] for _, _, position in keys]
 
 
+# Follows: virDomainControllerInsertPreAlloced
 def _sort_controllers(controllers: list[Controller]) -> None:
     groups: dict[str | None, list[Controller]] = {}
     for controller in controllers:

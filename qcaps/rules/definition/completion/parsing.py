@@ -26,7 +26,10 @@ _LIFECYCLE = {"on_poweroff": "destroy", "on_reboot": "restart", "on_crash": "des
 
 
 def parse_domain(draft: Draft, arch: str) -> None:
-    """Fills in everything but the devices. `arch`: the host's, for a file that names none."""
+    """Fills in everything but the devices. `arch`: the host's, for a file that names none.
+
+    Follows: virDomainDefParseXML
+    """
     domain = draft.domain
     draft.set(id=None, **identity.parsed(domain), **memory.parsed(domain), **vcpus.parsed(domain))
     domain = draft.domain
@@ -43,6 +46,7 @@ def parse_domain(draft: Draft, arch: str) -> None:
     draft.set(**changes)
 
 
+# Follows: virDomainDefLifecycleParse
 def _lifecycle(domain: Domain) -> dict[str, Any]:
     changes: dict[str, Any] = {name: getattr(domain, name) or word for name, word in _LIFECYCLE.items()}
     if domain.on_lockfailure == "default":
@@ -58,7 +62,10 @@ def _lifecycle(domain: Domain) -> dict[str, Any]:
 
 
 def _label(label: Seclabel, count: int) -> Seclabel:
-    """Dynamic labels relabel; without any security driver a lone label without a model is none at all."""
+    """Dynamic labels relabel; without any security driver a lone label without a model is none at all.
+
+    Follows: virSecurityLabelDefParseXML, virSecurityLabelDefsParseXML
+    """
     kind = label.type or "dynamic"
     alone = count == 1 and label.model is None
     if alone and (kind == "none" or (kind == "dynamic" and not label.baselabel)):

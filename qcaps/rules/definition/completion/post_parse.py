@@ -56,7 +56,10 @@ _VISITED: Final = tuple(kind.device for kind in orders.VISITED)
 
 
 def post_parse(draft: Draft, lookup: Lookup) -> None:
-    """Completes the domain and its devices in place, addresses excepted. Raises Refused."""
+    """Completes the domain and its devices in place, addresses excepted. Raises Refused.
+
+    Follows: virDomainDefPostParse
+    """
     caps = lookup.at(Site.POST_PARSE)
     _parse(draft, caps)
     controllers.assign_indexes(draft)
@@ -69,7 +72,10 @@ def post_parse(draft: Draft, lookup: Lookup) -> None:
 
 
 def post_parse_device(draft: Draft, device: AnyDevice, caps: Capabilities) -> AnyDevice:
-    """The device as it is added to or taken from the domain in `draft`, complete. Raises Refused."""
+    """The device as it is added to or taken from the domain in `draft`, complete. Raises Refused.
+
+    Follows: virDomainDeviceDefPostParse
+    """
     kind = type(device)
     parse, complete = _READ.get(kind), _COMPLETE.get(kind)
     device = common.as_parsed(device)
@@ -79,7 +85,10 @@ def post_parse_device(draft: Draft, device: AnyDevice, caps: Capabilities) -> An
 
 
 def _parse(draft: Draft, caps: Capabilities) -> None:
-    """What libvirt's parser does. The host's architecture is that of the capabilities."""
+    """What libvirt's parser does. The host's architecture is that of the capabilities.
+
+    Follows: virDomainDefParseXML
+    """
     parsing.parse_domain(draft, caps.arch)
     domain = draft.domain
     for kind in KINDS:
@@ -97,7 +106,10 @@ def _parse(draft: Draft, caps: Capabilities) -> None:
 
 
 def _complete_domain(draft: Draft, caps: Capabilities) -> None:
-    """The domain's callback."""
+    """The domain's callback.
+
+    Follows: qemuDomainDefPostParse
+    """
     boot.set_machine(draft, caps)
     boot.set_nvram(draft)
     implicit.add_default_devices(draft, caps)
@@ -110,7 +122,10 @@ def _complete_domain(draft: Draft, caps: Capabilities) -> None:
 
 
 def _complete_devices(state: State, lookup: Lookup) -> None:
-    """The devices' callbacks, in libvirt's order; each may look up for itself."""
+    """The devices' callbacks, in libvirt's order; each may look up for itself.
+
+    Follows: virDomainDefPostParseDeviceIterator
+    """
     draft = state.draft
     for kind in _VISITED:
         if kind is Hostdev:
@@ -126,7 +141,10 @@ def _complete_devices(state: State, lookup: Lookup) -> None:
 
 
 def _complete_rest(state: State) -> None:
-    """What follows from all devices together."""
+    """What follows from all devices together.
+
+    Follows: virDomainDefPostParseCommon
+    """
     draft = state.draft
     vcpus.complete(draft)
     memory.complete(draft)
@@ -148,7 +166,10 @@ def _complete_rest(state: State) -> None:
 
 
 def _complete_again(state: State) -> None:
-    """Devices that came after the callbacks get theirs now."""
+    """Devices that came after the callbacks get theirs now.
+
+    Follows: virDomainDefPostParseCommon
+    """
     draft = state.draft
     serials = draft.of(Serial)
     if serials:
@@ -160,6 +181,7 @@ def _complete_again(state: State) -> None:
             all_controllers[position] = complete_controller(state, one)
 
 
+# Follows: virDomainDefRejectDuplicatePanics
 def _refuse_two_panics(draft: Draft) -> None:
     seen: set[str | None] = set()
     for panic in draft.of(Panic):

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def parsed(domain: Domain) -> dict[str, Any]:
-    """Sets in libvirt's spelling and order; pins of virtual CPUs that can never be there go."""
+    """Sets in libvirt's spelling and order; pins of virtual CPUs that can never be there go.
+
+    Follows: virDomainDefTunablesParse
+    """
     tune = domain.cputune
     if tune is None:
         return {}
@@ -46,21 +49,25 @@ def _thread_places(domain: Domain) -> Callable[[int], int]:
     return lambda number: places.get(number, 0)
 
 
+# Follows: virDomainVcpuPinDefParseXML
 def _vcpu_pins(pins: Iterable[Vcpupin], most: int) -> tuple[Vcpupin, ...]:
     kept = sorted((one for one in pins if one.vcpu < most), key=lambda one: one.vcpu)
     return tuple(evolve(one, cpuset=canonical(one.cpuset)) for one in kept)
 
 
+# Follows: virDomainIOThreadPinDefParseXML
 def _iothread_pins(pins: Iterable[Iothreadpin], place: Callable[[int], int]) -> tuple[Iothreadpin, ...]:
     kept = sorted(pins, key=lambda one: place(one.iothread))
     return tuple(evolve(one, cpuset=canonical(one.cpuset)) for one in kept)
 
 
+# Follows: virDomainVcpuThreadSchedParse
 def _vcpu_schedulers(tune: Cputune) -> tuple[Vcpusched, ...]:
     single = ((number, one) for one in tune.vcpusched for number in each(cpuset(one.vcpus)))
     return tuple(evolve(one, vcpus=str(number)) for number, one in sorted(single, key=lambda pair: pair[0]))
 
 
+# Follows: virDomainIOThreadSchedParse
 def _iothread_schedulers(tune: Cputune, place: Callable[[int], int]) -> tuple[Iothreadsched, ...]:
     single = [(number, one) for one in tune.iothreadsched for number in each(cpuset(one.iothreads))]
     single.sort(key=lambda pair: place(pair[0]))

@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 
 
 def maximum(domain: Domain) -> int:
-    """How many virtual CPUs there may be."""
+    """How many virtual CPUs there may be.
+
+    Follows: virDomainDefGetVcpusMax
+    """
     return 1 if domain.vcpu is None or domain.vcpu.value is None else domain.vcpu.value
 
 
 def parsed(domain: Domain) -> dict[str, Any]:
-    """One virtual CPU unless told otherwise; states of single ones count more than their number."""
+    """One virtual CPU unless told otherwise; states of single ones count more than their number.
+
+    Follows: virDomainVcpuParse
+    """
     vcpu = domain.vcpu or Vcpu()
     most = maximum(domain)
     present = most if vcpu.current is None else vcpu.current
@@ -44,7 +50,10 @@ def parsed(domain: Domain) -> dict[str, Any]:
 
 
 def check(draft: Draft) -> None:
-    """The first virtual CPU is always there; those that may be plugged come after those that may not."""
+    """The first virtual CPU is always there; those that may be plugged come after those that may not.
+
+    Follows: qemuDomainDefVcpusPostParse
+    """
     states = draft.domain.vcpus
     if states is None:
         return
@@ -70,7 +79,10 @@ def check(draft: Draft) -> None:
 
 
 def complete(draft: Draft) -> None:
-    """A virtual CPU that is there cannot be unplugged, and one that is not may be plugged, unless told so."""
+    """A virtual CPU that is there cannot be unplugged, and one that is not may be plugged, unless told so.
+
+    Follows: virDomainVcpuDefPostParse
+    """
     states = draft.domain.vcpus
     if states is None:
         return
@@ -85,7 +97,10 @@ def complete(draft: Draft) -> None:
 
 
 def iothreads(domain: Domain) -> dict[str, Any]:
-    """As many I/O threads as are counted or listed; listed ones are numbered to the end."""
+    """As many I/O threads as are counted or listed; listed ones are numbered to the end.
+
+    Follows: virDomainDefParseIOThreads
+    """
     listed = domain.iothreadids.iothread if domain.iothreadids is not None else ()
     count = domain.iothreads.value if domain.iothreads is not None and domain.iothreads.value else 0
     count = max(count, len(listed))

@@ -26,7 +26,10 @@ _MOST_CSSID, _MOST_SSID, _MOST_DEVNO = 0xFE, 3, 0xFFFF
 
 
 def check_parsed_info(device: Device) -> None:
-    """Refuses numbers that no bus has, and settings that contradict each other."""
+    """Refuses numbers that no bus has, and settings that contradict each other.
+
+    Follows: virDomainDeviceInfoParseXML, virDomainDeviceBootParseXML
+    """
     if _is_nothing(device):
         return
     address = device.address
@@ -50,6 +53,7 @@ def _is_nothing(device: Device) -> bool:
     return False
 
 
+# Follows: virDomainDeviceUSBAddressParsePort
 def _check_usb(address: UsbAddress, device: Device) -> None:
     if address.port is not None and not _PORT.fullmatch(address.port):
         raise internal(f"USB port '{address.port}' is not up to four numbers, as in 1.2", device)
@@ -68,6 +72,7 @@ def _check_s390(_address: VirtioS390Address, device: Device) -> None:
     raise malformed("there are no addresses on the bus 'virtio-s390'", device)
 
 
+# Follows: virDomainDeviceDimmAddressParseXML
 def _check_dimm(address: DimmAddress, device: Device) -> None:
     if address.slot is None:
         raise malformed("slot of the address is missing", device)

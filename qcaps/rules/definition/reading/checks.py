@@ -22,7 +22,10 @@ _REFUSE_READ = {kind.device: kind.refuse_read for kind in orders.WRITTEN if kind
 
 
 def check_parsed(draft: Draft) -> None:
-    """Refuses a domain that libvirt's parser would not let through."""
+    """Refuses a domain that libvirt's parser would not let through.
+
+    Follows: virDomainDefParseXML
+    """
     check_parsed_domain(draft.domain)
     check_parsed_namespace(draft.domain)
     for device in draft.devices():
@@ -32,7 +35,10 @@ def check_parsed(draft: Draft) -> None:
 
 
 def check_parsed_device(device: AnyDevice) -> None:
-    """Refuses a device that libvirt's parser would not let through, whatever domain it is for."""
+    """Refuses a device that libvirt's parser would not let through, whatever domain it is for.
+
+    Follows: virDomainDeviceDefParse
+    """
     check_parsed_info(device)
     if (check := _REFUSE_READ.get(type(device))) is not None:
         check(device)

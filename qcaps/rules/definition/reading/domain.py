@@ -25,7 +25,10 @@ _MONITORED_LEVEL = 3
 
 
 def check_parsed_domain(domain: Domain) -> None:
-    """Refuses what the parser would refuse of everything but the devices."""
+    """Refuses what the parser would refuse of everything but the devices.
+
+    Follows: virDomainDefParseXML
+    """
     if (domain.os.type is None or domain.os.type.value is None) and domain.bootloader is None:
         raise malformed("<os><type> is missing", domain)
     loader = domain.os.loader
@@ -51,6 +54,7 @@ def check_parsed_domain(domain: Domain) -> None:
         _check_sysinfo(domain, sysinfo)
 
 
+# Follows: virSecurityLabelDefsParseXML
 def _check_labels(domain: Domain) -> None:
     labels = domain.seclabel
     if len(labels) == 1:
@@ -67,6 +71,7 @@ def _check_labels(domain: Domain) -> None:
             raise malformed("of several <seclabel>, each needs a model", label)
 
 
+# Follows: virDomainVcpuParse
 def _check_vcpus(domain: Domain) -> None:
     vcpu = domain.vcpu
     most = 1 if vcpu is None or vcpu.value is None else vcpu.value
@@ -80,6 +85,7 @@ def _check_vcpus(domain: Domain) -> None:
         raise unsupported(f"<vcpu> has {vcpu.current} CPUs at first, more than its maximum of {most}", vcpu)
 
 
+# Follows: virDomainDefParseIOThreads
 def _check_iothreads(domain: Domain) -> None:
     seen: set[int] = set()
     for iothread in domain.iothreadids.iothread if domain.iothreadids is not None else ():
@@ -88,6 +94,7 @@ def _check_iothreads(domain: Domain) -> None:
         seen.add(iothread.id)
 
 
+# Follows: virDomainDefTunablesParse
 def _check_cputune(domain: Domain, cputune: Cputune) -> None:
     vcpus = 1 if domain.vcpu is None or domain.vcpu.value is None else domain.vcpu.value
     iothreads = Iothreads.of(domain)
@@ -112,6 +119,7 @@ def _check_once(tag: str, items: Iterable[tuple[int, Element]]) -> None:
         seen.add(number)
 
 
+# Follows: virDomainThreadSchedParseHelper
 def _check_scheds(scheds: Iterable[tuple[int, Element]], what: str, is_there: Callable[[int], bool]) -> None:
     seen: set[int] = set()
     for numbers, element in scheds:
@@ -123,6 +131,7 @@ def _check_scheds(scheds: Iterable[tuple[int, Element]], what: str, is_there: Ca
             seen.add(number)
 
 
+# Follows: virDomainCachetuneDefParse, virDomainMemorytuneDefParse
 def _check_resctrl(cputune: Cputune, vcpus: int) -> None:
     groups: set[int] = set()  # no two have a CPU in common; together they are `taken`
     taken = 0
@@ -150,6 +159,7 @@ def _check_resctrl(cputune: Cputune, vcpus: int) -> None:
             taken |= own
 
 
+# Follows: virDomainPerfEventDefParseXML
 def _check_perf(domain: Domain) -> None:
     seen: set[str] = set()
     for event in domain.perf.event if domain.perf is not None else ():
@@ -158,9 +168,7 @@ def _check_perf(domain: Domain) -> None:
         seen.add(event.name)
 
 
-# ── sysinfo ────────────────────────────────────────────────────────────────────────────────────────
-
-
+# Follows: virSysinfoParseXML
 def _check_sysinfo(domain: Domain, sysinfo: Sysinfo) -> None:
     if sysinfo.type == "fwcfg":
         for entry in sysinfo.entry:
@@ -179,6 +187,7 @@ def _check_sysinfo(domain: Domain, sysinfo: Sysinfo) -> None:
                 raise Refused("the UUID of <sysinfo> is not that of the domain", entry)
 
 
+# Follows: virSysinfoParseFWCfgDef
 def _check_firmware_entry(entry: SysinfoEntry) -> None:
     if entry.name is None:
         raise malformed("a firmware entry has a name", entry)
@@ -186,6 +195,7 @@ def _check_firmware_entry(entry: SysinfoEntry) -> None:
         raise malformed(f"firmware entry '{entry.name}' has neither a value nor a file", entry)
 
 
+# Follows: virSysinfoBIOSParseXML
 def _is_date(text: str) -> bool:
     match = _DATE.fullmatch(text)
     if match is None:

@@ -28,7 +28,10 @@ _VALUES = {
 
 
 def check_parsed_namespace(domain: Domain) -> None:
-    """Refuses arguments, variables, flags and properties without a name or of a wrong form."""
+    """Refuses arguments, variables, flags and properties without a name or of a wrong form.
+
+    Follows: qemuDomainDefNamespaceParse
+    """
     for raw in domain.unknown_children:
         if QEMU.encode() not in raw:
             continue
@@ -41,6 +44,7 @@ def _all(node: _Node, path: str) -> list[_Node]:
     return node.findall("/".join(f"{{{QEMU}}}{tag}" for tag in path.split("/")))
 
 
+# Follows: qemuDomainDefNamespaceParseCommandlineArgs, qemuDomainDefNamespaceParseCommandlineEnvValidate
 def _check_commandline(node: _Node, domain: Domain) -> None:
     if any(arg.get("value") is None for arg in _all(node, "arg")):
         raise internal("<qemu:arg> needs a value", domain)
@@ -50,12 +54,14 @@ def _check_commandline(node: _Node, domain: Domain) -> None:
             raise internal(f"'{name}' is no name of an environment variable", domain)
 
 
+# Follows: qemuDomainDefNamespaceParseCaps
 def _check_capabilities(node: _Node, domain: Domain) -> None:
     for tag in ("add", "del"):
         if any(flag.get("capability") is None for flag in _all(node, tag)):
             raise internal(f"<qemu:{tag}> needs a capability", domain)
 
 
+# Follows: qemuDomainDefNamespaceParseDeviceOverride
 def _check_override(node: _Node, domain: Domain) -> None:
     for device in _all(node, "device"):
         if device.get("alias") is None:
@@ -64,6 +70,7 @@ def _check_override(node: _Node, domain: Domain) -> None:
             _check_property(own, domain)
 
 
+# Follows: qemuDomainDefNamespaceParseOverrideProperties
 def _check_property(own: _Node, domain: Domain) -> None:
     name, kind, value = own.get("name"), own.get("type"), own.get("value")
     if name is None or name == "id":

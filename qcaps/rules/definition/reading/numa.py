@@ -16,7 +16,10 @@ _LOCAL, _UNREACHABLE = 10, 255
 
 
 def check_parsed_numa(domain: Domain) -> None:
-    """CPUs of the nodes, the distances between them, and numatune."""
+    """CPUs of the nodes, the distances between them, and numatune.
+
+    Follows: virDomainNumaDefParseXML, virDomainNumatuneParseXML
+    """
     numa = domain.cpu.numa if domain.cpu is not None else None
     cells = numa.cell if numa is not None else ()
     if cells:
@@ -37,6 +40,7 @@ def _check_cpus(domain: Domain, cells: tuple[NumaCell, ...]) -> None:
         raise internal(f"CPU {highest} of a NUMA node is not among the {most} of <vcpu>", cells[0])
 
 
+# Follows: virDomainNumaDefNodeDistanceParseXML
 def _check_distances(number: int, cell: NumaCell, count: int) -> None:
     if cell.distances is None:
         return
@@ -51,7 +55,10 @@ def _check_distances(number: int, cell: NumaCell, count: int) -> None:
 
 
 def _placement(domain: Domain, memory: NumatuneMemory | None) -> str | None:
-    """Where the memory is placed: static, auto, or None where nobody says."""
+    """Where the memory is placed: static, auto, or None where nobody says.
+
+    Follows: virDomainNumatuneSet
+    """
     static = domain.vcpu is None or domain.vcpu.placement != "auto"
     if memory is None:
         return None if static else "auto"
@@ -62,6 +69,7 @@ def _placement(domain: Domain, memory: NumatuneMemory | None) -> str | None:
     return "static" if memory.nodeset is not None or static else "auto"
 
 
+# Follows: virDomainNumatuneParseXML, virDomainNumatuneNodeParseXML, virDomainNumatuneSet
 def _check_numatune(domain: Domain, numatune: Numatune, count: int) -> None:
     memory = numatune.memory
     placement = _placement(domain, memory)

@@ -19,14 +19,20 @@ _COMPANIONS = frozenset({"ich9-uhci1", "ich9-uhci2", "ich9-uhci3"})
 
 
 def check_tpms(draft: Draft) -> None:
-    """Refuses a third TPM; of two, one must be a proxy, which is not the parser's business."""
+    """Refuses a third TPM; of two, one must be a proxy, which is not the parser's business.
+
+    Follows: virDomainDefParseXML
+    """
     tpms = draft.of(Tpm)
     if len(tpms) > _MOST_TPMS:
         raise malformed(f"there can be {_MOST_TPMS} <tpm>, not {len(tpms)}", tpms[_MOST_TPMS])
 
 
 def check_usb(draft: Draft) -> None:
-    """Whether what needs USB has it, and companions a master."""
+    """Whether what needs USB has it, and companions a master.
+
+    Follows: virDomainDefParseXML, virDomainDefControllersParse
+    """
     controllers = [one for one in draft.of(Controller) if one.type == "usb"]
     off = any(one.model == "none" for one in controllers)
     if off and len(controllers) > 1:
@@ -49,7 +55,10 @@ def check_usb(draft: Draft) -> None:
 
 
 def input_bus(device: Input, arch: str | None) -> str:
-    """The bus of an input; libvirt chooses one by type and architecture where the file names none."""
+    """The bus of an input; libvirt chooses one by type and architecture where the file names none.
+
+    Follows: virDomainInputDefParseXML
+    """
     if device.bus is not None:
         return device.bus
     if device.type in ("mouse", "keyboard") and (arch is None or arch in X86):

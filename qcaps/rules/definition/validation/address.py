@@ -28,14 +28,20 @@ _LARGEST_TARGET = 7
 
 
 def check_address(device: Device) -> None:
-    """An address nobody sees is for host devices."""
+    """An address nobody sees is for host devices.
+
+    Follows: virDomainDeviceInfoValidate
+    """
     address = device.address
     if type(address) is UnassignedAddress and type(device) is not Hostdev:
         raise unsupported("an address of type 'unassigned' is for host devices", device)
 
 
 def check_qemu_address(device: Device, guest: Guest, caps: Capabilities) -> None:
-    """The address against the machine and this QEMU; where ROM and ACPI index make sense."""
+    """The address against the machine and this QEMU; where ROM and ACPI index make sense.
+
+    Follows: qemuValidateDomainDeviceInfo, qemuValidateDomainDeviceDefAddress
+    """
     address = device.address
     if address is not None and (check := _ADDRESSES.get(type(address))) is not None:
         check(device, address, guest, caps)
@@ -52,6 +58,7 @@ def check_qemu_address(device: Device, guest: Guest, caps: Capabilities) -> None
         raise unsupported("<rom> is for PCI devices", device)
 
 
+# Follows: qemuValidateDomainDeviceDefZPCIAddress
 def _check_pci(device: Device, address: PciAddress, _guest: Guest, caps: Capabilities) -> None:
     zpci = address.zpci
     if zpci is None or (zpci.uid is None and zpci.fid is None):
@@ -77,6 +84,7 @@ def _check_virtio_s390(
     raise unsupported("there are no longer addresses of type 'virtio-s390'", device)
 
 
+# Follows: qemuValidateDomainDeviceDefAddressDrive
 def _check_drive(device: Device, address: DriveAddress, guest: Guest, caps: Capabilities) -> None:
     # whatever has a drive address and is no disk is a SCSI device of the host
     bus = (device.target.bus if device.target is not None else None) if isinstance(device, Disk) else "scsi"

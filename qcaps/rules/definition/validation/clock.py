@@ -18,7 +18,10 @@ LATEST_START = 253402300799
 
 
 def check_clock(guest: Guest, caps: Capabilities) -> None:
-    """Each timer against the architecture and QEMU; the start of an absolute clock."""
+    """Each timer against the architecture and QEMU; the start of an absolute clock.
+
+    Follows: qemuValidateDomainDefClockTimers
+    """
     clock = guest.domain.clock
     if clock is None:
         return
@@ -81,7 +84,10 @@ _TIMERS: dict[str, Callable[[Timer, Guest, Capabilities], None]] = {
 
 
 def check_pm(guest: Guest, caps: Capabilities) -> None:
-    """Whether QEMU can switch the ACPI sleep states."""
+    """Whether QEMU can switch the ACPI sleep states.
+
+    Follows: qemuValidateDomainDefPM
+    """
     pm = guest.domain.pm
     if pm is None:
         return

@@ -19,7 +19,10 @@ _UINT_MAX = 2**32 - 1
 
 
 def check_cpu(guest: Guest, caps: Capabilities) -> None:
-    """Address bits, cache, and the modes that QEMU must know."""
+    """Address bits, cache, and the modes that QEMU must know.
+
+    Follows: qemuValidateDomainDefCpu
+    """
     cpu = guest.domain.cpu
     if cpu is None:
         return
@@ -65,7 +68,10 @@ def _check_cache(guest: Guest, cpu: Cpu) -> None:
 
 
 def topology_vcpus(guest: Guest) -> int | None:
-    """How many CPUs sockets, dies, cores and threads make; None when no topology is given."""
+    """How many CPUs sockets, dies, cores and threads make; None when no topology is given.
+
+    Follows: virDomainDefGetVcpusTopology
+    """
     topology = None if guest.domain.cpu is None else guest.domain.cpu.topology
     if topology is None:
         return None
@@ -78,7 +84,10 @@ def topology_vcpus(guest: Guest) -> int | None:
 
 
 def check_vcpus(guest: Guest, caps: Capabilities) -> None:
-    """The number of CPUs against the machine's limit, the topology and the I/O MMU."""
+    """The number of CPUs against the machine's limit, the topology and the I/O MMU.
+
+    Follows: qemuValidateDomainVCpuTopology
+    """
     domain = guest.domain
     if guest.vcpus == 0:
         raise unsupported("a domain needs at least one CPU", domain.vcpu)
@@ -98,6 +107,7 @@ def check_vcpus(guest: Guest, caps: Capabilities) -> None:
         raise unsupported(f"more than {VCPUS_WITHOUT_EIM} CPUs need an I/O MMU with eim='on'", domain.vcpu)
 
 
+# Follows: qemuValidateDomainVCpuTopology, qemuValidateDefGetVcpuHotplugGranularity
 def _check_topology(guest: Guest) -> None:
     made = topology_vcpus(guest)
     if made is None:

@@ -27,7 +27,10 @@ _CONSOLE_FLAGS = {"sclp": "s390-sclp", "sclplm": "sclplmconsole", "virtio": None
 
 
 def check_domain(guest: Guest, caps: Capabilities) -> None:
-    """What libvirt checks of the domain before it looks at any device."""
+    """What libvirt checks of the domain before it looks at any device.
+
+    Follows: qemuValidateDomainDef
+    """
     _check_emulator(guest, caps)
     _check_firmware_and_acpi(guest)
     _check_small(guest, caps)
@@ -89,12 +92,14 @@ def _check_small(guest: Guest, caps: Capabilities) -> None:
             raise malformed("useserial needs at least one serial port", bios)
 
 
+# Follows: virDomainDefIdMapValidate
 def _check_idmap(guest: Guest) -> None:
     idmap = guest.domain.idmap
     if idmap is not None and bool(idmap.uid) != bool(idmap.gid):
         raise unsupported("<idmap> needs users and groups, or neither", idmap)
 
 
+# Follows: qemuValidateDomainLifecycleAction, qemuValidateLifecycleAction
 def _check_lifecycle(guest: Guest) -> None:
     domain = guest.domain
     poweroff, reboot, crash = domain.on_poweroff, domain.on_reboot, domain.on_crash
@@ -106,6 +111,7 @@ def _check_lifecycle(guest: Guest) -> None:
         raise unsupported("on_poweroff 'restart' does not go with on_reboot 'destroy'", domain)
 
 
+# Follows: qemuValidateDomainDefNuma
 def _check_numa(guest: Guest, caps: Capabilities) -> None:
     numa = None if guest.domain.cpu is None else guest.domain.cpu.numa
     if numa is None:
@@ -114,6 +120,7 @@ def _check_numa(guest: Guest, caps: Capabilities) -> None:
         need(caps, "numa.hmat", "a table of memory attributes (HMAT)", numa)
 
 
+# Follows: qemuValidateDomainDefConsole
 def _check_consoles(guest: Guest, caps: Capabilities) -> None:
     for console in guest.draft.of(Console):
         kind = (console.target and console.target.type) or "serial"
@@ -123,6 +130,7 @@ def _check_consoles(guest: Guest, caps: Capabilities) -> None:
             need(caps, flag, f"a console of target type '{kind}'", console)
 
 
+# Follows: qemuValidateDomainDefSysinfo
 def _check_firmware_names(guest: Guest) -> None:
     for sysinfo in guest.domain.sysinfo:
         if sysinfo.type != "fwcfg":
@@ -135,6 +143,7 @@ def _check_firmware_names(guest: Guest) -> None:
                 raise unsupported(f"firmware name '{name}' is reserved", entry)
 
 
+# Follows: qemuValidateDomainDefPanic
 def _check_panics(guest: Guest, caps: Capabilities) -> None:
     fits = {
         "s390": (guest.is_s390, "s390 guests"),
@@ -155,6 +164,7 @@ def _check_panics(guest: Guest, caps: Capabilities) -> None:
                 raise unsupported("the ISA panic device takes an address of type 'isa' alone", panic)
 
 
+# Follows: qemuValidateDomainDefTPMs
 def _check_tpms(guest: Guest) -> None:
     seen: set[bool] = set()
     for tpm in guest.draft.of(Tpm):

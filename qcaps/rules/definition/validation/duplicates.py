@@ -34,7 +34,10 @@ _USER = re.compile(r"ua-[-A-Za-z0-9_]*")
 
 
 def check_together(guest: Guest) -> None:
-    """What libvirt checks of the domain after its devices."""
+    """What libvirt checks of the domain after its devices.
+
+    Follows: virDomainDefValidateInternal
+    """
     check_resource(guest)
     _check_disk_targets(guest)
     _check_hostdevs(guest)
@@ -54,6 +57,7 @@ def check_together(guest: Guest) -> None:
     check_pool_sizes(guest)
 
 
+# Follows: virDomainDefDuplicateDiskInfoValidate
 def _check_disk_targets(guest: Guest) -> None:
     seen: dict[str, Disk] = {}
     for disk in guest.draft.of(Disk):
@@ -63,9 +67,7 @@ def _check_disk_targets(guest: Guest) -> None:
             raise malformed(f"target '{name}' belongs to two disks, on {paths}", disk)
 
 
-# ── host devices ───────────────────────────────────────────────────────────────────────────────────
-
-
+# Follows: virDomainDefHostdevValidate
 def _check_hostdevs(guest: Guest) -> None:
     seen: set[tuple[object, ...]] = set()
     ramfb = False
@@ -125,9 +127,6 @@ def _host_key(hostdev: Hostdev) -> tuple[object, ...] | None:  # noqa: PLR0911  
     return None
 
 
-# ── drive addresses ────────────────────────────────────────────────────────────────────────────────
-
-
 def _drive_key(address: DriveAddress) -> tuple[int, int, int, int]:
     return (address.controller or 0, address.bus or 0, address.target or 0, address.unit or 0)
 
@@ -137,6 +136,7 @@ def _where(key: tuple[int, int, int, int]) -> str:
     return " ".join(f"{name}='{number}'" for name, number in zip(names, key, strict=True))
 
 
+# Follows: virDomainDefDuplicateDriveAddressesValidate
 def _check_drive_addresses(guest: Guest) -> None:
     disks: set[tuple[str | None, tuple[int, int, int, int]]] = set()
     for disk in guest.draft.of(Disk):
@@ -160,9 +160,7 @@ def _check_drive_addresses(guest: Guest) -> None:
         hosts.add(key)
 
 
-# ── aliases ────────────────────────────────────────────────────────────────────────────────────────
-
-
+# Follows: virDomainDeviceDefValidateAliasesIterator
 def _aliases(guest: Guest) -> Iterator[tuple[str, Device]]:
     draft = guest.draft
     serials, consoles = draft.of(Serial), draft.of(Console)
@@ -182,6 +180,7 @@ def _aliases(guest: Guest) -> Iterator[tuple[str, Device]]:
             yield alias.name, device
 
 
+# Follows: virDomainDefValidateAliases
 def _check_aliases(guest: Guest) -> None:
     seen: set[str] = set()
     for name, device in _aliases(guest):
@@ -191,16 +190,17 @@ def _check_aliases(guest: Guest) -> None:
 
 
 def check_alias_free(guest: Guest, device: Device) -> None:
-    """Refuses a device whose alias another has."""
+    """Refuses a device whose alias another has.
+
+    Follows: virDomainDeviceValidateAliasForHotplug
+    """
     if device.alias is None or device.alias.name is None:
         return
     if any(name == device.alias.name for name, _ in _aliases(guest)):
         raise unsupported(f"alias '{device.alias.name}' is used twice", device)
 
 
-# ── the rest ───────────────────────────────────────────────────────────────────────────────────────
-
-
+# Follows: virDomainDefIOMMUValidate
 def _check_iommu(guest: Guest) -> None:
     for iommu in guest.draft.of(Iommu):
         if iommu.driver is None:
@@ -213,6 +213,7 @@ def _check_iommu(guest: Guest) -> None:
             raise unsupported("eim='on' needs intremap='on'", iommu)
 
 
+# Follows: virDomainDefLifecycleActionValidate
 def _check_lifecycle(guest: Guest) -> None:
     domain = guest.domain
     for name in ("on_poweroff", "on_reboot"):
@@ -221,12 +222,14 @@ def _check_lifecycle(guest: Guest) -> None:
             raise unsupported(f"'{action}' is for on_crash, not {name}", domain)
 
 
+# Follows: virDomainDefVideoValidate
 def _check_primary_video(guest: Guest) -> None:
     primary = [video for video in guest.draft.of(Video) if video.model is not None and video.model.primary]
     if len(primary) > 1:
         raise unsupported("one video device can be primary", primary[1])
 
 
+# Follows: virDomainDefFSValidate
 def _check_virtiofs(guest: Guest) -> None:
     seen: set[str] = set()
     for filesystem in guest.draft.of(Filesystem):

@@ -27,7 +27,10 @@ _PSERIES_FLAGS = {
 
 
 def check_features(guest: Guest, caps: Capabilities) -> None:
-    """Refuses a feature that the guest's machine, or this QEMU, does not have."""
+    """Refuses a feature that the guest's machine, or this QEMU, does not have.
+
+    Follows: qemuValidateDomainDefFeatures
+    """
     features = guest.domain.features
     if features is None:
         return
@@ -70,6 +73,7 @@ def _check_x86_features(guest: Guest, features: Features) -> None:
         raise _out_of_place("ioapic", guest, features)
 
 
+# Follows: qemuValidateDomainDefPSeriesFeature
 def _check_hpt(guest: Guest, caps: Capabilities, features: Features) -> None:
     hpt = features.hpt
     if hpt is None or not (hpt.resizing or kib(hpt.maxpagesize)):
@@ -87,6 +91,7 @@ def _check_vmport(guest: Guest, caps: Capabilities, features: Features) -> None:
     need(caps, "machine-vmport-opt", "<vmport>", features)
 
 
+# Follows: qemuValidateDomainDefPSeriesFeature
 def _check_pseries(guest: Guest, caps: Capabilities, features: Features) -> None:
     for name, flag in _PSERIES_FLAGS.items():
         feature = getattr(features, name)

@@ -17,7 +17,10 @@ _NVRAM_TYPES = ("file", "block", "network")
 
 
 def check_boot(guest: Guest, _caps: Capabilities) -> None:
-    """Secure boot against the machine, and where the firmware keeps its variables."""
+    """Secure boot against the machine, and where the firmware keeps its variables.
+
+    Follows: qemuValidateDomainDefBoot
+    """
     os = guest.domain.os
     if os.loader is not None and os.loader.secure:
         _check_secure_boot(guest, os.loader)
@@ -37,7 +40,10 @@ def _check_secure_boot(guest: Guest, loader: Loader) -> None:
 
 
 def check_os(guest: Guest) -> None:
-    """Whether loader, variables and the choice of firmware go together."""
+    """Whether loader, variables and the choice of firmware go together.
+
+    Follows: virDomainDefOSValidate
+    """
     os = guest.domain.os
     if os.firmware is not None:
         _check_chosen(os, os.firmware)
@@ -90,7 +96,10 @@ def _check_stateless(os: Os, loader: Loader) -> None:
 
 
 def check_boot_options(guest: Guest) -> None:
-    """The two timeouts of `<os>`, in milliseconds."""
+    """The two timeouts of `<os>`, in milliseconds.
+
+    Follows: virDomainDefBootValidate
+    """
     os = guest.domain.os
     menu, bios = os.bootmenu, os.bios
     if menu is not None and menu.enable and (menu.timeout or 0) > _LONGEST_TIMEOUT:

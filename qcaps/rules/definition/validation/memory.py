@@ -26,7 +26,10 @@ _ADDRESSES = {
 
 
 def check_hotplug(guest: Guest, added: Memory | None = None) -> None:
-    """Whether `<maxMemory>` has a slot and the space for every memory device, `added` among them."""
+    """Whether `<maxMemory>` has a slot and the space for every memory device, `added` among them.
+
+    Follows: qemuDomainDefValidateMemoryHotplug
+    """
     modules = guest.draft.of(Memory)
     if added is not None:
         check_module(guest, added)
@@ -57,7 +60,10 @@ def _size(module: Memory) -> int:
 
 
 def check_module(guest: Guest, module: Memory) -> None:
-    """The address of one memory device, and the node it belongs to."""
+    """The address of one memory device, and the node it belongs to.
+
+    Follows: qemuDomainDefValidateMemoryHotplugDevice
+    """
     if module.model == "sgx-epc":
         raise unsupported("memory of model 'sgx-epc' cannot be plugged in", module)
     kind = address_type(module)
@@ -97,7 +103,10 @@ def page_kib(page: HugepagesPage) -> int:
 
 
 def check_hugepages(guest: Guest, caps: Capabilities) -> None:
-    """Huge pages against the way the memory is allocated and shared."""
+    """Huge pages against the way the memory is allocated and shared.
+
+    Follows: qemuValidateDomainDefMemory
+    """
     backing = guest.domain.memory_backing
     if backing is None or backing.hugepages is None:
         return
@@ -124,7 +133,10 @@ def _check_sharing(guest: Guest, caps: Capabilities, backing: MemoryBacking) -> 
 
 
 def check_hugepage_nodes(guest: Guest) -> None:
-    """Whether the nodes of the sizes of huge pages are there, and each has one size."""
+    """Whether the nodes of the sizes of huge pages are there, and each has one size.
+
+    Follows: virDomainDefMemtuneValidate
+    """
     backing = guest.domain.memory_backing
     if backing is None or backing.hugepages is None:
         return

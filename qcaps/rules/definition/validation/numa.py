@@ -19,7 +19,10 @@ def cells_by_id(cells: tuple[NumaCell, ...]) -> dict[int, NumaCell]:
 
 
 def check_numa(guest: Guest) -> None:
-    """One cache a level, and links between nodes that are there, each given once."""
+    """One cache a level, and links between nodes that are there, each given once.
+
+    Follows: virDomainNumaDefValidate
+    """
     for cell in guest.cells:
         levels: set[int] = set()
         for cache in cell.cache:

@@ -31,7 +31,10 @@ _LONGEST_APPID = 128
 
 
 def check_cputune(guest: Guest) -> None:
-    """Shares, periods and quotas within what the kernel takes."""
+    """Shares, periods and quotas within what the kernel takes.
+
+    Follows: virDomainDefCputuneValidate
+    """
     cputune = guest.domain.cputune
     if cputune is None:
         return
@@ -52,13 +55,19 @@ def _pools(guest: Guest) -> list[Iothread | Defaultiothread]:
 
 
 def check_thread_pools(guest: Guest, caps: Capabilities) -> None:
-    """Whether QEMU can bound the pool of an I/O thread."""
+    """Whether QEMU can bound the pool of an I/O thread.
+
+    Follows: qemuValidateDomainDefIOThreads
+    """
     for pool in _pools(guest):
         need(caps, "iothread.thread-pool-max", "thread_pool_min or thread_pool_max", pool)
 
 
 def check_pool_sizes(guest: Guest) -> None:
-    """Whether the bounds of each pool make sense; a minimum without a maximum does not."""
+    """Whether the bounds of each pool make sense; a minimum without a maximum does not.
+
+    Follows: virDomainDefValidateIOThreads, virDomainDefValidateIOThreadsThreadPool
+    """
     for pool in _pools(guest):
         most = -1 if pool.thread_pool_max is None else pool.thread_pool_max
         if most == 0:
@@ -68,7 +77,10 @@ def check_pool_sizes(guest: Guest) -> None:
 
 
 def check_blkiotune(guest: Guest) -> None:
-    """No device twice."""
+    """No device twice.
+
+    Follows: virDomainDefTunablesValidate
+    """
     seen: set[str] = set()
     for device in guest.domain.blkiotune.device if guest.domain.blkiotune is not None else ():
         if device.path in seen:
@@ -77,7 +89,10 @@ def check_blkiotune(guest: Guest) -> None:
 
 
 def check_resource(guest: Guest) -> None:
-    """The application's name: printable and of a length the kernel takes."""
+    """The application's name: printable and of a length the kernel takes.
+
+    Follows: virDomainDefResourceValidate
+    """
     resource = guest.domain.resource
     if resource is None or resource.fibrechannel is None or resource.fibrechannel.appid is None:
         return

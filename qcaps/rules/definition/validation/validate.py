@@ -42,7 +42,10 @@ def validate(
     device_site: Site = Site.VALIDATE_DEVICE,
     host: HostFacts = PLAIN_HOST,
 ) -> None:
-    """Refuses a domain that cannot be; capabilities are looked up once for it and once for each device."""
+    """Refuses a domain that cannot be; capabilities are looked up once for it and once for each device.
+
+    Follows: virDomainDefValidate
+    """
     guest = Guest(draft, host)
     check_domain(guest, lookup.at(domain_site))
     networks: set[int] = set()  # of type hostdev, by identity: they come first as NICs, then as host devices
@@ -63,7 +66,10 @@ def validate(
 def validate_device(
     draft: Draft, device: Device, capabilities: Capabilities, host: HostFacts = PLAIN_HOST
 ) -> None:
-    """Refuses a device that cannot be added to the domain."""
+    """Refuses a device that cannot be added to the domain.
+
+    Follows: virDomainDeviceDefValidate
+    """
     guest = Guest(draft, host)
     _check_any_hypervisor(device, guest)
     _check_qemu(device, guest, capabilities)
@@ -72,12 +78,14 @@ def validate_device(
     check_alias_free(guest, device)
 
 
+# Follows: virDomainDeviceDefValidateInternal
 def _check_any_hypervisor(device: Device, guest: Guest) -> None:
     check_address(device)
     if (check := _REFUSE.get(type(device))) is not None:
         check(device, guest)
 
 
+# Follows: qemuValidateDomainDeviceDef
 def _check_qemu(device: Device, guest: Guest, capabilities: Capabilities) -> None:
     check_qemu_address(device, guest, capabilities)
     if (check := _REFUSE_BY_QEMU.get(type(device))) is not None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOCK = ".qcaps-lock"
-_NEW = re.compile(r"\..+\.[0-9a-f]{16}\.qcaps-new")
+_NEW = re.compile(r"\.(?P<of>.+)\.[0-9a-f]{16}\.qcaps-new")
 _SCRATCH = ".qcaps-scratch-"
 
 
@@ -45,9 +45,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         with _said(path), path.open("wb") as file:
             yield file
         return
-    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.qcaps-new")
     with _said(path):
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        _remove_leftovers(path.parent, path.name)
+        new, descriptor = _new_beside(path)
         try:
             with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
                 yield file
@@ -84,9 +84,7 @@ def held(folder: Path) -> Iterator[Path]:
     lock = make_folder(folder) / LOCK
     file = _taken(lock, folder)
     try:
-        for entry in folder.iterdir():
-            if _NEW.fullmatch(entry.name) and not entry.is_symlink() and entry.is_file():
-                entry.unlink(missing_ok=True)
+        _remove_leftovers(folder)
         yield folder
     finally:
         lock.unlink(missing_ok=True)  # while it is locked: who waits for this one sees that it is gone
@@ -122,6 +120,33 @@ def sweep(root: Path) -> None:
         if descriptor is not None:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(descriptor)
+
+
+def _new_beside(path: Path) -> tuple[Path, int]:
+    """A new file in the folder of `path`, and a descriptor that holds it."""
+    while True:
+        new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.qcaps-new")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        with suppress(OSError):  # a file system without locks; then nobody takes it for a leftover either
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if new.exists():
+            return new, descriptor
+        os.close(descriptor)  # another took it for a leftover before we held it
+
+
+def _remove_leftovers(folder: Path, name: str = "") -> None:
+    """Remove what writers left in the folder that were killed: of the file `name`, or of any."""
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        found = _NEW.fullmatch(entry.name)
+        if found is None or name not in ("", found["of"]):
+            continue
+        with suppress(OSError):
+            descriptor = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                entry.unlink(missing_ok=True)
+            finally:
+                os.close(descriptor)
 
 
 def _lock_folder(folder: Path) -> int | None:

@@ -17,7 +17,7 @@ COLOURS = {
     "faster": (GREEN, "D"),
     "no different": (BLUE, "s"),
     "slower": (RED, "X"),
-    "not to be told": (ORANGE, "o"),
+    "undecided": (ORANGE, "o"),
     "PASS": (BLUE, "s"),
     "IMPROVED": (GREEN, "D"),
     "FAIL": (RED, "X"),

@@ -81,7 +81,7 @@ def draw(value: Forest, figure: Figure) -> None:
     draw_rows(value.shown, _MARGINS.margin, f"times as fast as '{BASELINE}'", figure)
 
 
-_NAMES = ("faster", "no different", "slower", "not to be told")
+_NAMES = ("faster", "no different", "slower", "undecided")
 
 
 def _row(one: Speedup, subject: str) -> Row:
@@ -92,16 +92,16 @@ def _row(one: Speedup, subject: str) -> Row:
 def _verdict(one: Speedup) -> str:
     low, high = one.low, one.high
     if one.pairs < FEWEST_PAIRS:
-        return "not to be told"
+        return "undecided"
     if low > 1 + _MARGINS.delta:
         return "faster"
     if high < 1 / (1 + _MARGINS.delta):
         return "slower"
     within = low > 1 / (1 + _MARGINS.margin) and high < 1 + _MARGINS.margin
-    return "no different" if within else "not to be told"
+    return "no different" if within else "undecided"
 
 
 def _interest(row: Row) -> int:
     if row.name[1] == "once":
         return 0
-    return {"slower": 1, "not to be told": 2, "no different": 3}.get(row.verdict, 4)
+    return {"slower": 1, "undecided": 2, "no different": 3}.get(row.verdict, 4)

@@ -271,7 +271,7 @@ def _models_table(value: Drawing) -> Table:
                     line.policy,
                     f"{slow.intercept.value * micro:.0f} + {slow.slope.value * micro:.1f} n",
                     f"{quick.intercept.value * micro:.0f} + {quick.slope.value * micro:.1f} n",
-                    estimate(line.model.limit) if line.model.limit else "not to be told",
+                    estimate(line.model.limit) if line.model.limit else "undecided",
                 )
             )
     headings = ("scenario", "validity", "policy", f"{BASELINE} (µs)", "policy (µs)", "limit b / d [95 %]")

@@ -73,7 +73,7 @@ def test_too_few_pairs_are_said_to_be_too_few() -> None:
     few = reporting.sources(Results(tuple(one)))
     words = reporting.module("verdict").content(reporting.module("verdict").data(few))
     assert "too few pairs" in words.finding
-    assert {row.verdict for row in reporting.module("forest").data(few).rows} == {"not to be told"}
+    assert {row.verdict for row in reporting.module("forest").data(few).rows} == {"undecided"}
 
 
 def test_the_speedup_has_a_line_a_policy_and_real_libvirt() -> None:

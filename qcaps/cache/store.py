@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.stamps import Entry
+
+
+_LEFTOVER = re.compile(r"\.[0-9a-f]{64}\.xml\.[0-9a-f]{8}")
+"""What a save writes before it renames it; a file of another shape is somebody else's."""
 
 
 class StoreError(QcapsError):
@@ -56,7 +61,7 @@ class Store:
             return
         self._clean = True
         for name in os.listdir(self.directory):  # noqa: PTH208  names, no paths
-            if name.startswith(".") and ".xml." in name:
+            if _LEFTOVER.fullmatch(name):
                 os.unlink(os.path.join(self.directory, name))  # noqa: PTH108, PTH118  strings
 
     def path(self, binary: str) -> str:

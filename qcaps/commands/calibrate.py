@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from qcaps.commands.measuring import interruptible, scratch_place
 from qcaps.commands.options import add_options, folder, number, print_json, whole
 from qcaps.commands.terminal import note, progress_bar
+from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -44,6 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_options(
         parser,
+        "force",
         "scratch",
         "content",
         "json",
@@ -64,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     from qcaps.measure.gate import calibration
 
     found, interrupted = calibration.Calibration(suite=args.suite), False
-    with held(args.output), scratch_folder(scratch_place(args.scratch)) as scratch:
+    with held(args.output) as output, scratch_folder(scratch_place(args.scratch)) as scratch:
+        _make_room(output, force=args.force)
         try:
             with interruptible(), progress_bar() as bar:
                 _repeat(args, scratch, found, bar)
@@ -79,6 +82,15 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(_lines(found)))
         note(f"kept in {calibration.path()}; every pair is in {args.output}")
     return INTERRUPTED if interrupted else 0
+
+
+def _make_room(output: Path, *, force: bool) -> None:
+    """Remove an earlier calibration's pairs, if that is asked for. Raises UsageError if it is not."""
+    earlier = sorted(output.glob("[0-9][0-9][0-9][0-9]-*/*.json"))
+    if earlier and not force:
+        raise UsageError(f"{output}: has an earlier calibration: --force removes it, --output names another")
+    for file in earlier:
+        file.unlink()
 
 
 def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Bar) -> None:

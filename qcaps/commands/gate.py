@@ -98,8 +98,11 @@ def run(args: argparse.Namespace) -> int:
     identity = _identity(args, arms, cells)
     interrupted = False
     with held(args.output) as output:
+        earlier = kept.read(output / pairs.SESSION)
         if pairs.begin(output, identity):
             note(f"going on with what is in {output}")
+        elif earlier and (differs := kept.difference(earlier["identity"], identity)):
+            note(f"{output}: in place of another gate's pairs ({differs})")
         with scratch_folder(scratch_place(args.scratch)) as scratch:
             bench = _bench(args, sources, scratch, identity)
             try:

@@ -62,7 +62,7 @@ class Store:
         new = f"{self.path(name).removesuffix(_SUFFIX)}{_NEW}"
         data = _readable(name, _BANNER + xml)
         try:
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            descriptor = _create(new)
             try:
                 rest = memoryview(data)
                 while rest:
@@ -124,3 +124,13 @@ def _readable(name: str, text: str) -> bytes:
     if len(data) > MOST_BYTES:
         raise StoreError(f"domain '{name}' takes more than {MOST_BYTES} bytes; make it smaller")
     return data
+
+
+def _create(new: str) -> int:
+    """A file that was not there: what has its name is a leftover (we hold the domain's lock), or planted."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(new, flags, 0o600)
+    except FileExistsError:
+        os.unlink(new)  # noqa: PTH108  # likewise
+        return os.open(new, flags, 0o600)

@@ -154,6 +154,19 @@ def measured(policy: str, runs: int = 1) -> results.Measured:
     return results.Measured(Cell("disks", 4, policy=policy), counts, made)
 
 
+def test_a_planted_link_is_not_written_through(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    folder = tmp_path / "domains"
+    folder.mkdir()
+    store = Store(folder)
+    (folder / "a.xml.new").symlink_to(victim)
+    with store.locks.holding("a"):
+        store.publish("a", store.prepare("a", "<domain/>"))
+    assert victim.read_text() == "precious"
+    assert "<domain/>" in (folder / "a.xml").read_text()
+
+
 def test_a_results_file_killed_is_the_old_or_the_new(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     turn = [0]

@@ -86,6 +86,9 @@ def test_calibrate_counts_keeps_and_compares(tmp_path: Path) -> None:
     folders = sorted(path.name for path in (tmp_path / "qcaps-calibration").iterdir())
     assert folders == ["0000-0"]
     files = [tmp_path / "qcaps-calibration" / "0000-0" / name for name in ("base.json", "head.json")]
+    again = qcaps(tmp_path, "calibrate", "--suite", "loop", "--content", "content", "--repetitions", "1")
+    assert (again.returncode, "has an earlier calibration: --force" in again.stderr) == (2, True)
+    assert files[0].exists()
     compared = qcaps(tmp_path, "compare", *files, "--json")
     assert compared.returncode == 0, compared.stderr
     (one,) = json.loads(compared.stdout)["benchmarks"]

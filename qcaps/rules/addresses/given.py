@@ -24,7 +24,7 @@ _USB_DEPTH = 4
 def check_given(draft: Draft) -> None:
     """Refuses numbers out of range and writes out what a PCI, USB or virtio-serial address leaves at 0.
 
-    Follows: virPCIDeviceAddressIsValid, qemuDomainAssignPCIAddresses
+    Follows: virPCIDeviceAddressIsValid, virCCWDeviceAddressIsValid
     """
     for devices, index, device in addressed(draft):
         address = device.address
@@ -70,7 +70,7 @@ def ports(path: str | None, device: Device) -> tuple[int, ...]:
     if len(parts) > _USB_DEPTH or not all(part.isascii() and part.isdigit() for part in parts):
         raise Refused(f"internal error: cannot parse USB port '{path[:40]}'; write it as 1.2", device)
     numbers = tuple(map(int, parts))
-    # a port 0 ends the path, as libvirt's own arrays do
+    # as libvirt: its array of ports ends at the first 0
     return numbers[: numbers.index(0)] if 0 in numbers else numbers
 
 
@@ -86,6 +86,7 @@ def _filled(address: Any, names: tuple[str, ...]) -> Any:  # noqa: ANN401  # one
     return evolve(address, **missing) if missing else address
 
 
+# Follows: virDomainControllerDefValidate, qemuDomainControllerDefPostParse
 def _check_controller(draft: Draft, controller: Controller) -> None:
     if controller.model in _ROOTS and controller.address is not None:
         raise Refused("unsupported configuration: a pci-root or pcie-root has no address", controller)

@@ -47,7 +47,7 @@ def assign_virtio_serial(draft: Draft) -> None:
             controllers.reserve(device.address, device)
     for console in consoles:
         if not _complete(console.address):
-            # libvirt looks for a port, which may take one or add a controller, and then forgets which
+            # as libvirt: the search may take a port or add a controller, and the console gets neither
             controllers.take(None if console.address is None else 0, console, first=0)
     for place, channel in enumerate(channels):
         address = channel.address
@@ -103,7 +103,7 @@ class _Controllers:
             index, port = self._any(device, first)
         else:
             index, port = wanted, self._of(wanted, device)
-        if port:  # libvirt never counts port 0 as taken
+        if port:  # as libvirt: port 0 never counts as taken
             self._ports[index].taken |= 1 << port
         return index, port
 

@@ -164,7 +164,7 @@ def _base(given: Clock | None) -> str:
         seconds += int((now.astimezone().utcoffset() or timedelta()).total_seconds())
     try:
         return (now + timedelta(seconds=seconds)).strftime(_TIME)
-    except OverflowError:  # libvirt hands QEMU no time at all, and QEMU does not start
+    except OverflowError:  # as libvirt: QEMU gets no time at all, and does not start
         raise Refused(f"{seconds} seconds lead to no date between the years 1 and 9999", given) from None
 
 

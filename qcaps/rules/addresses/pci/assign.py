@@ -119,7 +119,7 @@ def _collect_given(places: Places, space: Space) -> None:
             if space.buses and not space.buses[0].flags & f.PCI:
                 raise Refused("internal error: PIIX3's controllers need PCI on bus 0", place.device)
             continue
-        # libvirt takes an address where it expects none for that of a conventional device
+        # as libvirt: a device that should have no address counts as a conventional one
         at = space.reserve(place.at, place.flags or f.PCI, place.device, domain=place.domain)
         if at != place.at:
             place.put(at)

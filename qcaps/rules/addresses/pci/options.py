@@ -109,7 +109,7 @@ def _options(controller: Controller, numbers: _Numbers, *, pseries: bool) -> dic
     target = controller.target or _NO_TARGET
     index = controller.index or 0
     address = controller.address
-    # a file may have given it an address of another type, which libvirt takes as it stands
+    # as libvirt: an address of another type, given in the file, stays
     slot, function = (address.slot or 0, address.function or 0) if isinstance(address, PciAddress) else (0, 0)
     options: dict[str, int] = {}
     match controller.model:

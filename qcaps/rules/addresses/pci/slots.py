@@ -152,7 +152,7 @@ def _assign_companion(
     at = next((other.at for other in parts if other.at is not None), None)
     if at is not None:
         at = space.reserve(at._replace(function=function), place.flags, place.device)
-        place.put(at, multifunction=multifunction)  # libvirt keeps this one even when it only plans
+        place.put(at, multifunction=multifunction)  # as libvirt: kept even when only planning
         return
     at = space.reserve_next(place.flags, place.device, function)
     if keep:

@@ -59,7 +59,7 @@ def _caches(cell: NumaCell) -> tuple[NumaCache, ...]:
 
 
 def _with_distances(cells: list[NumaCell]) -> list[NumaCell]:
-    """A way is as long back as it is there, unless both are given; 10 stays at home.
+    """A distance given one way holds for the way back, unless that is given too; to itself it is 10.
 
     Follows: virDomainNumaDefNodeDistanceParseXML
     """

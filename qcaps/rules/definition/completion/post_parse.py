@@ -1,7 +1,7 @@
 """Post-parse: everything libvirt 9.0.0 does between reading a domain's XML and assigning addresses.
 
 First what its parser fills in, then the callbacks: the domain's, each device's, and what follows from all.
-What the parser refuses, `validate.check_parsed` has refused before.
+What the parser refuses, `reading.checks.check_parsed` has refused before.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def check_parsed_domain(domain: Domain) -> None:
     if (domain.os.type is None or domain.os.type.value is None) and domain.bootloader is None:
         raise malformed("<os><type> is missing", domain)
     loader = domain.os.loader
-    # libvirt says so in validation; post-parse drops an empty <loader> before that
+    # as libvirt: its validation refuses this; here post-parse has dropped an empty <loader> by then
     if loader is not None and not loader.value and domain.os.firmware is None:
         raise Refused("no path of a loader is given, and no firmware is to be chosen", loader)
     if domain.title is not None and "\n" in domain.title:

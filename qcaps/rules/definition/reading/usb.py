@@ -19,7 +19,7 @@ _COMPANIONS = frozenset({"ich9-uhci1", "ich9-uhci2", "ich9-uhci3"})
 
 
 def check_tpms(draft: Draft) -> None:
-    """Refuses a third TPM; of two, one must be a proxy, which is not the parser's business.
+    """Refuses a third TPM. That one of two is a proxy is checked in validation.
 
     Follows: virDomainDefParseXML
     """

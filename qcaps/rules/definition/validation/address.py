@@ -28,7 +28,7 @@ _LARGEST_TARGET = 7
 
 
 def check_address(device: Device) -> None:
-    """An address nobody sees is for host devices.
+    """Refuses an address of type 'unassigned' but for host devices.
 
     Follows: virDomainDeviceInfoValidate
     """

@@ -155,6 +155,6 @@ def check_hugepage_nodes(guest: Guest) -> None:
         for node in each(nodes & sized):
             raise Refused(f"guest node {node} has two sizes of huge pages", page)
         sized |= nodes
-        # libvirt tells of an absent node after it has compared the page with those before it
+        # as libvirt: an absent node is told of after the page is compared with those before it
         for absent in each(nodes >> len(guest.cells) << len(guest.cells)):
             raise Refused(f"huge pages for guest node {absent}, which is not there", page)

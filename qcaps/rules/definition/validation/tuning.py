@@ -64,7 +64,7 @@ def check_thread_pools(guest: Guest, caps: Capabilities) -> None:
 
 
 def check_pool_sizes(guest: Guest) -> None:
-    """Whether the bounds of each pool make sense; a minimum without a maximum does not.
+    """Refuses a pool whose maximum is 0, or missing beside a minimum, or below it.
 
     Follows: virDomainDefValidateIOThreads, virDomainDefValidateIOThreadsThreadPool
     """

@@ -1,7 +1,7 @@
 """Validation: whether this QEMU, this machine and this host can do what the domain asks.
 
 In libvirt's order: the domain, each device (first what any hypervisor asks, then what QEMU asks), and what
-devices have to do with each other. Refusals of libvirt's parser are in `parse_checks`.
+devices have to do with each other. Refusals of libvirt's parser are in `reading`.
 """
 
 from __future__ import annotations

@@ -11,14 +11,9 @@ import errno
 import fcntl
 import json
 import os
-import platform
 import re
-import secrets
-import shlex
-import shutil
 import stat
 import sys
-import tempfile
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +29,12 @@ _NEW = re.compile(r"\.(?P<of>.+)\.[0-9a-f]{16}\.qcaps-new")
 _SCRATCH = ".qcaps-scratch-"
 
 
+class BusyError(QcapsError):
+    """Another process works in the folder; nothing was done, so a gate has no verdict."""
+
+    exit_status = 2
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that takes the place of `path` when the context ends well. Raises QcapsError.
@@ -46,7 +47,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             yield file
         return
     with _said(path):
-        _remove_leftovers(path.parent, path.name)
+        remove_leftovers(path.parent, path.name)
         new, descriptor = _new_beside(path)
         try:
             with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
@@ -84,7 +85,7 @@ def held(folder: Path) -> Iterator[Path]:
     lock = make_folder(folder) / LOCK
     file = _taken(lock, folder)
     try:
-        _remove_leftovers(folder)
+        remove_leftovers(folder)
         yield folder
     finally:
         lock.unlink(missing_ok=True)  # while it is locked: who waits for this one sees that it is gone
@@ -97,6 +98,9 @@ def scratch_folder(where: Path | None = None) -> Iterator[Path]:
 
     Those of processes that were killed are removed first: theirs can be locked.
     """
+    import shutil  # these two are not for workers, which import this module for what they write
+    import tempfile
+
     root = Path(where or tempfile.gettempdir())
     sweep(root)
     while True:
@@ -115,6 +119,8 @@ def scratch_folder(where: Path | None = None) -> Iterator[Path]:
 
 def sweep(root: Path) -> None:
     """Remove the scratch folders below `root` that no process holds."""
+    import shutil
+
     for folder in root.glob(f"{_SCRATCH}*"):
         descriptor = _lock_folder(folder)
         if descriptor is not None:
@@ -125,7 +131,7 @@ def sweep(root: Path) -> None:
 def _new_beside(path: Path) -> tuple[Path, int]:
     """A new file in the folder of `path`, and a descriptor that holds it."""
     while True:
-        new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.qcaps-new")
+        new = path.with_name(f".{path.name}.{os.urandom(8).hex()}.qcaps-new")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         with suppress(OSError):  # a file system without locks; then nobody takes it for a leftover either
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -134,7 +140,7 @@ def _new_beside(path: Path) -> tuple[Path, int]:
         os.close(descriptor)  # another took it for a leftover before we held it
 
 
-def _remove_leftovers(folder: Path, name: str = "") -> None:
+def remove_leftovers(folder: Path, name: str = "") -> None:
     """Remove what writers left in the folder that were killed: of the file `name`, or of any."""
     for entry in folder.iterdir() if folder.is_dir() else ():
         found = _NEW.fullmatch(entry.name)
@@ -177,7 +183,7 @@ def _taken(lock: Path, folder: Path) -> IO[str]:
         except BlockingIOError:
             holder = file.read()
             file.close()
-            raise QcapsError(
+            raise BusyError(
                 f"{folder}: {_holder(holder)} is at work in it: wait for it, or name another folder"
             ) from None
         except OSError as error:
@@ -194,9 +200,11 @@ def _taken(lock: Path, folder: Path) -> IO[str]:
 
 
 def _ourselves() -> dict[str, Any]:
+    import shlex
+
     return {
         "pid": os.getpid(),
-        "host": platform.node(),
+        "host": os.uname().nodename,
         "command": shlex.join((Path(sys.argv[0]).name, *sys.argv[1:])),
         "since": datetime.now().astimezone().isoformat(" ", "seconds"),
     }

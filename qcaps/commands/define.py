@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.bounded import read_bounded
@@ -17,6 +15,7 @@ from qcaps.commands.options import (
 )
 from qcaps.commands.terminal import note, say
 from qcaps.errors import QcapsError
+from qcaps.files import scratch_folder
 
 if TYPE_CHECKING:
     import argparse
@@ -49,8 +48,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Define each file; 0 when all were accepted, 1 when some were refused."""
     results: list[Defined] = []
-    with tempfile.TemporaryDirectory(prefix="qcaps-define-") as scratch:
-        driver = reference_from(args, Path(scratch))
+    with scratch_folder() as scratch:
+        driver = reference_from(args, scratch)
         for file in args.files:
             result = define_file(driver, file)
             results.append(result)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.bounded import read_bounded
@@ -15,6 +13,7 @@ from qcaps.commands.options import (
     reference_from,
 )
 from qcaps.errors import QcapsError, unknown
+from qcaps.files import scratch_folder
 from qcaps.measure.worker.naming import describe
 
 if TYPE_CHECKING:
@@ -50,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
             }
         )
 
-    with tempfile.TemporaryDirectory(prefix="qcaps-explain-") as scratch:
-        driver = reference_from(args, Path(scratch), watch=watch)
+    with scratch_folder() as scratch:
+        driver = reference_from(args, scratch, watch=watch)
         data = read_bounded(args.file)
         try:
             driver.warm(data, args.file)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from argparse import ArgumentTypeError
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.bounded import read_bounded
@@ -18,10 +16,12 @@ from qcaps.commands.options import (
     whole,
 )
 from qcaps.errors import UsageError, unknown
+from qcaps.files import scratch_folder
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from pathlib import Path
 
     from qcaps.measure.fidelity import Outcome, Score, Truth
 
@@ -70,10 +70,10 @@ def run(args: argparse.Namespace) -> int:
     least = _least(args.at_least)
     if not args.live and len(args.truth) != 1:
         raise UsageError("name one folder of recorded truth, or ask this machine's libvirt with --live")
-    with tempfile.TemporaryDirectory(prefix="qcaps-fidelity-") as scratch:
+    with scratch_folder() as scratch:
         if args.live:
-            _prepare_live(args, Path(scratch))
-        driver = reference_from(args, Path(scratch))
+            _prepare_live(args, scratch)
+        driver = reference_from(args, scratch)
         outcomes = [compare(driver, truth) for truth in _truths(args)]
     reached = scores(outcomes)
     different = [one for one in outcomes if not _agrees(one)]

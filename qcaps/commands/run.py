@@ -99,7 +99,7 @@ def _identity(plan: Plan) -> dict[str, object]:
     import platform
 
     import qcaps
-    from qcaps.measure.results.session import commit
+    from qcaps.measure.results.session import commit, newest_source
     from qcaps.measure.schedule import domains
 
     def digest(lines: Iterable[str]) -> str:
@@ -115,6 +115,7 @@ def _identity(plan: Plan) -> dict[str, object]:
         "seconds": plan.limit,
         "qcaps": qcaps.__version__,
         "commit": commit() or "",
+        "edited": newest_source() if (commit() or "+").endswith("+") else "",
         "python": platform.python_version(),
         "host": platform.node(),
     }
@@ -243,7 +244,7 @@ def _complain(log: Log) -> None:
     for question, why in log.refused.items():
         say(f"not measured: {question.name}: {why}")
     for question, what in log.lost.items():
-        say(f"cut short: {question.name}: its worker was {what}, twice; the same command measures it again")
+        say(f"cut short: {question.name}: its worker was {what}; the same command measures it again")
     for question in log.not_reached:
         say(f"not measured: {question.name}: the time was up")
     for question in log.unsteady:

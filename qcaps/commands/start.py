@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qcaps.bounded import read_bounded
@@ -16,6 +14,7 @@ from qcaps.commands.options import (
     reference_from,
 )
 from qcaps.errors import QcapsError
+from qcaps.files import scratch_folder
 
 if TYPE_CHECKING:
     import argparse
@@ -61,8 +60,8 @@ def _started(args: argparse.Namespace) -> Done:
     file = args.file
     try:
         data = read_bounded(file)
-        with tempfile.TemporaryDirectory(prefix="qcaps-start-") as scratch:
-            driver = reference_from(args, Path(scratch))
+        with scratch_folder() as scratch:
+            driver = reference_from(args, scratch)
             driver.warm(data, file)
             name = driver.define(data, file).domain.name
             return driver.start(name)

@@ -18,7 +18,7 @@ from qcaps.measure.results import file as results_file
 from qcaps.measure.results.file import CUT_SHORT, Measured, Results, Run
 from qcaps.measure.results.session import session_facts
 from qcaps.measure.subject import Counts
-from qcaps.measure.worker.process import Answer, WorkerError, run_worker
+from qcaps.measure.worker.process import HUNG, Answer, WorkerError, run_worker
 from qcaps.measure.worker.work import Job
 from qcaps.scenario import scenario
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 OnProgress = Callable[[float, int, str], None]
 """Told how many jobs are done (a fraction of one included), of how many, and which comparison is on."""
 
+_TRIES = 2
 _GRACE_SECONDS = 60.0
 _SHARE_TO_PLAN = 0.9
 """Of a time limit, what jobs may plan with; the rest is for a round that took longer than the one before."""
@@ -51,7 +52,7 @@ class Log:
     """What became of a plan: results; comparisons refused (and why), not reached, with counts that vary.
 
     `results` may hold what an earlier run of the same plan measured. `lost` are comparisons with a worker
-    that was killed twice, and by what: their series are shorter than planned.
+    that was killed twice or hung, and what ended it: their series are shorter than planned.
     """
 
     results: Results = field(default_factory=lambda: Results(()))
@@ -104,6 +105,8 @@ def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProg
         except WorkerError as error:
             log.refused[question] = str(error)
             continue
+        if plan.limit is not None and answer.cut_short == HUNG:
+            answer.cut_short = ""  # all the time there is was up, and that is said
         if answer.cut_short:
             log.lost[question] = answer.cut_short
         if answer.done is not None and not answer.done["steady"]:
@@ -141,15 +144,16 @@ def whole(results: Results) -> Results:
 def _run(job: Job, hash_seed: int, patience: float, on_line: Callable[[], None]) -> Answer:
     """The job's answer; of a second try if the first worker was killed."""
     directory = Path(job.directory)
-    for last in (False, True):
+    answers: list[Answer] = []
+    while len(answers) < _TRIES:
         directory.mkdir()
         try:
-            answer = run_worker(job, hash_seed, patience, on_line)
+            answers.append(run_worker(job, hash_seed, patience, on_line))
         finally:
             shutil.rmtree(directory, ignore_errors=True)
-        if last or not answer.cut_short:
-            break
-    return answer
+        if answers[-1].cut_short in ("", HUNG):
+            return answers[-1]
+    return max(answers, key=lambda answer: len(answer.complete_rounds()))
 
 
 def _time_for(plan: Plan, end: float | None, jobs_left: int) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,3 +86,9 @@ def commit() -> str | None:
     if head.returncode or changed.returncode:
         return None
     return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
+
+
+def newest_source() -> str:
+    """When this package was last edited, in UTC: a commit does not say which changes are not in it."""
+    newest = max(path.stat().st_mtime for path in Path(qcaps.__file__).parent.rglob("*.py"))
+    return datetime.fromtimestamp(newest, UTC).isoformat(" ", "microseconds")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qcaps.measure.worker.work import Job
 
 
+HUNG = "stopped, since it hung"
 _LAST_SECONDS = 5.0
 """How long a worker may take to end once its output is closed."""
 
@@ -31,7 +32,7 @@ _LAST_SECONDS = 5.0
 class Answer:
     """What a worker said before it ended or was ended: `rounds` maps a round to nanoseconds by arm.
 
-    `cut_short` says what ended it before it was done; "" where it was done, or its time was up.
+    `cut_short` says what ended it before it was done; "" where it was done.
     """
 
     ready: dict[str, Any] | None = None
@@ -101,11 +102,13 @@ class _Worker:
         self.process.kill()
 
     def end(self) -> str:
-        """What ended it, in words, once it has said its last; "" if we did."""
+        """What ended it, in words, once it has said its last."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(_LAST_SECONDS)
         status = self.process.returncode
-        if self.late or status is None:
+        if self.late:
+            return HUNG
+        if status is None:
             return ""
         return f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
 

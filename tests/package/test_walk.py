@@ -103,8 +103,8 @@ def test_a_device_kind_is_two_files_and_its_places(tree: Path) -> None:
     edit(
         domain / "__init__.py",
         (
-            "from qcaps.domain.devices.redirection",
-            "from qcaps.domain.devices.pstore import Pstore\nfrom qcaps.domain.devices.redirection",
+            "from qcaps.domain.devices.redirdev",
+            "from qcaps.domain.devices.pstore import Pstore\nfrom qcaps.domain.devices.redirdev",
         ),
         ("    | Vsock\n", "    | Vsock\n    | Pstore\n"),
     )

@@ -76,3 +76,11 @@ def test_every_module_of_a_kind_has_a_record_in_the_written_order() -> None:
         found = getattr(orders, module.name.upper(), None)
         assert isinstance(found, Kind), f"rules/devices/{module.name}: no {module.name.upper()} in orders"
         assert found in orders.WRITTEN
+
+
+def test_a_kind_is_two_files_named_as_its_element() -> None:
+    for kind in orders.WRITTEN:
+        name = kind.device.TAG
+        home = kind.device.__module__
+        assert home == f"{declared.__name__}.{name}", f"<{name}> is declared in {home}"
+        assert getattr(orders, name.upper(), None) is kind, f"rules/devices/{name}: no record of <{name}>"

@@ -1,4 +1,4 @@
-"""Every kind of device that libvirt 9.0.0 knows, one small module a kind or a few close kin."""
+"""Every kind of device that libvirt 9.0.0 knows, a module each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, get_args
 from qcaps.domain.codec import CHILD, Element
 from qcaps.domain.device import Device
 from qcaps.domain.devices.audio import Audio
-from qcaps.domain.devices.chardev import Channel, Console, Parallel, Serial
+from qcaps.domain.devices.channel import Channel
+from qcaps.domain.devices.console import Console
 from qcaps.domain.devices.controller import Controller
 from qcaps.domain.devices.disk import Disk
 from qcaps.domain.devices.filesystem import Filesystem
@@ -22,8 +23,11 @@ from qcaps.domain.devices.memballoon import Memballoon
 from qcaps.domain.devices.memory import Memory
 from qcaps.domain.devices.nvram import Nvram
 from qcaps.domain.devices.panic import Panic
-from qcaps.domain.devices.redirection import Redirdev, Redirfilter
+from qcaps.domain.devices.parallel import Parallel
+from qcaps.domain.devices.redirdev import Redirdev
+from qcaps.domain.devices.redirfilter import Redirfilter
 from qcaps.domain.devices.rng import Rng
+from qcaps.domain.devices.serial import Serial
 from qcaps.domain.devices.shmem import Shmem
 from qcaps.domain.devices.smartcard import Smartcard
 from qcaps.domain.devices.sound import Sound
@@ -63,7 +67,6 @@ AnyDevice = (
     | Iommu
     | Vsock
 )
-
 
 KINDS: tuple[type[Device], ...] = get_args(AnyDevice)
 """The kinds in the order in which libvirt writes them: that of the union above."""

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, TEXT, Element, Name
 from qcaps.domain.device import Device
-from qcaps.domain.devices.chardev import ChardevLog, ChardevProtocol, ChardevSource, ChardevType
+from qcaps.domain.devices.characters import ChardevLog, ChardevProtocol, ChardevSource, ChardevType
 
 
 class SmartcardCertificate(Element):

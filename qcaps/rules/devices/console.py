@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Console
-from qcaps.domain.devices.chardev import ConsoleTarget
+from qcaps.domain.devices.console import ConsoleTarget
 from qcaps.rules.kind import Kind
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared import character_checks, characters

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Redirdev, Redirfilter
-from qcaps.domain.devices.chardev import ChardevSource
+from qcaps.domain.devices.characters import ChardevSource
 from qcaps.rules.kind import Kind
 from qcaps.rules.shared.alias import by_place
 from qcaps.rules.shared.character_checks import (
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain import devices as d
-    from qcaps.domain.devices.redirection import RedirfilterUsbdev
+    from qcaps.domain.devices.redirfilter import RedirfilterUsbdev
     from qcaps.domain.domain import Domain
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.start.launch import Launch

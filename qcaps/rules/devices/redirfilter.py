@@ -10,7 +10,7 @@ from qcaps.rules.kind import Kind
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
-    from qcaps.domain.devices.redirection import RedirfilterUsbdev
+    from qcaps.domain.devices.redirfilter import RedirfilterUsbdev
     from qcaps.domain.domain import Domain
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Graphics, Serial
-from qcaps.domain.devices.chardev import SerialTarget, SerialTargetModel
+from qcaps.domain.devices.serial import SerialTarget, SerialTargetModel
 from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.machine import ARM_VIRT, RISCV, is_arm_virt, is_pseries, is_riscv_virt, is_s390, is_x86
 from qcaps.rules.refusal import Refused

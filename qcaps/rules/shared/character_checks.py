@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qcaps.domain import devices as d
     from qcaps.domain.codec import Element
     from qcaps.domain.devices import Channel, Console, Parallel, Serial
-    from qcaps.domain.devices.chardev import ChardevSource as Source
+    from qcaps.domain.devices.characters import ChardevSource as Source
     from qcaps.rules.shared.guest import Guest
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Channel, Console, Parallel, Serial
-from qcaps.domain.devices.chardev import ChardevProtocol, ChardevSource
+from qcaps.domain.devices.characters import ChardevProtocol, ChardevSource
 from qcaps.rules.shared.common import says_something, source_labels
 
 if TYPE_CHECKING:

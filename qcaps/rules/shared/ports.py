@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Console, Parallel, Serial
-from qcaps.domain.devices.chardev import ConsoleTarget, ParallelTarget
+from qcaps.domain.devices.console import ConsoleTarget
+from qcaps.domain.devices.parallel import ParallelTarget
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qcaps.domain.codec import Element
-    from qcaps.domain.devices.chardev import ChardevLog, ChardevProtocol, ChardevSource
+    from qcaps.domain.devices.characters import ChardevLog, ChardevProtocol, ChardevSource
     from qcaps.domain.devices.host import SourceReconnect
     from qcaps.rules.start.launch import Launch
 

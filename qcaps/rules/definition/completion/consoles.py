@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Console, Serial
-from qcaps.domain.devices.chardev import ConsoleTarget, SerialTarget
+from qcaps.domain.devices.console import ConsoleTarget
+from qcaps.domain.devices.serial import SerialTarget
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:

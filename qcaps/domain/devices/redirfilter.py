@@ -1,12 +1,11 @@
-"""USB devices that a client hands to the guest."""
+"""Which USB devices a client may hand to the guest."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from qcaps.domain.codec import Element, Name, Read, Show
 from qcaps.domain.device import Device
-from qcaps.domain.devices.chardev import ChardevLog, ChardevProtocol, ChardevSource, ChardevType
 from qcaps.domain.numbers import any_base
 
 
@@ -24,18 +23,6 @@ def _show_id(value: int) -> str:
 
 def _show_class(value: int) -> str:
     return f"0x{value:02X}" if value >= 0 else "-1"
-
-
-class Redirdev(Device):
-    """A port for one device of a client."""
-
-    TAG: ClassVar[str] = "redirdev"
-    bus: Literal["usb"] = "usb"
-    type: ChardevType
-    source: ChardevSource | None = None
-    second_source: Annotated[ChardevSource, Name("source")] | None = None
-    protocol: ChardevProtocol | None = None
-    log: ChardevLog | None = None
 
 
 class RedirfilterUsbdev(Element):

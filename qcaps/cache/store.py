@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.errors import QcapsError
-from qcaps.files import remove_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.stamps import Entry
+
+
+_LEFTOVER = re.compile(r"\.[0-9a-f]{64}\.xml\.[0-9a-f]{8}")
+"""What a save writes before it renames it; a file of another shape is somebody else's."""
 
 
 class StoreError(QcapsError):
@@ -57,7 +60,9 @@ class Store:
         if self._clean:
             return
         self._clean = True
-        remove_leftovers(Path(self.directory))
+        for name in os.listdir(self.directory):  # noqa: PTH208  names, no paths
+            if _LEFTOVER.fullmatch(name):
+                os.unlink(os.path.join(self.directory, name))  # noqa: PTH108, PTH118  strings
 
     def path(self, binary: str) -> str:
         """The file of `binary`: the SHA-256 of its path, as libvirt names it.

@@ -260,7 +260,7 @@ def test_a_file_that_says_only_seconds_is_not_believed_finely(
 
 
 def test_what_a_killed_save_left_is_removed(cache_host: Host, binary: str, saved: Path) -> None:
-    leftover = saved.with_name(f".{saved.name}.0a1b2c3d0a1b2c3d.qcaps-new")
+    leftover = saved.with_name(f".{saved.name}.0a1b2c3d")
     leftover.write_text("half")
     CapabilityCache(CTIME, cache_host, probe, saved.parent).lookup(binary)
     assert not leftover.exists()

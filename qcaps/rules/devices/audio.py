@@ -1,4 +1,4 @@
-"""`<audio>`: what libvirt does to it."""
+"""`<audio>`: the host's end of sound; fixed settings, numbers, `-audiodev`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def refuse_read(audio: d.Audio) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses settings that are fixed without the mixing engine, or given without being fixed.
 
-    Follows: virDomainAudioDefParseXML
+    Follows: virDomainAudioCommonParse
     """
     for direction in (audio.input, audio.output):
         if direction is None:
@@ -35,7 +35,7 @@ def refuse_read(audio: d.Audio) -> None:
 
 
 def refuse(audio: Audio, guest: Guest) -> None:
-    """A number of its own.
+    """Refuses a number that another audio backend has too.
 
     Follows: virDomainAudioDefValidate
     """
@@ -44,7 +44,7 @@ def refuse(audio: Audio, guest: Guest) -> None:
 
 
 def refuse_by_qemu(audio: Audio, guest: Guest, caps: Capabilities) -> None:
-    """Audio over a display needs the display.
+    """Refuses audio over a display that is not there.
 
     Follows: qemuValidateDomainDeviceDefAudio
     """
@@ -82,6 +82,7 @@ def backends(launch: Launch) -> Iterator[str]:
         yield from ("-audiodev", as_json(properties))
 
 
+# Follows: qemuBuildAudioCommonProps
 def _direction(given: AudioDirection, own: Callable[[AudioDirection], dict[str, Json]] | None) -> Json:
     fixed = given.settings if given.fixed_settings else None
     properties: dict[str, Json] = {

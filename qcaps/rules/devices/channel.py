@@ -1,4 +1,4 @@
-"""`<channel>`: what libvirt does to it."""
+"""`<channel>`: virtio ports and guestfwd, and where libvirt puts their sockets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def refuse_read(channel: d.Channel) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses a channel without a target type, and a guestfwd channel without an IPv4 address and a port.
 
     Follows: virDomainChrDefParseTargetXML
     """
@@ -51,7 +51,7 @@ CHANNEL_FOLDER: Final = "/var/lib/libvirt/qemu/channel/target"
 
 
 def complete(_state: State, channel: Channel) -> Channel:
-    """A socket where libvirt makes its own is none of the user's.
+    """Leaves out the path of a socket that libvirt itself made.
 
     Follows: qemuDomainChrDefDropDefaultPath
     """
@@ -71,7 +71,7 @@ def complete(_state: State, channel: Channel) -> Channel:
 def channels(launch: Launch) -> Iterator[str]:
     """Virtio ports, and addresses of the guest's network that lead to the host.
 
-    Follows: qemuBuildChannelsCommandLine
+    Follows: qemuBuildChannelsCommandLine, qemuBuildChannelChrDeviceProps
     """
     for channel in launch.of(Channel):
         target = channel.target
@@ -86,7 +86,10 @@ def channels(launch: Launch) -> Iterator[str]:
 
 
 def _socket(launch: Launch, channel: Channel) -> str | None:
-    """Where libvirt puts the socket of a channel that does not say."""
+    """Where libvirt puts the socket of a channel that does not say.
+
+    Follows: qemuDomainPrepareChannel
+    """
     target = channel.target
     if channel.type != "unix" or target is None or target.type != "virtio":
         return None
@@ -99,6 +102,7 @@ def _socket(launch: Launch, channel: Channel) -> str | None:
     return paths.channel(launch.domain, "vioser-{:02d}-{:02d}-{:02d}.sock".format(*place))
 
 
+# Follows: qemuBuildChannelGuestfwdNetdevProps
 def _forward(channel: Channel, name: str) -> Properties:
     target = channel.target
     host = str(ipaddress.ip_address((target.address if target else None) or "10.0.2.15"))

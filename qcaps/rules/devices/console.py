@@ -1,4 +1,4 @@
-"""`<console>`: what libvirt does to it."""
+"""`<console>`: which device it is, and which are a serial port seen again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def complete(state: State, console: Console) -> Console:
-    """A console is a serial port's unless it says otherwise.
+    """A console without a type is a serial port's; one without a number gets the next one.
 
     Follows: virDomainChrDefPostParse
     """
@@ -41,7 +41,7 @@ _SCLP: Final = {"sclp": "sclpconsole", "sclplm": "sclplmconsole"}
 def consoles(launch: Launch) -> Iterator[str]:
     """Consoles that are no serial port seen again.
 
-    Follows: qemuBuildConsoleCommandLine
+    Follows: qemuBuildConsoleCommandLine, qemuBuildConsoleChrDeviceProps
     """
     for console in launch.of(Console):
         kind = console.target.type if console.target else None

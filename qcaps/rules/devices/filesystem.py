@@ -1,4 +1,4 @@
-"""`<filesystem>`: what libvirt does to it."""
+"""`<filesystem>`: directories of the host, by 9p or by virtiofs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HIGHEST_MODE = 0o777
 
 
 def refuse_read(filesystem: d.Filesystem) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses a mode above 0777, and a source that lacks what its type needs.
 
     Follows: virDomainFSDefParseXML
     """
@@ -56,9 +56,9 @@ def refuse_read(filesystem: d.Filesystem) -> None:
 
 
 def read(_domain: Domain, filesystem: Filesystem) -> Filesystem:
-    """Words that mean nothing said are left out; sizes are in bytes.
+    """Leaves out values that are the default; writes sizes in bytes.
 
-    Follows: virDomainFSDefParseXML
+    Follows: virDomainFSDefParseXML, virDomainFSDefFormat
     """
     changes: dict[str, Any] = {"type": filesystem.type}
     if filesystem.multidevs == "default":
@@ -176,7 +176,7 @@ _SECURITY: Final = {"mapped": "mapped", "passthrough": "passthrough", "squash": 
 def filesystems(launch: Launch) -> Iterator[str]:
     """Directories of the host: by 9p, or by a virtiofsd of libvirt's or somebody else's.
 
-    Follows: qemuBuildFilesystemCommandLine
+    Follows: qemuBuildFilesystemCommandLine, qemuBuildFSDevCmd, qemuBuildVHostUserFsCommandLine
     """
     for shared in launch.of(Filesystem):
         name = launch.alias(shared)
@@ -210,6 +210,7 @@ def filesystems(launch: Launch) -> Iterator[str]:
         )
 
 
+# Follows: qemuBuildFSStr
 def _fsdev(shared: Filesystem, name: str, kind: str) -> str:
     words = [kind]
     if kind == "local":
@@ -228,6 +229,7 @@ def _fsdev(shared: Filesystem, name: str, kind: str) -> str:
     return ",".join(words)
 
 
+# Follows: qemuDomainDeviceCalculatePCIConnectFlags
 def _flags(device: Filesystem, way: Ways) -> int:
     driver = None if device.driver is None else device.driver.type
     if driver == "virtiofs":

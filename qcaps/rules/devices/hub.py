@@ -1,4 +1,4 @@
-"""`<hub>`: what libvirt does to it."""
+"""`<hub>`: USB hubs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def refuse_by_qemu(hub: Hub, _guest: Guest, caps: Capabilities) -> None:
-    """USB hubs alone.
+    """Refuses any hub but a USB hub.
 
     Follows: qemuValidateDomainDeviceDefHub
     """
@@ -31,7 +31,7 @@ def refuse_by_qemu(hub: Hub, _guest: Guest, caps: Capabilities) -> None:
 def hubs(launch: Launch) -> Iterator[str]:
     """USB hubs.
 
-    Follows: qemuBuildHubCommandLine
+    Follows: qemuBuildHubCommandLine, qemuBuildHubDevCmd
     """
     for hub in launch.of(Hub):
         yield from launch.device({"driver": "usb-hub", "id": launch.alias(hub), **placed(launch, hub)})

@@ -1,4 +1,4 @@
-"""`<input>`: what libvirt does to it."""
+"""`<input>`: the bus of each type, and the virtio ones that QEMU may lack."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def refuse_read(device: d.Input) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses a USB input with another address than USB, and a passed-through one without a path.
 
     Follows: virDomainInputDefParseXML
     """
@@ -88,7 +88,7 @@ def refuse(device: Input, _guest: Guest) -> None:
 
 
 def refuse_by_qemu(device: Input, guest: Guest, caps: Capabilities) -> None:
-    """Which inputs this QEMU has.
+    """Refuses inputs that this QEMU lacks.
 
     Follows: qemuValidateDomainDeviceDefInput
     """
@@ -122,7 +122,7 @@ _VIRTIO_INPUTS: Final = {
 def inputs(launch: Launch) -> Iterator[str]:
     """Mice, tablets and keyboards but those every board has (PS/2).
 
-    Follows: qemuBuildInputCommandLine
+    Follows: qemuBuildInputCommandLine, qemuBuildInputVirtioDevProps, qemuBuildInputUSBDevProps
     """
     for device in launch.of(Input):
         yield from zpci(launch, device)

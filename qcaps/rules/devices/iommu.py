@@ -1,4 +1,4 @@
-"""`<iommu>`: what libvirt does to it."""
+"""`<iommu>`: the model against the machine, and its options."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def read(_domain: Domain, iommu: Iommu) -> Iommu:
-    """An address width of 0 says nothing.
+    """Leaves out an address width of 0, and a driver that says nothing.
 
-    Follows: virDomainIOMMUDefParseXML
+    Follows: virDomainIOMMUDefParseXML, virDomainIOMMUDefFormat
     """
     driver = iommu.driver
     if driver is None:
@@ -47,7 +47,7 @@ _IOMMU_OPTIONS = {
 
 
 def refuse(iommu: Iommu, _guest: Guest) -> None:
-    """What holds for an I/O MMU under any hypervisor.
+    """Refuses options of a model that has none, and addresses of a model that has none.
 
     Follows: virDomainIOMMUDefValidate
     """

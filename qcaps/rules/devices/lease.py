@@ -1,4 +1,4 @@
-"""`<lease>`: what libvirt does to it."""
+"""`<lease>`: a lock on the host; QEMU is told nothing of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def refuse_read(lease: d.Lease) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses a lease without a key or a target path.
 
     Follows: virDomainLeaseDefParseXML
     """

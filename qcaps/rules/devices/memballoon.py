@@ -1,4 +1,4 @@
-"""`<memballoon>`: what libvirt does to it."""
+"""`<memballoon>`: the balloon, and options that some QEMUs lack."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def read(_domain: Domain, balloon: Memballoon) -> Memballoon:
-    """Statistics without a period go, and so does the address of model none.
+    """Leaves out the address of a balloon of model none, and statistics without a period.
 
-    Follows: virDomainMemballoonDefParseXML
+    Follows: virDomainMemballoonDefParseXML, virDomainMemballoonDefFormat
     """
     changes: dict[str, Any] = {}
     if balloon.stats is not None and (balloon.stats.period or 0) <= 0:
@@ -37,7 +37,7 @@ def read(_domain: Domain, balloon: Memballoon) -> Memballoon:
 
 
 def refuse_by_qemu(balloon: Memballoon, _guest: Guest, caps: Capabilities) -> None:
-    """The virtio balloon and its options.
+    """Refuses balloons that are not virtio, and options that this QEMU lacks.
 
     Follows: qemuValidateDomainDeviceDefMemballoon
     """

@@ -1,4 +1,4 @@
-"""`<nvram>`: what libvirt does to it."""
+"""`<nvram>`: where a pSeries guest keeps its settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def refuse_by_qemu(nvram: Nvram, guest: Guest, caps: Capabilities) -> None:
-    """A pSeries device with a register.
+    """Refuses any but a pSeries guest, and a device without a register.
 
     Follows: qemuValidateDomainDeviceDefNVRAM
     """
@@ -33,7 +33,7 @@ def refuse_by_qemu(nvram: Nvram, guest: Guest, caps: Capabilities) -> None:
 def nvram(launch: Launch) -> Iterator[str]:
     """Where a pSeries keeps its settings.
 
-    Follows: qemuBuildNVRAMCommandLine
+    Follows: qemuBuildNVRAMCommandLine, qemuBuildNVRAMDevStr
     """
     for device in launch.of(Nvram):
         register = device.address.reg if isinstance(device.address, SpaprVioAddress) else None

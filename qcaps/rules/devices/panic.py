@@ -1,4 +1,4 @@
-"""`<panic>`: what libvirt does to it."""
+"""`<panic>`: the model that the machine has; only that of ISA is a device of QEMU's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def complete(state: State, panic: Panic) -> Panic:
-    """What the machine has.
+    """The model that the machine has.
 
     Follows: qemuDomainDevicePanicDefPostParse
     """

@@ -1,4 +1,4 @@
-"""`<parallel>`: what libvirt does to it."""
+"""`<parallel>`: ports and their numbers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def complete(state: State, parallel: Parallel) -> Parallel:
-    """A number after the highest.
+    """A port without a number gets the one after the highest.
 
     Follows: virDomainChrDefPostParse
     """
@@ -33,7 +33,7 @@ def complete(state: State, parallel: Parallel) -> Parallel:
 def parallels(launch: Launch) -> Iterator[str]:
     """Parallel ports.
 
-    Follows: qemuBuildParallelsCommandLine
+    Follows: qemuBuildParallelsCommandLine, qemuBuildParallelChrDeviceProps
     """
     for parallel in launch.of(Parallel):
         name = f"char{launch.alias(parallel)}"

@@ -1,4 +1,4 @@
-"""`<redirdev>`: what libvirt does to it."""
+"""`<redirdev>`: USB devices that a client hands over."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def refuse_read(redirdev: d.Redirdev) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses an address that is no USB address, and a source that reconnects without a timeout.
 
     Follows: virDomainRedirdevDefParseXML
     """
@@ -43,7 +43,7 @@ def refuse_read(redirdev: d.Redirdev) -> None:
 
 
 def read(_domain: Domain, device: Redirdev) -> Redirdev:
-    """A USB device that a client hands over.
+    """What the source of the device's data says by its type.
 
     Follows: virDomainRedirdevDefParseXML
     """
@@ -54,7 +54,7 @@ def read(_domain: Domain, device: Redirdev) -> Redirdev:
 
 
 def refuse(redirdev: Redirdev, guest: Guest) -> None:
-    """A redirected USB device needs a USB controller.
+    """Refuses a guest without USB, and an incomplete source.
 
     Follows: virDomainRedirdevDefValidate
     """
@@ -64,7 +64,7 @@ def refuse(redirdev: Redirdev, guest: Guest) -> None:
 
 
 def refuse_by_qemu(redirdev: Redirdev, guest: Guest, caps: Capabilities) -> None:
-    """Redirection, and the filter of what may be redirected.
+    """Refuses a QEMU without redirection, or without the filter of what may be redirected.
 
     Follows: qemuValidateDomainRedirdevDef
     """
@@ -77,7 +77,7 @@ def refuse_by_qemu(redirdev: Redirdev, guest: Guest, caps: Capabilities) -> None
 def redirected(launch: Launch) -> Iterator[str]:
     """Ports for devices of a client, with the rules about which of them may be handed over.
 
-    Follows: qemuBuildRedirdevCommandLine
+    Follows: qemuBuildRedirdevCommandLine, qemuBuildRedirdevDevProps
     """
     rules = [rule for given in launch.of(Redirfilter) for rule in given.usbdev]
     text = "|".join(_rule(rule) for rule in rules) or None

@@ -1,4 +1,4 @@
-"""`<redirfilter>`: what libvirt does to it."""
+"""`<redirfilter>`: which USB devices a client may hand over."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _VERSION_DIGITS: Final = 2
 
 
 def read(_domain: Domain, rules: Redirfilter) -> Redirfilter:
-    """What may be any is left out; versions have two digits behind the dot.
+    """Leaves out what may be any; writes versions with two digits behind the dot.
 
-    Follows: virDomainRedirFilterUSBDevDefParseXML
+    Follows: virDomainRedirFilterDefParseXML, virDomainRedirFilterUSBDevDefParseXML
     """
     return evolve(rules, usbdev=tuple(map(_rule, rules.usbdev)))
 
@@ -33,6 +33,7 @@ def _rule(rule: RedirfilterUsbdev) -> RedirfilterUsbdev:
     return evolve(rule, version=_version(rule), **open_)
 
 
+# Follows: virDomainRedirFilterUSBVersionHelper
 def _version(rule: RedirfilterUsbdev) -> str | None:
     if rule.version in (None, "-1"):
         return None

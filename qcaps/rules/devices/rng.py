@@ -1,4 +1,4 @@
-"""`<rng>`: what libvirt does to it."""
+"""`<rng>`: sources of random numbers, the host's or a daemon's."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def refuse_read(rng: d.Rng) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses an entropy daemon without a type, or one that reconnects without a timeout.
 
     Follows: virDomainRNGDefParseXML
     """
@@ -44,9 +44,9 @@ def refuse_read(rng: d.Rng) -> None:
 
 
 def read(_domain: Domain, rng: Rng) -> Rng:
-    """A daemon that gives random numbers is a character device.
+    """The source of an entropy daemon by its type; leaves out a rate of 0.
 
-    Follows: virDomainRNGDefParseXML
+    Follows: virDomainRNGDefParseXML, virDomainRNGDefFormat
     """
     changes: dict[str, Any] = {}
     backend = rng.backend
@@ -60,7 +60,7 @@ def read(_domain: Domain, rng: Rng) -> Rng:
 
 
 def complete(_state: State, rng: Rng) -> Rng:
-    """The host's /dev/random.
+    """Random numbers come from /dev/random where no file is named.
 
     Follows: virDomainRNGDefPostParse
     """
@@ -70,7 +70,7 @@ def complete(_state: State, rng: Rng) -> Rng:
 
 
 def refuse(rng: Rng, guest: Guest) -> None:
-    """The source of an entropy daemon.
+    """Refuses an incomplete source of an entropy daemon.
 
     Follows: virDomainRNGDefValidate
     """
@@ -82,7 +82,7 @@ _RNG_FLAGS = {"random": "rng-random", "egd": "rng-egd", "builtin": "rng-builtin"
 
 
 def refuse_by_qemu(rng: Rng, guest: Guest, caps: Capabilities) -> None:
-    """Backend and model.
+    """Refuses backends and models that this QEMU lacks.
 
     Follows: qemuValidateDomainRNGDef
     """
@@ -103,7 +103,7 @@ _SECOND: Final = 1000
 def entropy(launch: Launch) -> Iterator[str]:
     """Sources of random numbers.
 
-    Follows: qemuBuildRNGCommandLine
+    Follows: qemuBuildRNGCommandLine, qemuBuildRNGBackendProps, qemuBuildRNGDevProps
     """
     for rng in launch.of(Rng):
         name, backend = launch.alias(rng), rng.backend

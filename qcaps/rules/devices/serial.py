@@ -1,4 +1,4 @@
-"""`<serial>`: what libvirt does to it."""
+"""`<serial>`: the type and model that the machine has, and what goes with them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 def refuse_read(serial: d.Serial) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses what no character device may be, and a usb-serial port with another address than USB.
 
-    Follows: virDomainChrDefParseTargetXML
+    Follows: virDomainChrDefParseXML
     """
     refuse_read_character(serial)
     usb = serial.target is not None and serial.target.type == "usb-serial"
@@ -57,7 +57,7 @@ _MODEL_OF_TYPE: Final = {
 
 
 def complete(state: State, serial: Serial) -> Serial:
-    """The kind of serial port that the machine has.
+    """Type and model of serial port that the machine has, and the next number.
 
     Follows: qemuDomainChrDefPostParse, virDomainChrDefPostParse
     """
@@ -92,6 +92,7 @@ def _serial_model(domain: Domain, kind: str | None) -> str | None:
     return _MODEL_OF_TYPE.get(kind or "")
 
 
+# Follows: qemuValidateChrSerialTargetTypeToAddressType
 _ADDRESS_OF_TYPE = {
     "isa-serial": "isa",
     "isa-debug": "isa",
@@ -104,6 +105,7 @@ _ADDRESS_OF_TYPE = {
 """The type of address that each type of serial port has."""
 
 
+# Follows: qemuValidateChrSerialTargetModelToTargetType
 _TYPE_OF_MODEL = {
     "isa-serial": "isa-serial",
     "usb-serial": "usb-serial",
@@ -148,6 +150,7 @@ def refuse_by_qemu(serial: Serial, guest: Guest, caps: Capabilities) -> None:
         )
 
 
+# Follows: qemuChrSerialTargetModelToCaps
 _CHECKED: Final = frozenset(
     {"isa-serial", "usb-serial", "pci-serial", "spapr-vty", "sclpconsole", "sclplmconsole", "pl011"}
 )
@@ -160,7 +163,7 @@ _PLATFORM: Final = frozenset({"pl011", "16550a", "none"})
 def serials(launch: Launch) -> Iterator[str]:
     """Serial ports: a device, or one that the board has.
 
-    Follows: qemuBuildSerialCommandLine
+    Follows: qemuBuildSerialCommandLine, qemuBuildSerialChrDeviceProps
     """
     spice = any(graphics.type == "spice" for graphics in launch.of(Graphics))
     for serial in launch.of(Serial):
@@ -188,6 +191,7 @@ def serials(launch: Launch) -> Iterator[str]:
         )
 
 
+# Follows: qemuChrIsPlatformDevice
 def _is_on_board(launch: Launch, serial: Serial, model: str) -> bool:
     kind = (serial.target.type if serial.target else None) or "none"
     if kind == "none":

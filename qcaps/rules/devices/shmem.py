@@ -1,4 +1,4 @@
-"""`<shmem>`: what libvirt does to it."""
+"""`<shmem>`: memory shared between guests; its size, and who serves it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def refuse_read(shmem: d.Shmem) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses interrupts (`<msi>`) without a server to send them.
 
     Follows: virDomainShmemDefParseXML
     """
@@ -47,7 +47,7 @@ _DEFAULT_SHMEM: Final = 4 * _MIB
 def read(_domain: Domain, shmem: Shmem) -> Shmem:
     """The oldest model unless told otherwise, and it has no roles.
 
-    Follows: virDomainShmemDefParseXML
+    Follows: virDomainShmemDefParseXML, virDomainShmemDefFormat
     """
     model = shmem.model or ShmemModel()
     changes: dict[str, Any] = {"model": evolve(model, type=model.type or "ivshmem")}
@@ -91,7 +91,7 @@ _SHMEM_FLAGS = {
 
 
 def refuse(shmem: Shmem, _guest: Guest) -> None:
-    """A name that is a file name.
+    """Refuses a name that is no file name.
 
     Follows: virDomainShmemDefValidate
     """
@@ -120,6 +120,7 @@ def shared_memory(launch: Launch) -> Iterator[str]:
         yield from _shmem(launch, shmem)
 
 
+# Follows: qemuBuildShmemCommandLine, qemuBuildShmemDevLegacyProps, qemuBuildShmemDevProps
 def _shmem(launch: Launch, shmem: Shmem) -> Iterator[str]:
     name = launch.alias(shmem)
     model = (shmem.model.type if shmem.model else None) or "ivshmem"

@@ -1,4 +1,4 @@
-"""`<smartcard>`: what libvirt does to it."""
+"""`<smartcard>`: cards of the host, of certificates, of a client."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CERTIFICATES = 3
 
 
 def refuse_read(card: d.Smartcard) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses too few or too many certificates, a relative database, a passed-through card without a type.
 
     Follows: virDomainSmartcardDefParseXML
     """
@@ -62,7 +62,7 @@ def read(_domain: Domain, card: Smartcard) -> Smartcard:
 
 
 def refuse(card: Smartcard, guest: Guest) -> None:
-    """Its address, and the source of a card that is passed through.
+    """Refuses an address that is no CCID address, and an incomplete source of a card that is passed through.
 
     Follows: virDomainSmartcardDefValidate
     """
@@ -73,7 +73,7 @@ def refuse(card: Smartcard, guest: Guest) -> None:
 
 
 def refuse_by_qemu(card: Smartcard, guest: Guest, caps: Capabilities) -> None:
-    """One card, in the first slot of the first controller.
+    """Refuses any card but one in the first slot of the first controller.
 
     Follows: qemuValidateDomainSmartcardDef
     """

@@ -1,4 +1,4 @@
-"""`<sound>`: what libvirt does to it."""
+"""`<sound>`: cards, their codecs, their audio backend."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WITH_CODECS: Final = frozenset({"ich6", "ich9"})
 def read(_domain: Domain, sound: Sound) -> Sound:
     """Only Intel's HDA has codecs.
 
-    Follows: virDomainSoundDefFormat
+    Follows: virDomainSoundDefParseXML, virDomainSoundDefFormat
     """
     return evolve(sound, codec=()) if sound.codec and sound.model not in _WITH_CODECS else sound
 
@@ -45,11 +45,12 @@ _SOUND_FLAGS = {
 }
 
 
+# Follows: qemuSoundCodecTypeToCaps
 _CODEC_FLAGS = {"duplex": "hda-duplex", "micro": "hda-micro", "output": "hda-output"}
 
 
 def refuse(sound: Sound, guest: Guest) -> None:
-    """The audio backend it names.
+    """Refuses an audio backend that is not there.
 
     Follows: virDomainSoundDefValidate
     """
@@ -58,7 +59,7 @@ def refuse(sound: Sound, guest: Guest) -> None:
 
 
 def refuse_by_qemu(sound: Sound, _guest: Guest, caps: Capabilities) -> None:
-    """The card and its codecs.
+    """Refuses cards and codecs that this QEMU lacks.
 
     Follows: qemuValidateDomainDeviceDefSound
     """
@@ -87,7 +88,7 @@ _CODECS: Final = {"duplex": "hda-duplex", "micro": "hda-micro", "output": "hda-o
 def cards(launch: Launch) -> Iterator[str]:
     """Sound cards, and the codecs on those that have a bus for them.
 
-    Follows: qemuBuildSoundCommandLine
+    Follows: qemuBuildSoundCommandLine, qemuBuildSoundDevCmd, qemuBuildSoundCodecCmd
     """
     for sound in launch.of(Sound):
         if sound.model == "pcspk":

@@ -1,4 +1,4 @@
-"""`<tpm>`: what libvirt does to it."""
+"""`<tpm>`: model and version, the host's swtpm, passed-through and external ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def refuse_read(tpm: d.Tpm) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses an external TPM without a source, and a secret that is no UUID.
 
     Follows: virDomainTPMDefParseXML
     """
@@ -50,7 +50,7 @@ _ALWAYS_TPM_2: Final = frozenset({"tpm-spapr", "tpm-crb"})
 def read(_domain: Domain, tpm: Tpm) -> Tpm:
     """The host's first TPM is passed through, unless another is named.
 
-    Follows: virDomainTPMDefParseXML
+    Follows: virDomainTPMDefParseXML, virDomainTPMDefFormat
     """
     backend = tpm.backend
     changes: dict[str, Any] = {}
@@ -66,7 +66,7 @@ def read(_domain: Domain, tpm: Tpm) -> Tpm:
 
 
 def complete(state: State, tpm: Tpm) -> Tpm:
-    """Model and version; versions 1.2 and 2.0 do not go together, so one must be chosen.
+    """Model and version, as the machine has them; version 1.2 where it can be had.
 
     Follows: qemuDomainTPMDefPostParse
     """
@@ -131,7 +131,7 @@ def refuse_by_qemu(tpm: Tpm, guest: Guest, caps: Capabilities) -> None:
 def tpms(launch: Launch) -> Iterator[str]:
     """Trusted platform modules.
 
-    Follows: qemuBuildTPMsCommandLine, qemuBuildTPMCommandLine
+    Follows: qemuBuildTPMsCommandLine, qemuBuildTPMCommandLine, qemuBuildTPMProxyCommandLine
     """
     for tpm in launch.of(Tpm):
         name, backend = launch.alias(tpm), tpm.backend

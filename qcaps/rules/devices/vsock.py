@@ -1,4 +1,4 @@
-"""`<vsock>`: what libvirt does to it."""
+"""`<vsock>`: sockets between host and guest, and the guest's number."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def complete(_state: State, vsock: Vsock) -> Vsock:
-    """Libvirt chooses the number, unless one is given.
+    """The virtio model; libvirt chooses the number of the guest unless one is given.
 
     Follows: qemuDomainVsockDefPostParse, virDomainVsockDefPostParse
     """
@@ -39,7 +39,7 @@ _FIRST_GUEST_CID = 3
 
 
 def refuse(vsock: Vsock, _guest: Guest) -> None:
-    """The guest's number.
+    """Refuses a number that the guest cannot have, and virtio options of a device that is not virtio.
 
     Follows: virDomainVsockDefValidate
     """
@@ -50,7 +50,7 @@ def refuse(vsock: Vsock, _guest: Guest) -> None:
 
 
 def refuse_by_qemu(vsock: Vsock, _guest: Guest, caps: Capabilities) -> None:
-    """QEMU's one vsock device.
+    """Refuses a QEMU without the vhost-vsock device.
 
     Follows: qemuValidateDomainDeviceDefVsock
     """
@@ -64,7 +64,7 @@ _FIRST_CID: Final = 3
 def sockets(launch: Launch) -> Iterator[str]:
     """Sockets between host and guest; libvirt looks for a free number where none is given.
 
-    Follows: qemuBuildVsockCommandLine
+    Follows: qemuBuildVsockCommandLine, qemuBuildVsockDevProps
     """
     for vsock in launch.of(Vsock):
         number = (vsock.cid.address if vsock.cid else None) or _FIRST_CID

@@ -1,4 +1,4 @@
-"""`<watchdog>`: what libvirt does to it."""
+"""`<watchdog>`: its action, its place, the guest's architecture."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def refuse_by_qemu(watchdog: Watchdog, guest: Guest, _caps: Capabilities) -> Non
 def watchdogs(launch: Launch) -> Iterator[str]:
     """The watchdog, and what it does.
 
-    Follows: qemuBuildWatchdogCommandLine
+    Follows: qemuBuildWatchdogCommandLine, qemuBuildWatchdogDevProps
     """
     for device in launch.of(Watchdog):
         yield from zpci(launch, device)

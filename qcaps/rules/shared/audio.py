@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def audio_name(launch: Launch, number: int | None, element: Element) -> str:
-    """The backend of this number, the first one where no number is given. Raises Refused if there is none."""
+    """The backend of this number, the first one where no number is given. Raises Refused if there is none.
+
+    Follows: qemuGetAudioIDString
+    """
     found = [audio.id for audio in launch.of(Audio) if number in (None, audio.id)]
     if not found:
         raise Refused(f"there is no <audio id='{number or 1}'> for it", element)

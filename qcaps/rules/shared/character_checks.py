@@ -25,7 +25,7 @@ SPICEVMC = frozenset({("channel", "virtio"), ("serial", "usb-serial"), ("console
 
 
 def refuse_read_character(device: d.Serial | d.Parallel | d.Console | d.Channel) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses a spicevmc source anywhere but in a virtio channel, and a second source of any type but UDP.
 
     Follows: virDomainChrDefParseXML, virDomainChrSourceDefParseXML
     """
@@ -63,7 +63,7 @@ _CHANNEL_NAME = re.compile(r"[-A-Za-z0-9_.]*")
 def check_source(
     kind: str | None, sources: Sequence[Source], device: Element, guest: Guest, *, makes_path: bool = False
 ) -> None:
-    """Whether the source says what its type needs; `makes_path` where libvirt makes up a socket's path.
+    """Refuses a source that lacks what its type needs; `makes_path` where libvirt makes a socket's path.
 
     Follows: virDomainChrSourceDefValidate
     """
@@ -100,6 +100,7 @@ def _need_connect(_source: Source | None, sources: Sequence[Source], device: Ele
         raise internal("<source mode='connect' service=…> is missing", device)
 
 
+# Follows: virDomainChrSourceDefValidateChannelName
 def _need_channel(source: Source | None, _sources: Sequence[Source], device: Element) -> None:
     name = None if source is None else source.channel
     if name is None:
@@ -134,7 +135,7 @@ def check_qemu_source(
 ) -> None:
     """What QEMU, or this QEMU, cannot do with a source.
 
-    Follows: qemuValidateDomainChrSourceDef
+    Follows: qemuValidateDomainChrSourceDef, qemuValidateDomainChrSourceReconnectDef
     """
     if kind in ("tcp", "unix"):
         for source in sources:

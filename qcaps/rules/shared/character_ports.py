@@ -18,7 +18,10 @@ _SPICE_PORT: Final = "com.redhat.spice.0"
 
 
 def port(launch: Launch, device: Channel | Console, driver: str) -> Properties:
-    """The port of a channel or a console, as properties of `-device`."""
+    """The port of a channel or a console, as properties of `-device`.
+
+    Follows: qemuBuildVirtioSerialPortDevProps
+    """
     if device.address is not None and not isinstance(device.address, VirtioSerialAddress | CcwAddress):
         raise Refused("a virtio port sits on a virtio-serial controller", device)
     title = device.target.name if isinstance(device, Channel) and device.target else None

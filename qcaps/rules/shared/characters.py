@@ -38,9 +38,9 @@ _SOURCES: Final[dict[str, set[str]]] = {
 
 
 def read_character(_domain: Domain, device: _C) -> _C:
-    """A source says how it connects; what only a running guest has is left out.
+    """How a source connects; leaves out what only a running guest has.
 
-    Follows: virDomainChrDefParseXML, virDomainChrSourceDefParseXML
+    Follows: virDomainChrDefParseXML, virDomainChrDefFormat, virDomainChrSourceDefParseXML
     """
     given = device.__dict__
     changes: dict[str, Any] = {"type": device.type}
@@ -63,7 +63,10 @@ def read_character(_domain: Domain, device: _C) -> _C:
 def normal_source(
     kind: str, source: ChardevSource | None, protocol: ChardevProtocol | None = None
 ) -> tuple[ChardevSource | None, ChardevProtocol | None]:
-    """Source and protocol of a character device of type `kind` as libvirt writes them."""
+    """Source and protocol of a character device of type `kind` as libvirt writes them.
+
+    Follows: virDomainChrSourceDefParseXML, virDomainChrSourceDefFormat
+    """
     known = _SOURCES.get(kind)
     if known is None:
         return None, None

@@ -62,7 +62,10 @@ _SHAPES: Final[dict[type[Element], Callable[[Any], Any]]] = {
 
 
 def as_parsed(device: _D) -> _D:
-    """`device` with an address in full, and without an alias that QEMU's side made up."""
+    """`device` with an address in full, and without an alias that QEMU's side made up.
+
+    Follows: virDomainDeviceInfoParseXML, virDomainDeviceInfoFormat
+    """
     values = device.__dict__
     address = values.get("address")
     if address is not None:
@@ -93,7 +96,10 @@ def filled_pci(address: Any) -> Any:  # noqa: ANN401  # the host's or the guest'
 
 
 def source_labels(labels: tuple[SourceSeclabel, ...]) -> tuple[SourceSeclabel, ...]:
-    """Labels of one file: they relabel unless told otherwise, and one without a label then says nothing."""
+    """Labels of one file: they relabel unless told otherwise, and one without a label then says nothing.
+
+    Follows: virSecurityDeviceLabelDefParseXML
+    """
     kept = (one for one in labels if one.label is not None or one.relabel is False)
     return tuple(evolve(one, relabel=one.relabel is not False, labelskip=None) for one in kept)
 
@@ -103,6 +109,7 @@ def says_something(element: Element) -> bool:
     return any(value for name, value in element.__dict__.items() if name != "line")
 
 
+# Follows: virDomainDeviceAliasIsUserAlias
 def _is_users(alias: Alias) -> bool:
     name = alias.name
     return name is not None and name.startswith(USER_ALIAS) and _ALIAS_LETTERS.issuperset(name)

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def check_hosts(hosts: Iterable[SourceHost]) -> None:
-    """A server by name, or by socket over transport 'unix'."""
+    """Refuses a server without a name, or without a socket over transport 'unix'.
+
+    Follows: virDomainStorageNetworkParseHost
+    """
     for host in hosts:
         if host.transport == "unix":
             if host.socket is None:

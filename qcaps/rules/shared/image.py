@@ -68,7 +68,10 @@ class Image:
 
 
 def is_empty(disk: Disk) -> bool:
-    """There is no medium in the drive."""
+    """Whether there is no medium in the drive.
+
+    Follows: virStorageSourceIsEmpty
+    """
     source = disk.source
     if source is None:
         return True
@@ -80,7 +83,10 @@ def is_empty(disk: Disk) -> bool:
 
 
 def cache_mode(disk: Disk) -> str | None:
-    """How the image is cached; a shared one that is written to must not be."""
+    """How the image is cached; a shared one that is written to must not be.
+
+    Follows: qemuDomainPrepareDiskCachemode
+    """
     given = disk.driver.cache if disk.driver else None
     if given in (None, "default"):
         return "none" if disk.shareable and not is_read_only(disk) else None
@@ -88,7 +94,7 @@ def cache_mode(disk: Disk) -> str | None:
 
 
 def is_read_only(disk: Disk) -> bool:
-    """Nothing may be written: asked for, or a CD."""
+    """Whether nothing may be written: asked for, or a CD."""
     return disk.readonly or disk.device == "cdrom"
 
 
@@ -172,7 +178,10 @@ def _objects(launch: Launch, image: Image) -> Iterator[str]:
 
 
 def reservations(launch: Launch, disks: list[Disk]) -> Iterator[str]:
-    """The helper for persistent reservations that libvirt starts itself."""
+    """The helper for persistent reservations that libvirt starts itself.
+
+    Follows: qemuBuildPRManagedManagerInfoProps
+    """
     for disk in disks:
         held = disk.source.reservations if disk.source else None
         if held and held.managed:
@@ -181,6 +190,7 @@ def reservations(launch: Launch, disks: list[Disk]) -> Iterator[str]:
             return
 
 
+# Follows: qemuBlockStorageSourceGetBackendProps
 def _storage(disk: Disk, image: Image) -> Properties:
     read_only = is_read_only(disk) or not image.is_top
     is_floppy = disk.device == "floppy"
@@ -199,6 +209,7 @@ def _storage(disk: Disk, image: Image) -> Properties:
     }
 
 
+# Follows: qemuBlockStorageSourceGetBlockdevFormatProps
 def _format(disk: Disk, image: Image, part: dict[str, Json] | None) -> Properties:
     driver = _DRIVERS.get(image.format)
     if driver is None:
@@ -225,6 +236,7 @@ def _format(disk: Disk, image: Image, part: dict[str, Json] | None) -> Propertie
     return properties
 
 
+# Follows: qemuBlockStorageSourceGetFormatRawProps, qemuBlockStorageSourceGetFormatQcow2Props
 def _driver(image: Image, driver: str) -> dict[str, Json]:
     key = image.encryption
     name = secret(image.node, "encryption")
@@ -241,6 +253,7 @@ def _driver(image: Image, driver: str) -> dict[str, Json]:
     return {"driver": driver, "cache-size": cached or None}
 
 
+# Follows: qemuBlockStorageSourceGetBlockdevGetCacheProps
 def _cache(disk: Disk) -> dict[str, Json] | None:
     mode = cache_mode(disk)
     if mode is None:

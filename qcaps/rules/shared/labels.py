@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def check_labels(source: Element | None, guest: Guest) -> None:
-    """A label of one image overrides the domain's, which must relabel at all."""
+    """A label of one image overrides the domain's, which must relabel at all.
+
+    Follows: virSecurityDeviceLabelDefValidate
+    """
     labels = () if source is None else source.__dict__.get("seclabel", ())
     if not labels or not guest.domain.seclabel:
         return

@@ -9,7 +9,10 @@ _PREFIXES = ("fd", "hd", "vd", "sd", "xvd", "ubd")
 
 @lru_cache(maxsize=4096)
 def disk_number(name: str) -> int:
-    """0 for vda, 26 for vdaa, whatever the prefix and the partition; -1 for a name of another shape."""
+    """0 for vda, 26 for vdaa, whatever the prefix and the partition; -1 for a name of another shape.
+
+    Follows: virDiskNameToIndex
+    """
     prefix = next((one for one in _PREFIXES if name.startswith(one)), None)
     if prefix is None:
         return -1

@@ -32,7 +32,10 @@ _SOURCES: Final[dict[str, set[str]]] = {
 
 
 def source(nic: Interface, own: InterfaceSource) -> InterfaceSource | None:
-    """What counts for a NIC of its kind."""
+    """What counts for a NIC of its kind.
+
+    Follows: virDomainNetDefParseXML, virDomainNetDefFormat
+    """
     known = _SOURCES.get(nic.type, _ALWAYS)
     if nic.type == "user" and nic.backend is not None and nic.backend.type == "passt":
         known = _ALWAYS | {"dev"}
@@ -48,12 +51,18 @@ def source(nic: Interface, own: InterfaceSource) -> InterfaceSource | None:
 
 
 def addresses(ips: tuple[Ip, ...]) -> tuple[Ip, ...]:
-    """IP addresses with their family."""
+    """IP addresses with their family.
+
+    Follows: virDomainNetIPParseXML
+    """
     return tuple(
         evolve(one, family="ipv6" if ":" in one.address else "ipv4", prefix=one.prefix or None) for one in ips
     )
 
 
 def vlan(own: InterfaceVlan) -> InterfaceVlan:
-    """Several VLANs need a trunk."""
+    """Several VLANs need a trunk.
+
+    Follows: virNetDevVlanParse
+    """
     return evolve(own, trunk=True if len(own.tag) > 1 else own.trunk or None)

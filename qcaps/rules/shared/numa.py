@@ -9,12 +9,18 @@ if TYPE_CHECKING:
 
 
 def memory(domain: Domain) -> int:
-    """The memory of all nodes, in KiB."""
+    """The memory of all nodes, in KiB.
+
+    Follows: virDomainNumaGetMemorySize
+    """
     numa = domain.cpu.numa if domain.cpu is not None else None
     return sum(cell.memory for cell in numa.cell) if numa is not None else 0
 
 
 def count(domain: Domain) -> int:
-    """How many nodes the guest has."""
+    """How many nodes the guest has.
+
+    Follows: virDomainNumaGetNodeCount
+    """
     numa = domain.cpu.numa if domain.cpu is not None else None
     return len(numa.cell) if numa is not None else 0

@@ -38,7 +38,10 @@ VIRTIO_WAYS = {
 
 
 def ways(*, express: bool, virtio_express: bool) -> Ways:
-    """The ways of a domain whose root is pcie-root (`express`) and of its QEMU."""
+    """The ways of a domain whose root is pcie-root (`express`) and of its QEMU.
+
+    Follows: qemuDomainFillDevicePCIConnectFlagsIterInit
+    """
     pci = f.PCI | f.AUTOASSIGN
     pcie = f.PCIE | f.AUTOASSIGN if express else pci
     return Ways(pci, pcie, pcie if virtio_express else pci)
@@ -56,7 +59,10 @@ def hosts_pci(interface: Interface) -> bool:
 
 
 def check_pci_numbers(address: PciAddress | HostPciAddress, device: Device) -> None:
-    """Bus, slot and function of a PCI address."""
+    """Refuses a bus, slot or function that is too high.
+
+    Follows: virPCIDeviceAddressIsValid
+    """
     if (address.bus or 0) > 0xFF:  # noqa: PLR2004  # as libvirt spells it
         raise malformed(f"PCI address: bus {address.bus:#x} is above 0xFF", device)
     if (address.slot or 0) > 0x1F:  # noqa: PLR2004  # as libvirt spells it

@@ -1,4 +1,4 @@
-"""`<ports>`: what libvirt does to it."""
+"""Numbers of consoles, parallel ports and ISA serial ports, which no single device can say."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def number_parallels(draft: Draft) -> None:
 
 
 def number_isa_serials(draft: Draft) -> None:
-    """There are four ISA serial ports; those that the file calls so by type share them, by whatever model."""
+    """There are four ISA serial ports; those that the file calls so by type share them, by whatever model.
+
+    Follows: virDomainChrIsaSerialDefPostParse
+    """
     serials = draft.of(Serial)
     isa = [position for position, one in enumerate(serials) if _type(one) == "isa-serial"]
     used: set[int] = set()

@@ -26,7 +26,10 @@ _GLUSTER_DEBUG: Final = 4
 
 
 def located(kind: str, source: DiskSource, name: str, *, read_only: bool, floppy: bool) -> Properties:
-    """Driver and place of an image of storage type `kind`, in the block node `name`. Raises Refused."""
+    """Driver and place of an image of storage type `kind`, in the block node `name`. Raises Refused.
+
+    Follows: qemuBlockStorageSourceGetBackendProps
+    """
     if kind == "network":
         make = _PROTOCOLS.get(source.protocol or "")
         if make is None:
@@ -51,7 +54,10 @@ def located(kind: str, source: DiskSource, name: str, *, read_only: bool, floppy
 
 
 def secret(node: str, purpose: str) -> str:
-    """The name of the object that holds a password."""
+    """The name of the object that holds a password.
+
+    Follows: qemuAliasForSecret
+    """
     return f"{node}-{purpose}-secret0"
 
 
@@ -81,6 +87,7 @@ def _tls(source: DiskSource, name: str) -> str | None:
     return f"obj{name}_tls0" if source.tls else None
 
 
+# Follows: qemuBlockStorageSourceGetNBDProps
 def _nbd(source: DiskSource, name: str) -> Properties:
     return {
         "driver": "nbd",
@@ -91,6 +98,7 @@ def _nbd(source: DiskSource, name: str) -> Properties:
     }
 
 
+# Follows: qemuBlockStorageSourceGetGlusterProps
 def _gluster(source: DiskSource, _name: str) -> Properties:
     volume, _, path = (source.name or "").partition("/")
     return {
@@ -102,6 +110,7 @@ def _gluster(source: DiskSource, _name: str) -> Properties:
     }
 
 
+# Follows: qemuBlockStorageSourceGetRBDProps
 def _rbd(source: DiskSource, name: str) -> Properties:
     pool, _, image = (source.name or "").partition("/")
     has_key = source.encryption is not None and source.encryption.engine == "librbd"
@@ -124,6 +133,7 @@ def _rbd(source: DiskSource, name: str) -> Properties:
     }
 
 
+# Follows: qemuBlockStorageSourceGetISCSIProps
 def _iscsi(source: DiskSource, name: str) -> Properties:
     host = _host(source)
     target, _, unit = (source.name or "").partition("/")
@@ -142,6 +152,7 @@ def _iscsi(source: DiskSource, name: str) -> Properties:
     }
 
 
+# Follows: qemuBlockStorageSourceGetCURLProps, qemuBlockStorageSourceGetURI
 def _url(source: DiskSource, name: str) -> Properties:
     host = _host(source)
     path = source.name or ""
@@ -159,10 +170,12 @@ def _url(source: DiskSource, name: str) -> Properties:
     }
 
 
+# Follows: qemuBlockStorageSourceGetSheepdogProps
 def _sheepdog(source: DiskSource, _name: str) -> Properties:
     return {"driver": "sheepdog", "server": _socket(source, _host(source)), "vdi": source.name or ""}
 
 
+# Follows: qemuBlockStorageSourceGetSshProps
 def _ssh(source: DiskSource, _name: str) -> Properties:
     return {
         "driver": "ssh",
@@ -172,6 +185,7 @@ def _ssh(source: DiskSource, _name: str) -> Properties:
     }
 
 
+# Follows: qemuBlockStorageSourceGetVxHSProps
 def _vxhs(source: DiskSource, name: str) -> Properties:
     return {
         "driver": "vxhs",
@@ -181,6 +195,7 @@ def _vxhs(source: DiskSource, name: str) -> Properties:
     }
 
 
+# Follows: qemuBlockStorageSourceGetNFSProps
 def _nfs(source: DiskSource, _name: str) -> Properties:
     if not source.host:
         raise Refused("nfs needs a <host>", source)

@@ -6,7 +6,10 @@ from qcaps.domain.syntax import cpuset, runs
 
 
 def ranges(numbers: int) -> str:
-    """`numbers` as 0-3,8."""
+    """`numbers` as 0-3,8.
+
+    Follows: virBitmapFormat
+    """
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs(numbers))
 
 

@@ -35,7 +35,10 @@ class State:
         self._next_place = (0, 0)
 
     def next_port(self, kind: type[Device]) -> int:
-        """The number after the highest port of character devices of that kind."""
+        """The number after the highest port of character devices of that kind.
+
+        Follows: virDomainChrDefPostParse
+        """
         if kind not in self._ports:
             targets = (getattr(one, "target", None) for one in self.draft.of(kind))
             ports = (getattr(one, "port", None) for one in targets)
@@ -61,7 +64,10 @@ class State:
         return {one.index: one.model for one in controllers if one.type == "scsi"}
 
     def free_scsi_place(self) -> Place:
-        """The first place no SCSI disk and no host SCSI device has; taken from now on."""
+        """The first place no SCSI disk and no host SCSI device has; taken from now on.
+
+        Follows: virDomainHostdevAssignAddress, virDomainControllerSCSINextUnit
+        """
         controller, unit = self._next_place
         while not self._is_free(controller, unit):
             controller, unit = (controller, unit + 1) if unit + 1 < NARROW_SCSI_UNITS else (controller + 1, 0)

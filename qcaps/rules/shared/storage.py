@@ -106,7 +106,10 @@ def _behind(first: DiskBackingStore) -> Iterator[Storage]:
 
 
 def check_logins(storage: Storage) -> None:
-    """Login, cipher, snapshot and configuration file against the protocol."""
+    """Login, cipher, snapshot and configuration file against the protocol.
+
+    Follows: virDomainDiskDefValidateSourceChainOne
+    """
     if storage.auth is not None and storage.type == "network":
         _check_auth(storage, storage.auth)
     encryption = storage.encryption
@@ -133,7 +136,10 @@ def _check_auth(storage: Storage, auth: Auth) -> None:
 
 
 def check_lun(storage: Storage) -> None:
-    """What a disk with device='lun' may lie on."""
+    """What a disk with device='lun' may lie on.
+
+    Follows: virDomainDiskDefSourceLUNValidate
+    """
     if storage.type == "network":
         if storage.protocol != "iscsi":
             raise unsupported(f"device='lun' does not go with protocol '{storage.protocol}'", storage.element)
@@ -148,7 +154,10 @@ def check_lun(storage: Storage) -> None:
 
 
 def check_openable(storage: Storage, caps: Capabilities) -> None:
-    """What this QEMU can open."""
+    """What this QEMU can open.
+
+    Follows: qemuDomainValidateStorageSource
+    """
     element, source = storage.element, storage.source
     if storage.format not in _USUAL or storage.type == "dir":
         _check_format(storage)

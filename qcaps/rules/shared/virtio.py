@@ -15,7 +15,10 @@ _OPTIONS = ("iommu", "ats", "packed", "page_per_vq")
 
 
 def check_no_virtio_options(driver: Element | None, device: Element) -> None:
-    """Refuses iommu, ats, packed and page_per_vq in the `<driver>` of a device that is not virtio."""
+    """Refuses iommu, ats, packed and page_per_vq in the `<driver>` of a device that is not virtio.
+
+    Follows: virDomainCheckVirtioOptionsAreAbsent
+    """
     if driver is None:
         return
     values = driver.__dict__  # holds only what was set

@@ -1,4 +1,4 @@
-"""`<controller>`: what libvirt does to it."""
+"""`<controller>`: the record of its kind; its alias, and what each model plugs into."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ _CONTROLLER_MODELS = {
 _ROOTS = ("pci-root", "pcie-root")
 
 
+# Follows: qemuDomainDeviceCalculatePCIConnectFlags
 def _flags(controller: Controller, way: Ways) -> int:
     if controller.type == "pci":
         return _PCI_MODELS.get(controller.model or "", 0)
@@ -59,6 +60,7 @@ def _flags(controller: Controller, way: Ways) -> int:
     return by_model(_CONTROLLER_MODELS.get(controller.type, {}), controller.model, way)
 
 
+# Follows: qemuDomainAssignDevicePCISlots
 def _wants(device: Controller) -> bool:
     # the first IDE controller and the ESP are parts of the board, a floppy controller is an ISA device and
     # a smartcard controller a USB one
@@ -71,6 +73,7 @@ def _wants(device: Controller) -> bool:
     )
 
 
+# Follows: qemuAssignDeviceControllerAlias
 def _alias(given: Surroundings, controller: Controller, _counted: Counter[str], _place: int) -> str:
     index = controller.index or 0
     if controller.type == "pci":

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _ORDER: Final = ("pci", "usb", "scsi", "ide", "sata", "virtio-serial")
 
+# Follows: qemuControllerModelUSBToCaps
 _USB: Final = {
     "piix3-uhci": ("piix3-usb-uhci", "piix3-usb-uhci"),
     "piix4-uhci": ("piix4-usb-uhci", "piix4-usb-uhci"),
@@ -72,6 +73,7 @@ def smartcard_readers(launch: Launch) -> Iterator[str]:
     yield from _of_type(launch, "ccid")
 
 
+# Follows: qemuBuildControllersByTypeCommandLine
 def _of_type(launch: Launch, kind: str) -> Iterator[str]:
     found = [one for one in launch.of(Controller) if one.type == kind]
     for controller in sorted(found, key=lambda one: one.index or 0):  # libvirt keeps them so
@@ -85,6 +87,7 @@ def _of_type(launch: Launch, kind: str) -> Iterator[str]:
         yield from launch.device({**properties, **placed(launch, controller)})
 
 
+# Follows: qemuBuildPMPCIRootHotplugCommandLine
 def _root_hotplug(controller: Controller) -> Iterator[str]:
     hotplug = controller.target.hotplug if controller.target else None
     if controller.model == "pci-root" and not controller.index and hotplug is not None:
@@ -92,7 +95,10 @@ def _root_hotplug(controller: Controller) -> Iterator[str]:
 
 
 def _is_on_board(launch: Launch, controller: Controller) -> bool:
-    """The machine has this controller anyway, or it is to have none."""
+    """The machine has this controller anyway, or it is to have none.
+
+    Follows: qemuBuildSkipController
+    """
     domain = launch.domain
     first = not controller.index
     match controller.type:
@@ -114,10 +120,12 @@ def _is_on_board(launch: Launch, controller: Controller) -> bool:
             return False
 
 
+# Follows: qemuBuildDomainForbidLegacyUSBController
 def _forbids_legacy_usb(launch: Launch) -> bool:
     return is_q35(launch.domain) or is_arm_virt(launch.domain) or is_riscv_virt(launch.domain)
 
 
+# Follows: qemuBuildLegacyUSBControllerCommandLine
 def _legacy_usb(launch: Launch) -> Iterator[str]:
     found = [one for one in launch.of(Controller) if one.type == "usb"]
     if any(one.model == "none" for one in found):
@@ -133,6 +141,7 @@ def _unsupported(_launch: Launch, controller: Controller) -> Properties:
     raise Refused(f"QEMU has no {controller.type} controller to add", controller)
 
 
+# Follows: qemuBuildUSBControllerDevProps, qemuValidateDomainDeviceDefControllerUSB
 def _usb(launch: Launch, controller: Controller) -> Properties:
     if controller.model is None:
         raise Refused("the USB controller has no model", controller)
@@ -153,6 +162,7 @@ def _usb(launch: Launch, controller: Controller) -> Properties:
     }
 
 
+# Follows: qemuBuildControllerSCSIDevProps
 def _scsi(launch: Launch, controller: Controller) -> Properties:
     name = launch.alias(controller)
     model, driver = controller.model or "", controller.driver
@@ -171,6 +181,7 @@ def _scsi(launch: Launch, controller: Controller) -> Properties:
     return {"driver": _SCSI[model], "id": name}
 
 
+# Follows: qemuBuildControllerDevProps
 def _serial(launch: Launch, controller: Controller) -> Properties:
     return {
         **virtio(launch, controller, "virtio-serial", driver=controller.driver, model=controller.model),
@@ -184,6 +195,7 @@ def _named(driver: str) -> Callable[[Launch, Controller], Properties]:
     return lambda launch, controller: {"driver": driver, "id": launch.alias(controller)}
 
 
+# Follows: qemuBuildControllerPCIDevProps
 def _pci(launch: Launch, controller: Controller) -> Properties:
     driver = controller.model_element.name if controller.model_element else None
     target, name = controller.target, launch.alias(controller)

@@ -1,4 +1,4 @@
-"""`<controller>`: what libvirt does to it."""
+"""`<controller>`: the default model of each type, and what the machine cannot have."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _WITH_IOTHREAD: Final = frozenset({"virtio-scsi", "virtio-transitional", "virtio
 
 
 def read(_domain: Domain, controller: Controller) -> Controller:
-    """A companion of the ICH9 EHCI controller starts at the port it is wired to; zeros say nothing.
+    """The port that a companion of the ICH9 EHCI controller is wired to; leaves out numbers of 0.
 
-    Follows: virDomainControllerDefParseXML
+    Follows: virDomainControllerDefParseXML, virDomainControllerDefFormat
     """
     changes: dict[str, Any] = {"type": controller.type}
     if controller.model in _START_PORTS and controller.type == "usb" and controller.master is None:
@@ -57,9 +57,9 @@ def read(_domain: Domain, controller: Controller) -> Controller:
 
 
 def complete(state: State, controller: Controller) -> Controller:
-    """The default model, and what the machine cannot have.
+    """The default model; refuses what the machine cannot have.
 
-    Follows: qemuDomainControllerDefPostParse
+    Follows: qemuDomainControllerDefPostParse, virDomainControllerDefPostParse
     """
     step = _COMPLETE.get(controller.type or "")
     if step is not None:
@@ -73,6 +73,7 @@ def complete(state: State, controller: Controller) -> Controller:
     return controller
 
 
+# Follows: qemuDomainSetSCSIControllerModel
 def _scsi(state: State, controller: Controller) -> Controller:
     if controller.model not in (None, "auto"):
         return controller
@@ -82,6 +83,7 @@ def _scsi(state: State, controller: Controller) -> Controller:
     return evolve(controller, model=model)
 
 
+# Follows: qemuDomainGetSCSIControllerModel
 def _scsi_model(domain: Domain, caps: Capabilities) -> str | None:
     if is_pseries(domain):
         return "ibmvscsi"
@@ -94,6 +96,7 @@ def _scsi_model(domain: Domain, caps: Capabilities) -> str | None:
     return "ncr53c90" if has_builtin_esp(domain) else None
 
 
+# Follows: qemuDomainControllerDefPostParse
 def _usb(state: State, controller: Controller) -> Controller:
     if controller.model is None:
         controller = evolve(controller, model=_usb_model(state.domain, state.caps, controller))
@@ -106,6 +109,7 @@ def _usb(state: State, controller: Controller) -> Controller:
     return controller
 
 
+# Follows: qemuDomainControllerDefPostParse
 def _usb_model(domain: Domain, caps: Capabilities, controller: Controller) -> str | None:
     piix3 = "piix3-uhci" if "piix3-usb-uhci" in caps else None
     if is_s390(domain):
@@ -121,6 +125,7 @@ def _xhci(caps: Capabilities) -> str | None:
     return "qemu-xhci" if "qemu-xhci" in caps else "nec-xhci" if "nec-usb-xhci" in caps else None
 
 
+# Follows: qemuDomainControllerDefPostParse
 def _pci(state: State, controller: Controller) -> Controller:
     domain = state.domain
     if controller.model in _ROOTS and controller.index and not is_pseries(domain):

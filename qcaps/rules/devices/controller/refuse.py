@@ -1,4 +1,4 @@
-"""`<controller>` of every type but PCI, whose options have rules of their own (pci_controller)."""
+"""`<controller>` of every type but PCI, whose options have rules of their own (refuse_pci)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qcaps.domain.devices import Controller
     from qcaps.rules.shared.guest import Guest
 
+# Follows: qemuValidateCheckSCSIControllerModel
 _SCSI_FLAGS = {
     "lsilogic": "lsi",
     "virtio-scsi": "virtio-scsi-pci",
@@ -25,7 +26,7 @@ _SCSI_FLAGS = {
     "lsisas1068": "mptsas1068",
     "lsisas1078": "megasas",
     "vmpvscsi": "pvscsi",
-    # libvirt reports a missing flag of these three and accepts the domain all the same
+    # as libvirt: it reports a missing flag of these three and accepts the domain all the same
     "ncr53c90": None,
     "dc390": None,
     "am53c974": None,
@@ -48,7 +49,7 @@ def refuse(controller: Controller, guest: Guest) -> None:
 def refuse_by_qemu(controller: Controller, guest: Guest, caps: Capabilities) -> None:
     """What QEMU, or this QEMU, cannot do with a controller.
 
-    Follows: qemuValidateDomainDeviceDefController
+    Follows: qemuValidateDomainDeviceDefController, qemuValidateDomainDeviceDefControllerAttributes
     """
     driver = controller.driver
     if driver is not None and not (controller.type == "scsi" and controller.model in _VIRTIO_SCSI):
@@ -60,6 +61,7 @@ def refuse_by_qemu(controller: Controller, guest: Guest, caps: Capabilities) -> 
         check(controller, guest, caps)
 
 
+# Follows: qemuValidateDomainDeviceDefControllerIDE
 def _check_ide(controller: Controller, guest: Guest, _caps: Capabilities) -> None:
     if not guest.has_ide:
         raise unsupported(f"machine type '{guest.machine}' has no IDE controller", controller)
@@ -67,11 +69,13 @@ def _check_ide(controller: Controller, guest: Guest, _caps: Capabilities) -> Non
         raise unsupported(f"machine type '{guest.machine}' has a single IDE controller", controller)
 
 
+# Follows: qemuValidateDomainDeviceDefControllerSATA
 def _check_sata(controller: Controller, guest: Guest, caps: Capabilities) -> None:
     if controller.index or not guest.is_q35:
         need(caps, "ich9-ahci", "a SATA controller", controller)
 
 
+# Follows: qemuValidateDomainDeviceDefControllerSCSI, qemuValidateCheckSCSIControllerIOThreads
 def _check_scsi(controller: Controller, guest: Guest, caps: Capabilities) -> None:
     model = controller.model
     if model not in _SCSI_FLAGS:

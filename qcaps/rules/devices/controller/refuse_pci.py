@@ -26,6 +26,7 @@ _RANGES = {
 
 _XML_NAMES = {"chassis_nr": "chassisNr", "bus_nr": "busNr"}
 
+# Follows: virValidateControllerPCIModelNameToQEMUCaps
 _NAME_FLAGS = {
     "pci-bridge": "pci-bridge",
     "i82801b11-bridge": "dmi-to-pci-bridge",

@@ -1,4 +1,4 @@
-"""`<disk>`: what libvirt does to it."""
+"""`<disk>`: the record of its kind; its alias, and when it is on PCI."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from qcaps.rules.shared.alias import Surroundings
 
 
+# Follows: qemuDomainAssignDevicePCISlots
 def _is_virtio(disk: Disk) -> bool:
     return disk.target is not None and disk.target.bus == "virtio"
 
 
+# Follows: qemuDomainDeviceCalculatePCIConnectFlags
 def _flags(disk: Disk, way: Ways) -> int:
     return by_model(VIRTIO_WAYS, disk.model, way) if _is_virtio(disk) else 0
 
 
+# Follows: qemuAssignDeviceDiskAlias
 def _alias(given: Surroundings, disk: Disk, _counted: Counter[str], _place: int) -> str:
     bus = disk.target.bus if disk.target else None
     at = disk.address

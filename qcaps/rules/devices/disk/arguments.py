@@ -66,7 +66,10 @@ def disks(launch: Launch) -> Iterator[str]:
 
 
 def _backend(launch: Launch, disk: Disk, chain: list[Image]) -> Generator[str, None, str]:
-    """The host's end of a disk; what comes back names its uppermost node, "" for none."""
+    """The host's end of a disk; what comes back names its uppermost node, "" for none.
+
+    Follows: qemuBuildDiskSourceCommandLine, qemuBlockStorageGetCopyOnReadProps
+    """
     if disk.type == "vhostuser":
         source = disk.source
         path = (source.path if source else None) or ""
@@ -88,6 +91,7 @@ def _backend(launch: Launch, disk: Disk, chain: list[Image]) -> Generator[str, N
     return chain[0].node
 
 
+# Follows: qemuBuildDiskDeviceProps
 def _device(launch: Launch, disk: Disk, top: str) -> Properties:
     bus = disk.target.bus if disk.target else None
     make = _BUSES.get(bus or "")
@@ -140,6 +144,7 @@ def _floppy(_launch: Launch, _disk: Disk) -> dict[str, Json]:
     return {"driver": "floppy"}
 
 
+# Follows: qemuBuildDiskDeviceProps
 def _virtio(launch: Launch, disk: Disk) -> dict[str, Json]:
     driver = disk.driver
     base = "vhost-user-blk" if disk.type == "vhostuser" else "virtio-blk"
@@ -184,7 +189,10 @@ def _world_wide_name(disk: Disk) -> int | None:
 
 
 def _error_policies(disk: Disk) -> tuple[str | None, str | None]:
-    """What a failed write and a failed read do; a read does as a write where nobody says otherwise."""
+    """What a failed write and a failed read do; a read does as a write where nobody says otherwise.
+
+    Follows: qemuBuildDiskGetErrorPolicy
+    """
     driver = disk.driver
     write = driver.error_policy if driver else None
     read = driver.rerror_policy if driver else None
@@ -193,6 +201,7 @@ def _error_policies(disk: Disk) -> tuple[str | None, str | None]:
     return write, read or write
 
 
+# Follows: qemuBuildDriveStr
 def _sd_card(disk: Disk) -> str:
     source, driver = disk.source, disk.driver
     words = []
@@ -217,7 +226,10 @@ def _sd_card(disk: Disk) -> str:
 
 
 def _floppy_controller(launch: Launch) -> Iterator[str]:
-    """q35 has none until it is asked for; elsewhere it is told which drive to boot from."""
+    """q35 has none until it is asked for; elsewhere it is told which drive to boot from.
+
+    Follows: qemuBuildFloppyCommandLineControllerOptions
+    """
     floppies = [disk for disk in launch.of(Disk) if disk.target and disk.target.bus == "fdc"]
     if not floppies:
         return

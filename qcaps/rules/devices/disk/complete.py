@@ -76,9 +76,9 @@ _PORTS: Final = {
 
 
 def read(_domain: Domain, disk: Disk) -> Disk:
-    """What is not written: states of a running guest, and words that mean nothing said.
+    """Leaves out states of a running guest and values that are the default.
 
-    Follows: virDomainDiskDefParseXML
+    Follows: virDomainDiskDefParseXML, virDomainDiskDefFormat
     """
     given = disk.__dict__
     changes: dict[str, Any] = {"type": disk.type, "device": disk.device}
@@ -136,7 +136,10 @@ def _bytes(cache: DiskFormatMetadataCache) -> DiskFormatMetadataCache | None:
 
 
 def _source(kind: str, source: DiskSource) -> DiskSource | None:
-    """What counts for a source of that kind; servers listen on the port of their protocol."""
+    """What counts for a source of that kind; servers listen on the port of their protocol.
+
+    Follows: virDomainStorageSourceParse, virDomainDiskSourceFormat
+    """
     known = _SOURCES[kind]
     changes: dict[str, Any] = {
         name: () if name in _TUPLES else None for name in source.__dict__ if name not in known
@@ -153,6 +156,7 @@ def _source(kind: str, source: DiskSource) -> DiskSource | None:
     return changed if says_something(changed) else None
 
 
+# Follows: virDomainDiskSourceNetworkParse
 def _network(source: DiskSource) -> dict[str, Any]:
     protocol = source.protocol or ""
     changes: dict[str, Any] = {
@@ -172,6 +176,7 @@ def _host(host: SourceHost, protocol: str) -> SourceHost:
     return evolve(host, port=port, transport=None if host.transport == "tcp" else host.transport)
 
 
+# Follows: virDomainDiskBackingStoreParse
 def _backing(store: DiskBackingStore) -> DiskBackingStore:
     changes: dict[str, Any] = {"index": None}
     if store.source is not None and store.type is not None:
@@ -190,6 +195,7 @@ def _target(target: DiskTarget) -> DiskTarget:
     return evolve(target, **changes) if changes else target
 
 
+# Follows: virDomainDiskDefIotuneParse
 def _limits(limits: DiskIotune) -> DiskIotune | None:
     zeros = {name: None for name, value in limits.__dict__.items() if value == 0 and name != "line"}
     changed = evolve(limits, **zeros) if zeros else limits
@@ -223,7 +229,10 @@ def complete(state: State, disk: Disk) -> Disk:
 
 
 def _writing(disk: Disk) -> dict[str, Any]:
-    """CD-ROMs are read-only; what is, and what another process serves, is left out of snapshots."""
+    """CD-ROMs are read-only; what is, and what another process serves, is left out of snapshots.
+
+    Follows: virDomainDiskDefPostParse
+    """
     readonly = disk.readonly or disk.device == "cdrom"
     changes: dict[str, Any] = {"readonly": True} if readonly else {}
     if disk.type == "vhostuser" and disk.snapshot is None and not readonly:
@@ -233,6 +242,7 @@ def _writing(disk: Disk) -> dict[str, Any]:
     return changes
 
 
+# Follows: qemuDomainDeviceDiskDefPostParse
 def _with_defaults(disk: Disk) -> DiskDriver:
     driver = disk.driver
     if driver is None:
@@ -243,10 +253,12 @@ def _with_defaults(disk: Disk) -> DiskDriver:
     return driver
 
 
+# Follows: virDomainDiskDefPostParse
 def _bus(disk: Disk, name: str) -> str:
     return "fdc" if disk.device == "floppy" else _BUSES.get(name[:2], "ide")
 
 
+# Follows: virDomainDiskDefPostParse, virDomainPostParseCheckISCSIPath
 def _complete_source(disk: Disk, source: DiskSource) -> DiskSource:
     changes: dict[str, Any] = {}
     if disk.type == "network" and source.protocol == "iscsi" and source.name and "/" not in source.name:
@@ -259,7 +271,10 @@ def _complete_source(disk: Disk, source: DiskSource) -> DiskSource:
 
 
 def _place(state: State, disk: Disk, name: str, bus: str) -> DriveAddress | None:
-    """Two units on an IDE bus and two buses, two units on a floppy controller, six on SATA, seven on SCSI."""
+    """Two units on an IDE bus and two buses, two units on a floppy controller, six on SATA, seven on SCSI.
+
+    Follows: virDomainDiskDefAssignAddress
+    """
     number = disk_number(name)
     if number < 0:
         raise Refused(f"XML error: disk name '{name}' says nothing about a place, nor is there one", disk)
@@ -284,7 +299,10 @@ def _has_limits(limits: DiskIotune) -> bool:
 
 
 def _of_the_group(state: State, own: DiskIotune) -> DiskIotune:
-    """Limits of another disk of the group, which all its members share."""
+    """Limits of another disk of the group, which all its members share.
+
+    Follows: virDomainDiskExpandGroupIoTune
+    """
     others = (one.iotune for one in state.draft.of(Disk))
     return next(
         (one for one in others if one is not None and one.group_name == own.group_name and _has_limits(one)),

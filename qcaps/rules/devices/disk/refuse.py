@@ -33,7 +33,7 @@ _LONGEST_VENDOR, _LONGEST_PRODUCT = 8, 16
 def refuse(disk: Disk, guest: Guest) -> None:
     """What holds for a disk under any hypervisor.
 
-    Follows: virDomainDiskDefValidate
+    Follows: virDomainDiskDefValidate, virDomainDiskDefValidateSource
     """
     target = disk.target
     storage = guest.storage[id(disk)] = storage_of(disk)
@@ -61,6 +61,7 @@ def refuse(disk: Disk, guest: Guest) -> None:
     _check_kind(disk, storage, target.dev, bus)
 
 
+# Follows: virDomainDiskDefValidate
 def _check_lun_only(disk: Disk, storage: Storage) -> None:
     if disk.device == "lun":
         check_lun(storage)
@@ -73,6 +74,7 @@ def _check_lun_only(disk: Disk, storage: Storage) -> None:
         raise unsupported("sgio is for device='lun'", disk)
 
 
+# Follows: virDomainDiskDefValidate
 def _check_not_virtio(disk: Disk, bus: str | None) -> None:
     if disk.model in ("virtio", "virtio-transitional", "virtio-non-transitional"):
         raise unsupported(f"model '{disk.model}' does not go with bus '{bus}'", disk)
@@ -95,6 +97,7 @@ _NOT_VHOSTUSER_CHILDREN = (
 )  # fmt: skip
 
 
+# Follows: virDomainDiskVhostUserValidate
 def _check_vhostuser(disk: Disk, storage: Storage, bus: str | None) -> None:
     if bus != "virtio":
         raise unsupported(f"a disk of type 'vhostuser' goes on bus 'virtio', not '{bus}'", disk)
@@ -114,6 +117,7 @@ def _check_vhostuser(disk: Disk, storage: Storage, bus: str | None) -> None:
         raise unsupported("a disk of type 'vhostuser' is neither read-only nor shared nor encrypted", disk)
 
 
+# Follows: virDomainDiskDefValidate
 def _check_names(disk: Disk) -> None:
     for name, longest in (("vendor", _LONGEST_VENDOR), ("product", _LONGEST_PRODUCT)):
         text = getattr(disk, name)
@@ -125,6 +129,7 @@ def _check_names(disk: Disk) -> None:
             raise unsupported(f"the {name} has more than {longest} characters", disk)
 
 
+# Follows: virDomainDiskDefValidate, virDomainDiskDefValidateStartupPolicy
 def _check_kind(disk: Disk, storage: Storage, name: str, bus: str | None) -> None:
     device = disk.device or "disk"
     if (device == "floppy") != (bus == "fdc"):

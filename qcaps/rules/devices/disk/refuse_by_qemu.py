@@ -60,6 +60,7 @@ def _check_target_name(disk: Disk, name: str) -> None:
         raise unsupported(f"'{name}' is the name of a partition", disk)
 
 
+# Follows: qemuValidateDomainDeviceDefDiskFrontend
 def _check_frontend(disk: Disk, bus: str | None, device: str, caps: Capabilities) -> None:
     geometry = disk.geometry
     if geometry is not None and geometry.cyls and geometry.heads and geometry.secs:
@@ -72,6 +73,7 @@ def _check_frontend(disk: Disk, bus: str | None, device: str, caps: Capabilities
     _check_identity(disk, bus, caps)
 
 
+# Follows: qemuValidateDomainDeviceDefDiskFrontend
 def _check_identity(disk: Disk, bus: str | None, caps: Capabilities) -> None:
     if disk.serial is not None:
         _check_serial(disk, disk.serial, bus)
@@ -80,6 +82,7 @@ def _check_identity(disk: Disk, bus: str | None, caps: Capabilities) -> None:
             raise unsupported(f"wwn is for bus 'ide' or 'scsi', not '{bus}'", disk)
         if bus == "ide":
             need(caps, "ide-drive.wwn", "wwn of an IDE disk", disk)
+            # as libvirt: the flag of SCSI disks is asked for IDE disks, and not for SCSI disks
             need(caps, "scsi-disk.wwn", "wwn", disk)
     if disk.vendor is not None or disk.product is not None:
         if bus != "scsi":
@@ -87,6 +90,7 @@ def _check_identity(disk: Disk, bus: str | None, caps: Capabilities) -> None:
         need(caps, "scsi-disk.wwn", "vendor or product", disk)
 
 
+# Follows: qemuValidateDomainDeviceDefDiskFrontend, qemuValidateDomainDeviceDefDiskSerial
 def _check_serial(disk: Disk, serial: str, bus: str | None) -> None:
     if bus == "sd":
         raise internal("a disk on bus 'sd' has no serial", disk)
@@ -96,6 +100,7 @@ def _check_serial(disk: Disk, serial: str, bus: str | None) -> None:
         raise internal(f"the serial '{serial}' has characters that QEMU would misread", disk)
 
 
+# Follows: qemuValidateDomainDeviceDefDiskFrontend
 def _check_lun_frontend(disk: Disk, bus: str | None, caps: Capabilities) -> None:
     if disk.device != "lun":
         return
@@ -108,6 +113,7 @@ def _check_lun_frontend(disk: Disk, bus: str | None, caps: Capabilities) -> None
             raise unsupported(f"{name} does not go with device='lun'", disk)
 
 
+# Follows: qemuValidateDomainDeviceDefDiskFrontend
 def _check_bus(disk: Disk, bus: str | None, device: str, caps: Capabilities) -> None:
     kind = address_type(disk)
     if disk.target is not None and disk.target.rotation_rate:
@@ -128,6 +134,7 @@ def _check_bus(disk: Disk, bus: str | None, device: str, caps: Capabilities) -> 
             need(caps, "usb-storage.removable", "removable", disk)
 
 
+# Follows: qemuValidateDomainDeviceDefDiskFrontend, qemuValidateDomainDeviceDefDiskIOThreads
 def _check_driver(disk: Disk, guest: Guest, caps: Capabilities, bus: str | None) -> None:
     driver = disk.driver
     if driver is None:
@@ -152,6 +159,7 @@ def _check_copy_on_read(disk: Disk) -> None:
         raise unsupported(f"copy_on_read does not go with device='{disk.device}'", disk)
 
 
+# Follows: qemuValidateDomainDeviceDefDiskTransient
 def _check_transient(disk: Disk, guest: Guest, caps: Capabilities, storage: Storage) -> None:
     if disk.transient is None:
         return

@@ -23,9 +23,9 @@ _NOT_IN_NAME = _NOT_IN_VALUE | frozenset("()<>@:/[]?={}")
 
 
 def refuse_read(disk: Disk) -> None:
-    """Refuses a disk that libvirt's parser would not let through.
+    """Refuses sources, logins, ciphers and images behind that are incomplete, or given twice.
 
-    Follows: virDomainDiskDefParseXML
+    Follows: virDomainDiskDefParseXML, virDomainDiskBackingStoreParse
     """
     source, driver = disk.source, disk.driver
     if source is not None:
@@ -48,12 +48,14 @@ def refuse_read(disk: Disk) -> None:
         behind = behind.backing_store
 
 
+# Follows: virStorageAuthDefParse
 def _check_auth(auth: Auth) -> None:
     secret = auth.secret
     if (secret.uuid is None) == (secret.usage is None):
         raise malformed("a secret is named by its uuid or by its usage", auth)
 
 
+# Follows: virDomainStorageSourceParse
 def _check_source(kind: str, source: DiskSource, disk: Disk) -> None:
     if (check := _SOURCES.get(kind)) is not None:
         check(source, disk)
@@ -69,6 +71,7 @@ def _check_source(kind: str, source: DiskSource, disk: Disk) -> None:
             raise malformed("a label does not go with relabel='no'", label)
 
 
+# Follows: virStoragePRDefParseXML
 def _check_reservations(reservations: DiskSourceReservations) -> None:
     if reservations.managed is None:
         raise malformed("<reservations> needs managed", reservations)
@@ -79,6 +82,7 @@ def _check_reservations(reservations: DiskSourceReservations) -> None:
         raise malformed("<reservations> needs a source with type, path and mode", reservations)
 
 
+# Follows: virDomainDiskSourceNetworkParse, virStorageSourceNetCookieValidate
 def _check_network(source: DiskSource, disk: Disk) -> None:
     protocol, name = source.protocol, source.name
     if protocol is None:
@@ -103,11 +107,13 @@ def _check_network(source: DiskSource, disk: Disk) -> None:
                 )
 
 
+# Follows: virDomainDiskSourcePoolDefParse
 def _check_volume(source: DiskSource, disk: Disk) -> None:
     if (source.pool is None) != (source.volume is None):
         raise malformed("pool and volume go together", disk)
 
 
+# Follows: virDomainDiskSourceNVMeParse
 def _check_nvme(source: DiskSource, disk: Disk) -> None:
     if source.type != "pci":
         raise malformed("an NVMe source is of type 'pci'", disk)
@@ -118,6 +124,7 @@ def _check_nvme(source: DiskSource, disk: Disk) -> None:
     check_pci_numbers(source.address, disk)
 
 
+# Follows: virDomainDiskSourceVHostUserParse
 def _check_vhostuser(source: DiskSource, disk: Disk) -> None:
     if source.type != "unix":
         raise malformed("a vhostuser source is of type 'unix'", disk)

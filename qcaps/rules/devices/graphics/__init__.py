@@ -1,4 +1,4 @@
-"""`<graphics>`: what libvirt does to it."""
+"""`<graphics>`: the record of its kind."""
 
 from __future__ import annotations
 

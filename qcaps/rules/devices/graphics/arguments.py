@@ -1,4 +1,4 @@
-"""`<graphics>`: what libvirt does to it."""
+"""`<graphics>`: `-vnc`, `-spice` and `-display`."""
 
 from __future__ import annotations
 
@@ -65,6 +65,7 @@ def _automatic(display: Graphics) -> bool:
     return display.autoport is True or display.port in (None, -1, 0)
 
 
+# Follows: qemuBuildGraphicsVNCCommandLine
 def _vnc(launch: Launch, display: Graphics) -> Iterator[str]:
     kind, address, socket = _listen(display)
     if kind == "socket":
@@ -91,6 +92,7 @@ def _vnc(launch: Launch, display: Graphics) -> Iterator[str]:
         yield from ("-k", display.keymap)
 
 
+# Follows: qemuBuildGraphicsSPICECommandLine
 def _spice(launch: Launch, display: Graphics) -> Iterator[str]:
     words = [*_spice_place(launch, display)]
     secure = any(word.startswith("tls-port=") for word in words)
@@ -140,6 +142,7 @@ def _spice_place(launch: Launch, display: Graphics) -> Iterator[str]:
             yield f"addr={address or '127.0.0.1'}"
 
 
+# Follows: qemuBuildGraphicsSPICECommandLine
 def _spice_options(display: Graphics) -> Iterator[str]:
     if display.image:
         yield f"image-compression={display.image.compression}"
@@ -161,6 +164,7 @@ def _spice_options(display: Graphics) -> Iterator[str]:
             yield f"rendernode={escaped(display.gl.rendernode)}"
 
 
+# Follows: qemuBuildGraphicsSDLCommandLine
 def _sdl(_launch: Launch, display: Graphics) -> Iterator[str]:
     if display.fullscreen:
         yield "-full-screen"
@@ -168,11 +172,13 @@ def _sdl(_launch: Launch, display: Graphics) -> Iterator[str]:
     yield from ("-display", "sdl" if enabled is None else f"sdl,gl={on_off(state=enabled)}")
 
 
+# Follows: qemuBuildGraphicsEGLHeadlessCommandLine
 def _headless(_launch: Launch, display: Graphics) -> Iterator[str]:
     node = display.gl.rendernode if display.gl else None
     yield from ("-display", f"egl-headless,rendernode={escaped(node)}" if node else "egl-headless")
 
 
+# Follows: qemuBuildGraphicsDBusCommandLine
 def _dbus(launch: Launch, display: Graphics) -> Iterator[str]:
     words = ["dbus"]
     if display.p2p:

@@ -1,4 +1,4 @@
-"""`<graphics>`: what libvirt does to it."""
+"""`<graphics>`: ports and listeners, which can be said in several ways."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ _NOWHERE: Final[dict[str, Any]] = {
 def read(_domain: Domain, graphics: Graphics) -> Graphics:
     """Ports and listeners as libvirt writes them; old and new ways to say where to listen agree.
 
-    Follows: virDomainGraphicsDefParseXML
+    Follows: virDomainGraphicsDefParseXML, virDomainGraphicsDefFormat
     """
     shape = _SHAPES.get(graphics.type)
     return graphics if shape is None else shape(graphics)
 
 
+# Follows: virDomainGraphicsDefParseXMLVNC
 def _vnc(graphics: Graphics) -> Graphics:
     listens = _listens(graphics)
     auto = graphics.port in (None, _AUTO) if graphics.autoport is None else graphics.autoport
@@ -56,6 +57,7 @@ def _vnc(graphics: Graphics) -> Graphics:
     return evolve(graphics, listens=listens, **changes)
 
 
+# Follows: virDomainGraphicsDefParseXMLSpice, virDomainDefPostParseGraphics
 def _spice(graphics: Graphics) -> Graphics:
     listens = _listens(graphics)
     port, tls_port = graphics.port or 0, graphics.tls_port or 0
@@ -82,6 +84,7 @@ def _spice(graphics: Graphics) -> Graphics:
 _CHANNELS: Final = ("main", "display", "inputs", "cursor", "playback", "record", "smartcard", "usbredir")
 
 
+# Follows: virDomainGraphicsDefParseXMLRDP
 def _rdp(graphics: Graphics) -> Graphics:
     listens = _listens(graphics)
     auto = graphics.port in (None, _AUTO) or bool(graphics.autoport)
@@ -101,10 +104,12 @@ def _screen(graphics: Graphics) -> Graphics:
     return graphics if graphics.fullscreen is not False else evolve(graphics, fullscreen=None)
 
 
+# Follows: virDomainGraphicsDefParseXMLDBus
 def _dbus(graphics: Graphics) -> Graphics:
     return graphics if graphics.p2p is not False else evolve(graphics, p2p=None)
 
 
+# Follows: virDomainGraphicsDefParseXMLEGLHeadless
 def _headless(graphics: Graphics) -> Graphics:
     gl = graphics.gl
     if gl is None:
@@ -124,7 +129,10 @@ _SHAPES: Final[dict[str, Callable[[Graphics], Graphics]]] = {
 
 
 def _listens(graphics: Graphics) -> tuple[GraphicsListen, ...]:
-    """The `<listen>` elements; the attributes of `<graphics>` make one where there is none."""
+    """The `<listen>` elements; the attributes of `<graphics>` make one where there is none.
+
+    Follows: virDomainGraphicsListensParseXML
+    """
     listens = [_listen(graphics, one, first=not place) for place, one in enumerate(graphics.listens)]
     if graphics.type == "vnc" and graphics.socket is not None:
         if not listens or listens[0].type in ("address", "network"):
@@ -137,7 +145,10 @@ def _listens(graphics: Graphics) -> tuple[GraphicsListen, ...]:
 
 
 def _listen(graphics: Graphics, listen: GraphicsListen, *, first: bool) -> GraphicsListen:
-    """What counts for its type; the first may leave it to the attributes of `<graphics>`."""
+    """What counts for its type; the first may leave it to the attributes of `<graphics>`.
+
+    Follows: virDomainGraphicsListenDefParseXML
+    """
     address = listen.address if listen.address is not None or not first else graphics.listen
     socket = listen.socket if listen.socket is not None or not first else graphics.socket
     return evolve(

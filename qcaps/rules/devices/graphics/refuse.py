@@ -1,4 +1,4 @@
-"""`<graphics>`: what libvirt does to it."""
+"""`<graphics>`: listeners that contradict each other, and what this QEMU cannot show."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _VALID_TO = re.compile(r"(?:\s*[+-]?\d+-){2}\s*[+-]?\d+T(?:\s*[+-]?\d+:){2}\s*[+
 
 
 def refuse_read(graphics: d.Graphics) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses listen elements that contradict their type or `<graphics>`, and bad terms of a password.
 
-    Follows: virDomainGraphicsDefParseXML
+    Follows: virDomainGraphicsDefParseXML, virDomainGraphicsAuthDefParseXML
     """
     kind = graphics.type
     if kind in ("vnc", "spice", "rdp"):
@@ -37,6 +37,7 @@ def refuse_read(graphics: d.Graphics) -> None:
         raise unsupported(f"{kind} has no connected='{graphics.connected}'", graphics)
 
 
+# Follows: virDomainGraphicsListenDefParseXML
 def _check_listen(graphics: d.Graphics, listen: GraphicsListen, *, first: bool) -> None:
     if listen.type in ("socket", "none") and graphics.type == "rdp":
         raise unsupported(f"rdp graphics cannot listen by '{listen.type}'", graphics)
@@ -71,7 +72,7 @@ _LONGEST_VNC_PASSWORD = 8
 def refuse(graphics: Graphics, guest: Guest) -> None:
     """What holds for a display under any hypervisor.
 
-    Follows: virDomainGraphicsDefValidate
+    Follows: virDomainGraphicsDefValidate, virDomainGraphicsDefListensValidate
     """
     if graphics.type in ("vnc", "spice", "rdp"):
         for listen in graphics.listens:
@@ -84,7 +85,10 @@ def refuse(graphics: Graphics, guest: Guest) -> None:
 
 
 def check_audio_id(number: int | None, element: Graphics, guest: Guest) -> None:
-    """Whether there is an `<audio>` of that number."""
+    """Refuses a number that no `<audio>` has.
+
+    Follows: virDomainEnsureAudioID
+    """
     if number and number not in guest.audio_types:
         raise malformed(f"there is no <audio> with id {number}", element)
 
@@ -106,6 +110,7 @@ def refuse_by_qemu(graphics: Graphics, guest: Guest, caps: Capabilities) -> None
         check(graphics, guest, caps)
 
 
+# Follows: qemuValidateDomainDeviceDefSPICEGraphics
 def _check_spice(graphics: Graphics, guest: Guest, caps: Capabilities) -> None:
     listens = graphics.listens
     if not listens:
@@ -124,6 +129,7 @@ def _check_egl(graphics: Graphics, _guest: Guest, caps: Capabilities) -> None:
         need(caps, "egl-headless.rendernode", "rendernode of egl-headless", graphics)
 
 
+# Follows: qemuValidateDomainDeviceDefVNCGraphics
 def _check_vnc(graphics: Graphics, _guest: Guest, caps: Capabilities) -> None:
     if graphics.power_control is not None:
         need(caps, "vnc-power-control", "powerControl", graphics)
@@ -131,6 +137,7 @@ def _check_vnc(graphics: Graphics, _guest: Guest, caps: Capabilities) -> None:
         raise unsupported(f"a VNC password has at most {_LONGEST_VNC_PASSWORD} characters", graphics)
 
 
+# Follows: qemuValidateDomainDeviceDefDBusGraphics
 def _check_dbus(graphics: Graphics, guest: Guest, _caps: Capabilities) -> None:
     if graphics.audio is not None and guest.audio_types.get(graphics.audio.id, "dbus") != "dbus":
         raise unsupported("the audio of a D-Bus display is of type 'dbus'", graphics)

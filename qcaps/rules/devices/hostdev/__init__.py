@@ -1,4 +1,4 @@
-"""`<hostdev>`: what libvirt does to it."""
+"""`<hostdev>`: the record of its kind, and which devices are on PCI."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from qcaps.rules.shared.pci import VIRTIO_WAYS, Ways, by_model
 
 
 def _flags(device: Hostdev, way: Ways) -> int:
-    """The host is not asked whether a PCI device is Express; libvirt takes one it does not find for that."""
+    """The host is not asked whether a PCI device is Express; libvirt takes one it does not find for that.
+
+    Follows: qemuDomainDeviceCalculatePCIConnectFlags
+    """
     if device.mode != "subsystem":
         return 0
     if device.type == "scsi_host":
@@ -20,6 +23,7 @@ def _flags(device: Hostdev, way: Ways) -> int:
     return way.pcie if device.type in ("pci", "mdev") else 0
 
 
+# Follows: qemuDomainAssignDevicePCISlots
 def _wants(device: Hostdev) -> bool:
     return device.mode == "subsystem" and (
         device.type in ("pci", "scsi_host") or (device.type == "mdev" and device.model == "vfio-pci")

@@ -49,6 +49,7 @@ def hostdevs(launch: Launch) -> Iterator[str]:
             yield from _TYPES[hostdev.type](launch, hostdev)
 
 
+# Follows: qemuBuildPCIHostdevDevProps
 def _vfio(
     launch: Launch, device: Hostdev | Interface, at: HostPciAddress, teaming: Teaming | None
 ) -> Iterator[str]:
@@ -67,6 +68,7 @@ def _vfio(
     )
 
 
+# Follows: qemuBuildHostdevCommandLine
 def _nic(launch: Launch, nic: Interface) -> Iterator[str]:
     at = nic.source.host_address if nic.source else None
     if isinstance(at, HostUsbAddress):
@@ -96,6 +98,7 @@ def _usb_place(launch: Launch, at: HostUsbAddress) -> dict[str, Json]:
     return {"hostbus": at.bus or None, "hostaddr": at.device or None}
 
 
+# Follows: qemuBuildUSBHostdevDevProps
 def _usb(launch: Launch, hostdev: Hostdev) -> Iterator[str]:
     at = hostdev.source.address
     place: dict[str, Json] = {}
@@ -119,6 +122,7 @@ def _usb(launch: Launch, hostdev: Hostdev) -> Iterator[str]:
     )
 
 
+# Follows: qemuBuildHostdevSCSICommandLine, qemuBuildSCSIHostdevDevProps
 def _scsi(launch: Launch, hostdev: Hostdev, node: str) -> Iterator[str]:
     yield from blockdev(
         {
@@ -138,6 +142,7 @@ def _scsi(launch: Launch, hostdev: Hostdev, node: str) -> Iterator[str]:
     )
 
 
+# Follows: qemuBuildHostdevSCSIAttachPrepare
 def _scsi_place(hostdev: Hostdev, node: str) -> dict[str, Json]:
     source = hostdev.source
     if source.protocol != "iscsi":
@@ -164,6 +169,7 @@ def _scsi_place(hostdev: Hostdev, node: str) -> dict[str, Json]:
     }
 
 
+# Follows: qemuBuildSCSIVHostHostdevDevProps
 def _vhost_scsi(launch: Launch, hostdev: Hostdev) -> Iterator[str]:
     if hostdev.source.protocol == "vhost":
         yield from launch.device(
@@ -176,6 +182,7 @@ def _vhost_scsi(launch: Launch, hostdev: Hostdev) -> Iterator[str]:
         )
 
 
+# Follows: qemuBuildHostdevMediatedDevProps
 def _mediated(launch: Launch, hostdev: Hostdev) -> Iterator[str]:
     at = hostdev.source.address
     if not isinstance(at, HostMdevAddress):

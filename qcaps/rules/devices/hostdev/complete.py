@@ -21,9 +21,9 @@ _MDEV_ADDRESSES = {"vfio-pci": PciAddress, "vfio-ccw": CcwAddress}
 
 
 def read(_domain: Domain, hostdev: Hostdev) -> Hostdev:
-    """Unmanaged unless told otherwise; what the host found out is left out.
+    """Unmanaged unless told otherwise; leaves out what the host found out.
 
-    Follows: virDomainHostdevDefParseXML
+    Follows: virDomainHostdevDefParseXMLSubsys, virDomainHostdevDefFormat, virDomainHostdevDefParseXML
     """
     changes: dict[str, Any] = {"mode": hostdev.mode}
     if hostdev.mode == "subsystem":
@@ -56,6 +56,7 @@ def complete(state: State, hostdev: Hostdev) -> Hostdev:
     return hostdev
 
 
+# Follows: virDomainHostdevDefPostParse, virDomainHostdevAssignAddress
 def _scsi(state: State, hostdev: Hostdev) -> Hostdev:
     source = hostdev.source
     if source.protocol == "iscsi" and source.name and "/" not in source.name:
@@ -69,6 +70,7 @@ def _scsi(state: State, hostdev: Hostdev) -> Hostdev:
     return hostdev
 
 
+# Follows: qemuDomainHostdevDefMdevPostParse, virDomainHostdevDefPostParse
 def _mdev(state: State, hostdev: Hostdev) -> Hostdev:
     if hostdev.model == "vfio-pci" and hostdev.display is None and "vfio-pci.display" in state.caps:
         hostdev = evolve(hostdev, display=False)

@@ -91,6 +91,7 @@ def refuse_interface_by_qemu(interface: Interface, _guest: Guest, caps: Capabili
     _check_vfio(interface, caps)
 
 
+# Follows: qemuValidateDomainMdevDef, qemuValidateDomainMdevDefVFIOPCI, qemuValidateDomainMdevDefVFIOAP
 def _check_mdev(hostdev: Hostdev, guest: Guest, caps: Capabilities) -> None:
     if hostdev.model == "vfio-ccw":
         need(caps, "vfio-ccw", "a mediated device of model 'vfio-ccw'", hostdev)

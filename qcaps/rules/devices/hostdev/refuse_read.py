@@ -20,9 +20,9 @@ _WWPN = re.compile(r"naa\.(?:0x)?[0-9a-fA-F]{16}")
 
 
 def refuse_read(hostdev: Hostdev) -> None:
-    """Refuses a host device that libvirt's parser would not let through.
+    """Refuses a source that does not say which device it is, and attributes of other types of device.
 
-    Follows: virDomainHostdevDefParseXML
+    Follows: virDomainHostdevDefParseXMLSubsys, virDomainHostdevDefParseXMLCaps, virDomainHostdevDefParseXML
     """
     kind, source = hostdev.type, hostdev.source
     if hostdev.mode == "capabilities":
@@ -43,6 +43,7 @@ def refuse_read(hostdev: Hostdev) -> None:
         check(hostdev)
 
 
+# Follows: virDomainHostdevSubsysUSBDefParseXML
 def _check_usb_hostdev(hostdev: Hostdev) -> None:
     source = hostdev.source
     if (source.vendor is None) != (source.product is None):
@@ -51,6 +52,7 @@ def _check_usb_hostdev(hostdev: Hostdev) -> None:
         raise malformed("the vendor of a USB device is not 0", hostdev)
 
 
+# Follows: virDomainHostdevSubsysSCSIHostDefParseXML, virDomainHostdevSubsysSCSIiSCSIDefParseXML
 def _check_scsi_hostdev(hostdev: Hostdev) -> None:
     source = hostdev.source
     if source.protocol == "iscsi":
@@ -68,6 +70,7 @@ def _check_scsi_hostdev(hostdev: Hostdev) -> None:
         raise malformed("a SCSI device needs <source><adapter name=…>", hostdev)
 
 
+# Follows: virDomainHostdevSubsysSCSIVHostDefParseXML
 def _check_scsi_host(hostdev: Hostdev) -> None:
     if hostdev.source.protocol != "vhost":
         raise malformed(f"a vhost SCSI device has protocol 'vhost', not '{hostdev.source.protocol}'", hostdev)
@@ -75,6 +78,7 @@ def _check_scsi_host(hostdev: Hostdev) -> None:
         raise malformed("a vhost SCSI device needs a wwpn, as in naa.5123456789abcde0", hostdev)
 
 
+# Follows: virDomainHostdevSubsysMediatedDevDefParseXML
 def _check_mdev(hostdev: Hostdev) -> None:
     address = hostdev.source.address
     if address is None:

@@ -1,4 +1,4 @@
-"""`<interface>`: what libvirt does to it."""
+"""`<interface>`: the record of its kind; its alias, and how each model connects to PCI."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ _ON_PCI = {
 )  # fmt: skip
 
 
+# Follows: qemuDomainDeviceCalculatePCIConnectFlags
 def _flags(nic: Interface, way: Ways) -> int:
     if nic.type == "hostdev":
         return way.pcie if hosts_pci(nic) else 0
@@ -39,6 +40,7 @@ def _flags(nic: Interface, way: Ways) -> int:
     return way[_ON_PCI.get(model or "", PCIE)]
 
 
+# Follows: qemuAssignDeviceNetAlias
 def _alias(_given: Surroundings, nic: Interface, counted: Counter[str], _place: int) -> str:
     return numbered("hostdev" if nic.type == "hostdev" else "net", counted)
 

@@ -61,6 +61,7 @@ def _takes_device(launch: Launch, nic: Interface) -> bool:
     return launch.domain.arch not in ARM_VIRT or isinstance(nic.address, VirtioMmioAddress | PciAddress)
 
 
+# Follows: qemuBuildNicDevProps
 def _card(launch: Launch, nic: Interface) -> Properties:
     return {
         **(_virtio(launch, nic) if _model(nic) in _VIRTIO else {"driver": _model(nic)}),
@@ -73,6 +74,7 @@ def _card(launch: Launch, nic: Interface) -> Properties:
     }
 
 
+# Follows: qemuBuildNicDevProps
 def _virtio(launch: Launch, nic: Interface) -> Properties:
     driver = nic.driver
     properties: Properties = virtio(launch, nic, "virtio-net", driver=driver, model=_model(nic))
@@ -113,11 +115,13 @@ def _mac(nic: Interface) -> str | None:
     return nic.mac.address.lower() if nic.mac and nic.mac.address else None
 
 
+# Follows: qemuBuildLegacyNicStr
 def _old_card(launch: Launch, nic: Interface) -> str:
     name, model = launch.alias(nic), _model(nic)
     return f"nic,macaddr={_mac(nic)},netdev=host{name}{f',model={model}' if model else ''},id={name}"
 
 
+# Follows: qemuBuildInterfaceConnect
 def _vhost_user_socket(launch: Launch, nic: Interface) -> Iterator[str]:
     source = nic.source
     if source is None or source.type not in (None, "unix"):
@@ -132,6 +136,7 @@ def _vhost_user_socket(launch: Launch, nic: Interface) -> Iterator[str]:
     yield from ("-chardev", f"{value},server=on" if source.mode == "server" else value)
 
 
+# Follows: qemuBuildHostNetProps
 def _tap(launch: Launch, nic: Interface, place: int) -> dict[str, Json]:
     driver = nic.driver
     named = driver.name if driver else None
@@ -150,6 +155,7 @@ def _tap(launch: Launch, nic: Interface, place: int) -> dict[str, Json]:
     }
 
 
+# Follows: qemuBuildHostNetProps
 def _user(_launch: Launch, nic: Interface, _place: int) -> dict[str, Json]:
     if nic.backend and nic.backend.type == "passt":
         raise Refused("passt is started by libvirt's daemon", nic)
@@ -162,10 +168,12 @@ def _user(_launch: Launch, nic: Interface, _place: int) -> dict[str, Json]:
     return properties
 
 
+# Follows: qemuBuildHostNetProps
 def _internal(_launch: Launch, _nic: Interface, _place: int) -> dict[str, Json]:
     return {"type": "user"}
 
 
+# Follows: qemuBuildHostNetProps
 def _socket(key: str) -> Callable[[Launch, Interface, int], dict[str, Json]]:
     def make(_launch: Launch, nic: Interface, _place: int) -> dict[str, Json]:
         source = nic.source
@@ -183,10 +191,12 @@ def _queues(nic: Interface) -> int | None:
     return queues if queues > 1 else None
 
 
+# Follows: qemuBuildHostNetProps
 def _vhost_user(launch: Launch, nic: Interface, _place: int) -> dict[str, Json]:
     return {"type": "vhost-user", "chardev": f"char{launch.alias(nic)}", "queues": _queues(nic)}
 
 
+# Follows: qemuBuildHostNetProps
 def _vdpa(_launch: Launch, nic: Interface, _place: int) -> dict[str, Json]:
     return {
         "type": "vhost-vdpa",

@@ -46,9 +46,9 @@ _PREFERRED: Final = (("rtl8139", "rtl8139"), ("e1000", "e1000"), ("virtio-net", 
 
 
 def read(_domain: Domain, nic: Interface) -> Interface:
-    """A hardware address is made up where there is none; names that libvirt made go.
+    """Makes up a hardware address where there is none; leaves out names that libvirt made.
 
-    Follows: virDomainNetDefParseXML
+    Follows: virDomainNetDefParseXML, virDomainNetDefFormat
     """
     given = nic.__dict__
     changes: dict[str, Any] = {"type": nic.type, "mac": _mac(nic)}
@@ -98,7 +98,10 @@ def _coalesces(nic: Interface) -> bool:
 
 
 def _driver(nic: Interface, driver: InterfaceDriver) -> InterfaceDriver | None:
-    """Only virtio has queues and offloads; of a host device it says who drives it."""
+    """Only virtio has queues and offloads; of a host device it says who drives it.
+
+    Follows: virDomainNetDefParseXMLDriver
+    """
     model = nic.model.type if nic.model is not None else None
     kept = _OF_VIRTIO if model in _VIRTIO and nic.type != "hostdev" else _OF_ANY
     if nic.type == "hostdev":
@@ -131,13 +134,19 @@ def _mac(nic: Interface) -> InterfaceMac:
 
 
 def generated_mac() -> str:
-    """A hardware address under the prefix that QEMU guests have."""
+    """A hardware address under the prefix that QEMU guests have.
+
+    Follows: virDomainNetGenerateMAC
+    """
     tail = random.getrandbits(24)  # uniqueness, not secrecy
     return f"52:54:00:{tail >> 16:02x}:{tail >> 8 & 255:02x}:{tail & 255:02x}"
 
 
 def _virtualport(port: InterfaceVirtualport) -> InterfaceVirtualport:
-    """A port of a switch needs an id; one of unknown type gets all of them."""
+    """A port of a switch needs an id; one of unknown type gets all of them.
+
+    Follows: virNetDevVPortProfileParse
+    """
     own = port.parameters or InterfaceVirtualportParameters()
     ids: dict[str, str] = {}
     if own.instanceid is None and port.type in _INSTANCE:
@@ -159,6 +168,7 @@ def complete(state: State, nic: Interface) -> Interface:
     return nic
 
 
+# Follows: qemuDomainDefaultNetModel
 def _default_model(domain: Domain, caps: Capabilities) -> str:
     if domain.arch in S390 or is_arm_virt(domain) or is_riscv_virt(domain):
         return "virtio"

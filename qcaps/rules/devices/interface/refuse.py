@@ -49,6 +49,7 @@ def refuse(interface: Interface, guest: Guest) -> None:
         _check_forwards(interface)
 
 
+# Follows: virDomainNetDefValidatePortOptions
 def _check_isolation(interface: Interface) -> None:
     kind, port = interface.type, interface.virtualport
     if interface.port is None or not interface.port.isolated:

@@ -46,7 +46,7 @@ _MODEL_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 def refuse_read(interface: Interface) -> None:
-    """Refuses an interface that libvirt's parser would not let through.
+    """Refuses a source, model, port, rate, VLAN or address that is missing or malformed.
 
     Follows: virDomainNetDefParseXML
     """
@@ -86,6 +86,7 @@ def ip_version(text: str) -> int | None:
     return 4
 
 
+# Follows: virDomainNetDefParseXML
 def _check_source(interface: Interface) -> None:
     source = interface.source
     if source is None:
@@ -105,6 +106,7 @@ def _check_source(interface: Interface) -> None:
             check_pci_numbers(source.host_address, interface)
 
 
+# Follows: virNetDevVPortProfileParse, virNetDevVPortProfileCheckComplete, virNetDevVPortProfileCheckNoExtras
 def _check_port(port: InterfaceVirtualport, kind: str) -> None:
     given = {name for name in _PARAMETERS if port.parameters is not None and getattr(port.parameters, name)}
     if port.type is None:
@@ -119,6 +121,7 @@ def _check_port(port: InterfaceVirtualport, kind: str) -> None:
         raise malformed(f"virtualport '{port.type}' has no {extra[0]}", port)
 
 
+# Follows: virNetDevBandwidthParse, virNetDevBandwidthParseRate
 def _check_bandwidth(bandwidth: InterfaceBandwidth, kind: str) -> None:
     for rate in (bandwidth.inbound, bandwidth.outbound):
         if rate is None:
@@ -133,6 +136,7 @@ def _check_bandwidth(bandwidth: InterfaceBandwidth, kind: str) -> None:
         raise unsupported("floor is for inbound traffic", bandwidth)
 
 
+# Follows: virNetDevVlanParse
 def _check_vlan(vlan: InterfaceVlan) -> None:
     if not vlan.tag:
         raise malformed("<vlan> needs a <tag>", vlan)

@@ -1,4 +1,4 @@
-"""`<memory>`: what libvirt does to it."""
+"""`<memory>`: the record of its kind, and its alias."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _VIRTIO_MODELS = ("virtio-pmem", "virtio-mem")
 _MODULES = {"virtio-pmem": "virtiopmem", "virtio-mem": "virtiomem", "sgx-epc": "epc"}
 
 
+# Follows: qemuAssignDeviceMemoryAlias
 def _alias(_given: Surroundings, memory: Memory, counted: Counter[str], _place: int) -> str:
     if memory.model in _MODULES:
         return numbered(_MODULES[memory.model], counted)

@@ -1,4 +1,4 @@
-"""`<memory>`: what libvirt does to it."""
+"""`<memory>`: what backs memory, of modules and of NUMA nodes, and the devices of modules."""
 
 from __future__ import annotations
 
@@ -138,7 +138,10 @@ def _allocation(launch: Launch, what: Backed, *, prealloc: bool) -> dict[str, Js
 
 
 def _thread_context(launch: Launch, made: dict[str, Json]) -> tuple[str, ...]:
-    """Threads that allocate on the nodes the memory comes from; changes `made` to name them."""
+    """Threads that allocate on the nodes the memory comes from; changes `made` to name them.
+
+    Follows: qemuBuildThreadContextProps
+    """
     if "thread-context" not in launch.capabilities or not made.get("host-nodes") or not made.get("prealloc"):
         return ()
     name = f"tc-{made['id']}"
@@ -147,7 +150,10 @@ def _thread_context(launch: Launch, made: dict[str, Json]) -> tuple[str, ...]:
 
 
 def _pages(launch: Launch, what: Backed) -> tuple[int, bool, bool, bool]:
-    """The page size in KiB (0: the host's default); whether pages need a file, are huge; prealloc."""
+    """The page size in KiB (0: the host's default); whether pages need a file, are huge; prealloc.
+
+    Follows: qemuBuildMemoryGetPagesize
+    """
     backed = launch.domain.memory_backing
     page, needs, uses = what.page, bool(what.page), bool(what.page)
     if not page and backed and backed.hugepages:
@@ -210,6 +216,7 @@ _DEVICES = {
 }
 
 
+# Follows: qemuBuildMemoryDimmBackendStr, qemuBuildMemoryDeviceProps
 def _module(launch: Launch, module: Memory) -> Iterator[str]:
     source, target, name = module.source, module.target, launch.alias(module)
     what = Backed(

@@ -1,4 +1,4 @@
-"""`<memory>`: what libvirt does to it."""
+"""`<memory>`: sizes in KiB, and what pseries rounds them to."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _PPC64_STEP_KIB: Final = 256 * 1024
 
 
 def read(_domain: Domain, module: Memory) -> Memory:
-    """Sizes in KiB.
+    """Writes sizes in KiB; leaves out what the model has not.
 
-    Follows: virDomainMemoryDefParseXML
+    Follows: virDomainMemoryDefParseXML, virDomainMemoryTargetDefParseXML
     """
     target = module.target
     if target is None:
@@ -55,6 +55,7 @@ def _uuid(module: Memory, text: str) -> str:
         raise Refused(f"internal error: {error}", module) from None
 
 
+# Follows: virDomainMemorySourceDefParseXML
 def _memory_source(source: MemorySource) -> MemorySource | None:
     changes: dict[str, Any] = {}
     if source.nodemask:
@@ -67,9 +68,9 @@ def _memory_source(source: MemorySource) -> MemorySource | None:
 
 
 def complete(state: State, module: Memory) -> Memory:
-    """What pmem writes must reach its file; pseries counts memory in steps of 256 MiB.
+    """Shared access for virtio-pmem; on pseries, sizes in steps of 256 MiB and a UUID for NVDIMMs.
 
-    Follows: qemuDomainMemoryDefPostParse, virDomainMemoryDefPostParse
+    Follows: qemuDomainMemoryDefPostParse, virDomainMemoryDefPostParse, qemuDomainNVDimmAlignSizePseries
     """
     if module.model == "virtio-pmem" and module.access is None:
         module = evolve(module, access="shared")

@@ -1,4 +1,4 @@
-"""`<memory>`: what libvirt does to it."""
+"""`<memory>`: what each model needs."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SMALLEST_LABEL_KIB = 128
 
 
 def refuse_read(memory: d.Memory) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses a missing target, a bad UUID, and a label too small or as large as its NVDIMM.
 
-    Follows: virDomainMemoryDefParseXML
+    Follows: virDomainMemoryDefParseXML, virDomainMemoryTargetDefParseXML
     """
     target = memory.target
     if target is None:

@@ -1,4 +1,4 @@
-"""`<video>`: what libvirt does to it."""
+"""`<video>`: the record of its kind."""
 
 from __future__ import annotations
 

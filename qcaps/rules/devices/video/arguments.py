@@ -1,4 +1,4 @@
-"""`<video>`: what libvirt does to it."""
+"""`<video>`: the cards, of which the first speaks VGA where it can."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def _is_vhost_user(video: Video) -> bool:
     return video.driver is not None and video.driver.name == "vhostuser"
 
 
+# Follows: qemuBuildDeviceVideoCmd
 def _card(launch: Launch, video: Video) -> Properties:
     model = video.model
     kind = (model.type if model else None) or ""
@@ -76,6 +77,7 @@ def _card(launch: Launch, video: Video) -> Properties:
     }
 
 
+# Follows: qemuDeviceVideoGetModel
 def _driver(launch: Launch, video: Video, kind: str, *, accelerated: bool | None) -> Properties:
     vhost = _is_vhost_user(video)
     speaks_vga = bool(video.model and video.model.primary) and (
@@ -95,6 +97,7 @@ def _driver(launch: Launch, video: Video, kind: str, *, accelerated: bool | None
     return virtio(launch, video, driver, driver=video.driver, has_suffix=not speaks_vga)
 
 
+# Follows: qemuBuildDeviceVideoCmd
 def _memory(launch: Launch, video: Video, kind: str) -> dict[str, Json]:
     model = video.model
     if model is None:

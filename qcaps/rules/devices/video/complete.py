@@ -1,4 +1,4 @@
-"""`<video>`: what libvirt does to it."""
+"""`<video>`: the machine's model, and memory."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qcaps.rules.shared.state import State
 
 
+# Follows: virDomainVideoDefaultRAM
 _KIB: Final = {"vga": 16384, "cirrus": 16384, "vmvga": 16384, "bochs": 16384, "xen": 4096, "qxl": 65536}
 """The video memory of a card that says nothing."""
 
@@ -24,9 +25,9 @@ _QXL_VGA_KIB: Final = 16384
 
 
 def read(_domain: Domain, video: Video) -> Video:
-    """One head unless told otherwise; numbers of 0 say nothing.
+    """One head unless told otherwise; leaves out numbers of 0.
 
-    Follows: virDomainVideoDefParseXML
+    Follows: virDomainVideoDefParseXML, virDomainVideoDefFormat
     """
     model = video.model or VideoModel()
     changes: dict[str, Any] = {
@@ -54,6 +55,7 @@ def complete(state: State, video: Video) -> Video:
     return evolve(video, model=evolve(model, **changes))
 
 
+# Follows: qemuDomainDefaultVideoDevice
 def _default_type(domain: Domain, caps: Capabilities) -> str:
     if domain.arch in PPC64:
         return "vga"
@@ -69,7 +71,7 @@ def _power_of_two(size: int | None) -> int | None:
 
 
 def mark_primary(state: State) -> None:
-    """The first card is the primary one, and completed once more; one of type none has nothing but that.
+    """Marks the first card as the primary one and completes it once more; empties one of type none.
 
     Follows: virDomainDefPostParseVideo
     """

@@ -1,4 +1,4 @@
-"""`<video>`: what libvirt does to it."""
+"""`<video>`: models, memory, resolution and acceleration."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def refuse_read(video: d.Video) -> None:
-    """Refuses what libvirt's parser refuses.
+    """Refuses an empty `<acceleration>`.
 
-    Follows: virDomainVideoDefParseXML
+    Follows: virDomainVideoAccelDefParseXML
     """
     acceleration = video.model.acceleration if video.model is not None else None
     if acceleration is None:

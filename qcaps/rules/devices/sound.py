@@ -29,7 +29,7 @@ _WITH_CODECS: Final = frozenset({"ich6", "ich9"})
 def read(_domain: Domain, sound: Sound) -> Sound:
     """Only Intel's HDA has codecs.
 
-    Follows: virDomainSoundDefParseXML, virDomainSoundDefFormat
+    Follows: virDomainSoundDefParseXML
     """
     return evolve(sound, codec=()) if sound.codec and sound.model not in _WITH_CODECS else sound
 

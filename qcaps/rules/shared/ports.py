@@ -18,7 +18,10 @@ _MOST_ISA_PORTS: Final = 4
 
 
 def number_consoles(draft: Draft) -> None:
-    """A console's port is its place among consoles, whatever the file says."""
+    """A console's port is its place among consoles, whatever the file says.
+
+    Follows: virDomainDefParseXML
+    """
     consoles = draft.of(Console)
     for port, console in enumerate(consoles):
         target = console.target or ConsoleTarget()
@@ -26,7 +29,10 @@ def number_consoles(draft: Draft) -> None:
 
 
 def number_parallels(draft: Draft) -> None:
-    """A parallel port without a number gets the one after the highest before it."""
+    """A parallel port without a number gets the one after the highest before it.
+
+    Follows: virDomainDefParseXML
+    """
     parallels = draft.of(Parallel)
     highest = -1
     for position, one in enumerate(parallels):

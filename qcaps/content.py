@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,58 +28,63 @@ _A = {"scenarios": "scenario", "bench/suites": "suite", "bench/torn": "torn suit
 _ABSENT = object()
 
 
-def folders(kind: str, extra: Path | None = None) -> tuple[Path, ...]:
-    """The folders that hold content of one kind, first wins; `extra` is the value of `--content`.
+@dataclass(frozen=True)
+class ContentFolders:
+    """Where content is looked for: in a folder of the user's own (`--content`), if any, and in what ships."""
 
-    Raises UsageError when `extra` is no folder or holds none of the three kinds.
-    """
-    own = _users_own(kind, extra) if extra is not None else None
-    return tuple(folder for folder in (own, _shipped(kind)) if folder is not None and folder.is_dir())
+    own: Path | None = None
+
+    def folders(self, kind: str) -> tuple[Path, ...]:
+        """The folders that hold content of one kind, first wins.
+
+        Raises UsageError when the user's own is no folder or holds none of the three kinds.
+        """
+        own = _users_own(kind, self.own) if self.own is not None else None
+        return tuple(folder for folder in (own, _shipped(kind)) if folder is not None and folder.is_dir())
+
+    def files(self, kind: str, pattern: str = "*.py") -> dict[str, Path]:
+        """The content files by name (without suffix), sorted; names that begin with `_` are helpers."""
+        found: dict[str, Path] = {}
+        for folder in reversed(self.folders(kind)):
+            for path in folder.glob(pattern):
+                if path.is_file() and path.name != "__init__.py":
+                    if path.stem in found:
+                        raise QcapsError(
+                            f"{path}: hides {found[path.stem]}, which ships with qcaps: rename yours"
+                        )
+                    found[path.stem] = path
+        return {name: path for name, path in sorted(found.items()) if not name.startswith("_")}
+
+    def find_file(self, kind: str, name: str) -> Path:
+        """One data file by its path below the folder, for example ("reports", "style/qcaps.mplstyle")."""
+        for folder in self.folders(kind):
+            if (path := folder / name).is_file():
+                return path
+        searched = ", ".join(str(folder) for folder in self.folders(kind)) or "no folder"
+        raise QcapsError(f"{kind}/{name}: no such file (searched {searched})")
+
+    def load(self, kind: str, name: str) -> ModuleType:
+        """Import one content module, and no other; raises QcapsError naming file and line when it fails."""
+        available = self.files(kind)
+        if name not in available:
+            raise unknown(_A.get(kind, f"module in {kind}/"), name, available)
+        return _import(kind, name, available[name], self.folders(kind))
+
+    def modules(self, kind: str, pattern: str = "*.py") -> dict[str, ModuleType]:
+        """Import every content module whose file name matches, by name."""
+        search = self.folders(kind)
+        return {name: _import(kind, name, path, search) for name, path in self.files(kind, pattern).items()}
 
 
-def files(kind: str, extra: Path | None = None, pattern: str = "*.py") -> dict[str, Path]:
-    """The content files by name (without suffix), sorted; names beginning with `_` are private helpers."""
-    found: dict[str, Path] = {}
-    for folder in reversed(folders(kind, extra)):
-        for path in folder.glob(pattern):
-            if path.is_file() and path.name != "__init__.py":
-                if path.stem in found:
-                    raise QcapsError(
-                        f"{path}: hides {found[path.stem]}, which ships with qcaps: rename yours"
-                    )
-                found[path.stem] = path
-    return {name: path for name, path in sorted(found.items()) if not name.startswith("_")}
+SHIPPED = ContentFolders()
 
 
-def find_file(kind: str, name: str, extra: Path | None = None) -> Path:
-    """One data file by its path below the folder, for example ("reports", "style/qcaps.mplstyle")."""
-    for folder in folders(kind, extra):
-        if (path := folder / name).is_file():
-            return path
-    searched = ", ".join(str(folder) for folder in folders(kind, extra)) or "no folder"
-    raise QcapsError(f"{kind}/{name}: no such file (searched {searched})")
-
-
-def load(kind: str, name: str, extra: Path | None = None) -> ModuleType:
-    """Import one content module, and no other; raises QcapsError naming file and line when it fails."""
-    available = files(kind, extra)
-    if name not in available:
-        raise unknown(_A.get(kind, f"module in {kind}/"), name, available)
-    return _import(kind, name, available[name], folders(kind, extra))
-
-
-def modules(kind: str, extra: Path | None = None, pattern: str = "*.py") -> dict[str, ModuleType]:
-    """Import every content module whose file name matches, by name."""
-    search = folders(kind, extra)
-    return {name: _import(kind, name, path, search) for name, path in files(kind, extra, pattern).items()}
-
-
-def _users_own(kind: str, extra: Path) -> Path:
-    if not extra.is_dir():
-        raise UsageError(f"--content {extra}: no such folder")
-    if not any((extra / one).is_dir() for one in _TOP):
-        raise UsageError(f"--content {extra}: holds none of {', '.join(f'{one}/' for one in _TOP)}")
-    return extra.resolve() / kind
+def _users_own(kind: str, own: Path) -> Path:
+    if not own.is_dir():
+        raise UsageError(f"--content {own}: no such folder")
+    if not any((own / one).is_dir() for one in _TOP):
+        raise UsageError(f"--content {own}: holds none of {', '.join(f'{one}/' for one in _TOP)}")
+    return own.resolve() / kind
 
 
 def _shipped(kind: str) -> Path:

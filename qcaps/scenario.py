@@ -18,11 +18,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qcaps import content
+from qcaps.content import SHIPPED, ContentFolders, call, declared
 from qcaps.errors import QcapsError, UsageError, unknown
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import ModuleType
 
 Devices = Callable[[int, str, random.Random], Iterator[str]]
@@ -49,7 +48,7 @@ class Scenario:
             raise UsageError(f"{self.name} takes 0 to {self.largest} devices, not {n}")
         family = self.name.partition("@")[0]
         draw = random.Random(f"{family} {seed}")
-        devices = content.call(self.module, lambda: tuple(self.devices(n, self.machine, draw)))
+        devices = call(self.module, lambda: tuple(self.devices(n, self.machine, draw)))
         if not all(isinstance(device, str) for device in devices):
             raise QcapsError(f"{self.module.__file__}: devices() yields text, one device at a time")
         inner = "".join(f"    {line}\n" for device in devices for line in device.splitlines())
@@ -85,15 +84,15 @@ def _uuid(text: str) -> str:
     return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
 
 
-def names(extra: Path | None = None) -> tuple[str, ...]:
+def names(content: ContentFolders = SHIPPED) -> tuple[str, ...]:
     """The families there are, shipped and the user's own."""
-    return tuple(content.files("scenarios", extra))
+    return tuple(content.files("scenarios"))
 
 
-def scenario(name: str, extra: Path | None = None) -> Scenario:
+def scenario(name: str, content: ContentFolders = SHIPPED) -> Scenario:
     """The scenario called `name`, as in `disks` or `disks@pc`. Raises UsageError."""
     family, _, machine = name.partition("@")
-    module = content.load("scenarios", family, extra)
+    module = content.load("scenarios", family)
     largest = _largest(module)
     machine = machine or next(iter(largest))
     if machine not in largest:
@@ -101,25 +100,25 @@ def scenario(name: str, extra: Path | None = None) -> Scenario:
     most = largest[machine]
     return Scenario(
         name=name,
-        summary=content.declared(module, "SUMMARY", str),
+        summary=declared(module, "SUMMARY", str),
         machine=machine,
         largest=most,
-        arch=content.declared(module, "ARCH", str, "x86_64"),
-        steps=tuple(n for n in content.declared(module, "STEPS", tuple, STEPS) if n <= most),
-        header=content.declared(module, "HEADER", str, ""),
-        devices=content.declared(module, "devices", Callable),
+        arch=declared(module, "ARCH", str, "x86_64"),
+        steps=tuple(n for n in declared(module, "STEPS", tuple, STEPS) if n <= most),
+        header=declared(module, "HEADER", str, ""),
+        devices=declared(module, "devices", Callable),
         module=module,
     )
 
 
-def on_every_machine(family: str, extra: Path | None = None) -> tuple[Scenario, ...]:
+def on_every_machine(family: str, content: ContentFolders = SHIPPED) -> tuple[Scenario, ...]:
     """The family on each machine type it knows."""
-    machines = _largest(content.load("scenarios", family, extra))
-    return tuple(scenario(f"{family}@{machine}", extra) for machine in machines)
+    machines = _largest(content.load("scenarios", family))
+    return tuple(scenario(f"{family}@{machine}", content) for machine in machines)
 
 
 def _largest(module: ModuleType) -> dict[str, int]:
-    largest: dict[str, int] = content.declared(module, "LARGEST", dict)
+    largest: dict[str, int] = declared(module, "LARGEST", dict)
     if not largest or not all(isinstance(n, int) for n in largest.values()):
         raise QcapsError(
             f"{module.__file__}: LARGEST gives the largest n by machine type; see CONTRIBUTING.md"

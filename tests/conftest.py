@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qcaps.cache.host import Host
+from qcaps.cache.host_files import Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from qcaps.cache.host import Host
+from qcaps.cache.host_files import Host
 from qcaps.cache.validity import VALIDITIES
 from qcaps.driver.reference import reference
 

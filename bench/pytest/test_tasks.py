@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from qcaps.lookups import laws
+from qcaps.lookups import policy_laws
 from qcaps.measure.cell import Cell
 from qcaps.measure.subjects.reference import prepare
 from qcaps.scenario import scenario
@@ -30,5 +30,5 @@ def test_task(benchmark: Any, tmp_path: Path, task: str, validity: str, policy: 
     benchmark.extra_info |= asdict(counts)
     benchmark.pedantic(arm.run, teardown=arm.reset, rounds=ROUNDS, warmup_rounds=2)
     arm.close()
-    expected = laws.lookups(policy, task, counts.devices)
+    expected = policy_laws.lookups(policy, task, counts.devices)
     assert expected in (None, counts.lookups)

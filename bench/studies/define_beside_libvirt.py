@@ -29,7 +29,7 @@ from qcaps.measure.subject import subject
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
-    from qcaps.measure.subject import Arm
+    from qcaps.measure.subject import PreparedCell
 
 CALLS = 8
 PAIRS = 12
@@ -96,7 +96,7 @@ def compare(cell: Cell) -> dict[str, float | str]:
     }
 
 
-def _ours(arm: Arm) -> float:
+def _ours(arm: PreparedCell) -> float:
     run, reset = arm.run, arm.reset
     values = []
     for _ in range(CALLS):

@@ -33,7 +33,7 @@ import qcaps
 from qcaps.measure.cell import Cell
 from qcaps.measure.gate.arms import Arm
 from qcaps.measure.gate.calibration import upper_bound
-from qcaps.measure.gate.gate import Outcome, check_counts, decide
+from qcaps.measure.gate.decision import GateOutcome, check_counts, decide
 from qcaps.measure.gate.margins import MarginTable
 from qcaps.measure.gate.rounds import Bench
 from qcaps.measure.gate.verdict import LOOKS
@@ -156,7 +156,7 @@ class _Ours:
             file.write(_UNUSED)
         self.base = Arm("base", sys.executable)
         self.head = Arm("head", sys.executable, path=str(copy))
-        self.counted = Outcome()
+        self.counted = GateOutcome()
         check_counts(self.bench, (self.base, self.head), (cell,), self.counted)
 
     def decide(self, share: float) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from qcaps.report.summary import median_seconds, ratio_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from qcaps.measure.results.file import Measured, Results
+    from qcaps.measure.results.results_file import Measured, Results
 
 SUMMARY = "the gain on the virt-install guest, growth with n, closeness to the lower limit, linear cost"
 
@@ -34,7 +34,7 @@ def cells() -> Iterator[Cell]:
 
 def conclusions(results: Results) -> Iterator[str]:
     """A line for each promise that these results can speak of."""
-    arms = results.by_question()
+    arms = results.by_comparison()
     yield ""
     yield from _gain(arms.get(Cell("simple", 1, "define+undefine", "fork", "")))
     for scenario in _GROWING:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from qcaps.measure.cell import Cell, grid
-from qcaps.measure.torn.experiment import Arm
+from qcaps.measure.torn.experiment import TornArm
 
 SUMMARY = "policies while another process replaces the QEMU binary (qcaps torn); qcaps run: their price"
 
@@ -15,11 +15,11 @@ REMOVED = ("pcie-root-port",)
 POLICIES = ("naive", "series", "once", "once-abort")
 
 
-def arms() -> Iterator[Arm]:
+def arms() -> Iterator[TornArm]:
     """The policies on what we see of the binary (nanoseconds, inode, size), then on what libvirt sees."""
     for whole_seconds in (False, True):
-        yield from (Arm(policy, whole_seconds) for policy in POLICIES)
-        yield Arm("once-abort", whole_seconds, retries=3)
+        yield from (TornArm(policy, whole_seconds) for policy in POLICIES)
+        yield TornArm("once-abort", whole_seconds, retries=3)
 
 
 def cells() -> Iterator[Cell]:

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Self
 
 from qcaps.cache.checks import Check, Now, Recorded, kvm_asker, make_checks
 from qcaps.cache.counters import Counters
-from qcaps.cache.host import Host, microcode_version, module_dir_mtime_ns, nested_is_on, secure_guest_is_on
-from qcaps.cache.store import Store
+from qcaps.cache.folder import CacheFolder
+from qcaps.cache.host_files import (
+    Host,
+    microcode_version,
+    module_dir_mtime_ns,
+    nested_is_on,
+    secure_guest_is_on,
+)
 from qcaps.capabilities.stamps import Entry, Stamps
 
 if TYPE_CHECKING:
@@ -59,7 +65,7 @@ class CapabilityCache:
         self.host = host
         self.counters = Counters() if counters is None else counters
         self._prober = prober
-        self._store = None if directory is None else Store(directory)
+        self._store = None if directory is None else CacheFolder(directory)
         self._lock = Lock()
         self._table: dict[str, _Stored] = {}
         self._ended: dict[str, tuple[Capabilities, str]] = {}

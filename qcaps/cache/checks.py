@@ -14,7 +14,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 from qcaps.cache.access import accessible_as
-from qcaps.cache.host import Host, nested_is_on, secure_guest_is_on
+from qcaps.cache.host_files import Host, nested_is_on, secure_guest_is_on
 
 if TYPE_CHECKING:
     from qcaps.cache.counters import Counters

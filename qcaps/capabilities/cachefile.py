@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from lxml import etree
 
 from qcaps.capabilities.cachewriter import IDENTITY, format, verbatim  # noqa: A004 - reads as cachefile.format
-from qcaps.capabilities.model import Accelerator, Capabilities, Cpu, CpuProperty, HostCpu, Machine
+from qcaps.capabilities.model import Accelerator, Capabilities, CpuModel, CpuProperty, HostCpu, Machine
 from qcaps.capabilities.stamps import Entry, Stamps
 from qcaps.errors import QcapsError
 
@@ -89,7 +89,7 @@ class _Reader:
         self.flags: set[str] = set()
         self.rest: list[bytes] = []
         self.host_cpus: dict[str, HostCpu] = {}
-        self.cpus: dict[str, list[Cpu]] = {name: [] for name in ACCELERATORS}
+        self.cpus: dict[str, list[CpuModel]] = {name: [] for name in ACCELERATORS}
         self.machines: dict[str, list[Machine]] = {name: [] for name in ACCELERATORS}
         self.readers: dict[str, Callable[[_Element], None]] = {
             **dict.fromkeys(_TEXTS, self.text),
@@ -216,7 +216,7 @@ class _Reader:
         if "" in blockers:
             raise self.fail(element, "has a <blocker> without a name")
         self.cpus[self.accelerator(element)].append(
-            Cpu(
+            CpuModel(
                 name=self.attribute(element, "name"),
                 typename=element.get("typename"),
                 usable=_YES_NO.get(usable or ""),

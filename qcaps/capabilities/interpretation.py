@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qcaps.capabilities import flag_rules as rules
 from qcaps.capabilities import schema, targets
 from qcaps.capabilities.host_cpu import enlightenments, host_cpu
-from qcaps.capabilities.model import Accelerator, Capabilities, Cpu, Machine
+from qcaps.capabilities.model import Accelerator, Capabilities, CpuModel, Machine
 from qcaps.capabilities.platform_features import gic, sev, sgx
 
 if TYPE_CHECKING:
@@ -177,17 +177,17 @@ def _machine(session: Session, machine: Mapping[str, Any]) -> Machine:
     )
 
 
-def cpus_from(session: Session, arch: str) -> tuple[Cpu, ...]:
+def cpus_from(session: Session, arch: str) -> tuple[CpuModel, ...]:
     """The CPU models, in QEMU's order."""
     command = "query-cpu-definitions"
     return tuple(_cpu(session, definition, arch) for definition in session.mappings(command))
 
 
-def _cpu(session: Session, definition: Mapping[str, Any], arch: str) -> Cpu:
+def _cpu(session: Session, definition: Mapping[str, Any], arch: str) -> CpuModel:
     name = session.text(definition, "name", "query-cpu-definitions")
     missing = definition.get("unavailable-features")
     blockers = tuple(str(feature) for feature in missing) if isinstance(missing, list) else ()
-    return Cpu(
+    return CpuModel(
         name=targets.PPC64_CPUS.get(name.lower(), name) if arch in targets.PPC64 else name,
         typename=session.optional_text(definition, "typename", "query-cpu-definitions") or None,
         usable=_USABLE[bool(blockers)] if isinstance(missing, list) else None,

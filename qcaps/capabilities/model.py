@@ -22,7 +22,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Cpu:
+class CpuModel:
     """One CPU model of one accelerator; `usable` is None where QEMU did not say."""
 
     name: str
@@ -57,7 +57,7 @@ class Accelerator:
 
     name: str
     host_cpu: HostCpu | None = None
-    cpus: tuple[Cpu, ...] = ()
+    cpus: tuple[CpuModel, ...] = ()
     machines: tuple[Machine, ...] = ()
 
     @cached_property

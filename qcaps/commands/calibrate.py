@@ -97,25 +97,24 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
     import platform
     from datetime import UTC, datetime
 
-    from qcaps import content
     from qcaps.files import make_folder
-    from qcaps.measure.gate import calibration, gate, margins, revisions
+    from qcaps.measure.gate import calibration, decision, margins, revisions
     from qcaps.measure.gate.arms import Arm
     from qcaps.measure.gate.rounds import Bench
     from qcaps.measure.results.session import session_facts
     from qcaps.measure.suite import sources, suite
 
     cells = suite(args.suite, args.content).cells
-    table = margins.read(content.find_file("bench", "margins.toml", args.content))
-    base = revisions.arm_from(revisions.Source("base"), Path(), Path(), note)
+    table = margins.read(args.content.find_file("bench", "margins.toml"))
+    base = revisions.arm_from(revisions.ArmSource("base"), Path(), Path(), note)
     bench = Bench(
         sources=sources(cells, args.content),
         scratch=scratch,
         session=session_facts(scratch),
         draw=random.Random(args.seed),
     )
-    counted = gate.Outcome()
-    gate.check_counts(bench, (base, Arm("head", base.python, base.version, base.path)), cells, counted)
+    counted = decision.GateOutcome()
+    decision.check_counts(bench, (base, Arm("head", base.python, base.version, base.path)), cells, counted)
     history = calibration.History()
     begun, repetition = time.monotonic(), 0
     while repetition != args.repetitions and (repetition == 0 or time.monotonic() - begun < args.seconds):
@@ -130,7 +129,7 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
             head = Arm("head", base.python, base.version, base.path, slowdown=share)
             folder = make_folder(args.output / f"{repetition:04}-{100 * share:g}")
             start = time.monotonic()
-            outcome, store = gate.decide(bench, (base, head), counted, table, folder=folder)
+            outcome, store = decision.decide(bench, (base, head), counted, table, folder=folder)
             history.add(share, outcome, store, (time.monotonic() - start) / len(cells))
         repetition += 1
         history.fill(found)

@@ -26,13 +26,13 @@ def run(args: argparse.Namespace) -> int:
     """Print the table; 4 if the files have nothing in common."""
     from qcaps.measure.gate import stored  # `--help` need not pay for any of this
     from qcaps.measure.gate.arms import MismatchError
-    from qcaps.report import comparison
+    from qcaps.report import two_files
 
-    found = comparison.differences(stored.read(args.a), stored.read(args.b))
+    found = two_files.differences(stored.read(args.a), stored.read(args.b))
     if not any(one.ratio for one in found):
         raise MismatchError(f"{args.a} and {args.b} have no benchmark in common: measure the same suite")
     if args.json:
-        print_json("comparison", {"benchmarks": comparison.to_json(found)})
+        print_json("comparison", {"benchmarks": two_files.to_json(found)})
     else:
-        console().print(comparison.table(found))
+        console().print(two_files.table(found))
     return 0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from qcaps.measure.fidelity import Outcome, Score, Truth
+    from qcaps.measure.fidelity import FidelityOutcome, Score, Truth
 
 SIZES = (1, 7, 8, 31, 32, 64, 200)
 """Below, at and above what one SCSI controller, USB hub, virtio-serial controller or PCI bridge holds."""
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 def _prepare_live(args: argparse.Namespace, scratch: Path) -> None:
     """Both sides are to work on the same QEMU: what the reference knows of it is probed now."""
     from qcaps.capabilities import cachefile  # not for --help
-    from qcaps.capabilities.host import stamps_for  # likewise
+    from qcaps.capabilities.host_stamps import stamps_for  # likewise
     from qcaps.capabilities.probe import probe  # likewise
     from qcaps.capabilities.stamps import Entry  # likewise
 
@@ -147,11 +147,11 @@ def _least(asked: list[str]) -> dict[str, float]:
     return least
 
 
-def _agrees(one: Outcome) -> bool:
+def _agrees(one: FidelityOutcome) -> bool:
     return one.answer and one.whole is not False
 
 
-def _print(reached: tuple[Score, ...], different: list[Outcome], of: int) -> None:
+def _print(reached: tuple[Score, ...], different: list[FidelityOutcome], of: int) -> None:
     for one in different:
         print(f"{one.truth.name}:")
         if not one.answer:
@@ -165,7 +165,7 @@ def _print(reached: tuple[Score, ...], different: list[Outcome], of: int) -> Non
         print(f"{score.name:10} {score.equal:5} of {score.of:5}  {score.share:7.2%}")
 
 
-def _plain(reached: tuple[Score, ...], different: list[Outcome]) -> dict[str, object]:
+def _plain(reached: tuple[Score, ...], different: list[FidelityOutcome]) -> dict[str, object]:
     return {
         "scores": {one.name: {"equal": one.equal, "of": one.of, "share": one.share} for one in reached},
         "differences": [

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from qcaps.commands.terminal import Bar
     from qcaps.measure.cell import Cell
     from qcaps.measure.gate.arms import Arm
-    from qcaps.measure.gate.gate import Outcome, Progress
+    from qcaps.measure.gate.decision import GateOutcome, Progress
     from qcaps.measure.gate.margins import MarginTable
     from qcaps.measure.gate.rounds import Bench
-    from qcaps.report.verdicts import Report
+    from qcaps.report.verdicts import GateReport
 
 INTERRUPTED = 130
 REPORT = "gate-report.json"
@@ -84,7 +84,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Judge, report, and say by the exit status what came out."""
     from qcaps.files import held, scratch_folder  # `--help` need not pay for any of this
-    from qcaps.measure.gate import gate, pairs
+    from qcaps.measure.gate import decision, pair_store
     from qcaps.measure.results import kept
     from qcaps.report.exports import by_name
 
@@ -94,12 +94,12 @@ def run(args: argparse.Namespace) -> int:
         return _gate_files(args, table)
     arms = _arms(args)
     cells, sources = _cells(args)
-    outcome = gate.Outcome()
+    outcome = decision.GateOutcome()
     identity = _identity(args, arms, cells)
     interrupted = False
     with held(args.output) as output:
-        earlier = kept.read(output / pairs.SESSION)
-        if pairs.begin(output, identity):
+        earlier = kept.read(output / pair_store.SESSION)
+        if pair_store.begin(output, identity):
             note(f"going on with what is in {output}")
         elif earlier and (differs := kept.difference(earlier["identity"], identity)):
             note(f"{output}: in place of another gate's pairs ({differs})")
@@ -111,12 +111,12 @@ def run(args: argparse.Namespace) -> int:
             except KeyboardInterrupt:
                 interrupted = True
         report = _report(outcome, arms)
-        kept.write(output / pairs.SESSION, identity, finished=outcome.finished)
+        kept.write(output / pair_store.SESSION, identity, finished=outcome.finished)
         _say_all(args, report, exports)
     if interrupted:
         say(f"interrupted; what was measured is in {output}, and the same command goes on")
         return INTERRUPTED
-    return gate.exit_status(outcome, strict=args.strict)
+    return decision.exit_status(outcome, strict=args.strict)
 
 
 def _judge(
@@ -125,11 +125,11 @@ def _judge(
     arms: tuple[Arm, Arm],
     table: MarginTable,
     *,
-    outcome: Outcome,
+    outcome: GateOutcome,
     bar: Bar,
 ) -> None:
     """Fill `outcome` as far as it goes."""
-    from qcaps.measure.gate import gate
+    from qcaps.measure.gate import decision
 
     def show(progress: Progress) -> None:
         found = progress.interval
@@ -137,19 +137,19 @@ def _judge(
         bar(progress.done, progress.wanted, progress.what + so_far)
 
     cells = tuple(bench.sources)
-    gate.check_counts(bench, arms, cells, outcome)
+    decision.check_counts(bench, arms, cells, outcome)
     if not outcome.faults and not args.counts_only:
-        preflight = gate.open_store(args.output, preflight=True)
-        outcome.noisy = gate.check_host(bench, arms[0], cells, preflight, show)
+        preflight = decision.open_store(args.output, preflight=True)
+        outcome.noisy = decision.check_host(bench, arms[0], cells, preflight, show)
         if not outcome.noisy:
-            store = gate.open_store(args.output)
-            outcome.judged = gate.judge_all(outcome, table, store)
-            gate.take_verdicts(bench, arms, store, outcome, show)
+            store = decision.open_store(args.output)
+            outcome.judged = decision.judge_all(outcome, table, store)
+            decision.take_verdicts(bench, arms, store, outcome, show)
     outcome.finished = True
 
 
 def _gate_files(args: argparse.Namespace, table: MarginTable) -> int:
-    from qcaps.measure.gate import calibration, gate, stored
+    from qcaps.measure.gate import calibration, decision, stored
     from qcaps.report import verdicts
     from qcaps.report.exports import by_name
 
@@ -162,16 +162,16 @@ def _gate_files(args: argparse.Namespace, table: MarginTable) -> int:
     outcome = stored.compare_files(base, head, table, known.drift if known else stored.DRIFT)
     report = verdicts.from_outcome(outcome, str(base), str(head))
     _say_all(args, report, [by_name(name) for name in dict.fromkeys(args.export)], head=head)
-    return gate.exit_status(outcome, strict=args.strict)
+    return decision.exit_status(outcome, strict=args.strict)
 
 
 def _say_all(
-    args: argparse.Namespace, report: Report, exports: Sequence[object], head: Path | None = None
+    args: argparse.Namespace, report: GateReport, exports: Sequence[object], head: Path | None = None
 ) -> None:
     """The report in every form that was asked for."""
     from qcaps.files import make_folder, replace_file
-    from qcaps.measure.gate.pairs import HEAD
-    from qcaps.measure.results import file as results_file
+    from qcaps.measure.gate.pair_store import HEAD
+    from qcaps.measure.results import results_file
     from qcaps.report import actions, verdicts
     from qcaps.report import exports as formats
 
@@ -197,17 +197,16 @@ def _say_all(
         print(line)
 
 
-def _report(outcome: Outcome, arms: tuple[Arm, Arm]) -> Report:
+def _report(outcome: GateOutcome, arms: tuple[Arm, Arm]) -> GateReport:
     from qcaps.report import verdicts
 
     return verdicts.from_outcome(outcome, *(arm.version for arm in arms))
 
 
 def _margins(args: argparse.Namespace) -> MarginTable:
-    from qcaps import content
     from qcaps.measure.gate import margins
 
-    return margins.read(args.margins or content.find_file("bench", "margins.toml", args.content))
+    return margins.read(args.margins or args.content.find_file("bench", "margins.toml"))
 
 
 def _arms(args: argparse.Namespace) -> tuple[Arm, Arm]:
@@ -222,7 +221,7 @@ def _arms(args: argparse.Namespace) -> tuple[Arm, Arm]:
     try:
         base, head = (
             revisions.arm_from(
-                revisions.Source(side, getattr(args, f"{side}_rev"), getattr(args, f"{side}_python")),
+                revisions.ArmSource(side, getattr(args, f"{side}_rev"), getattr(args, f"{side}_python")),
                 args.repo,
                 builds,
                 note,

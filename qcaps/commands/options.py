@@ -13,6 +13,8 @@ from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from qcaps.content import SHIPPED, ContentFolders
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
@@ -141,6 +143,11 @@ def program(text: str) -> str:
     return os.path.abspath(existing(found))  # noqa: PTH100  # Path.resolve follows symbolic links
 
 
+def content_folders(text: str) -> ContentFolders:
+    """`--content DIR`, looked into before what ships."""
+    return ContentFolders(Path(text))
+
+
 def add_binary(parser: argparse.ArgumentParser) -> None:
     """BINARY."""
     parser.add_argument(
@@ -163,7 +170,12 @@ _SHARED: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
     "json": (("--json",), {"action": "store_true", "help": "print one JSON object"}),
     "content": (
         ("--content",),
-        {"type": Path, "metavar": "DIR", "help": "a folder of your own scenarios/, bench/, reports/"},
+        {
+            "type": content_folders,
+            "default": SHIPPED,
+            "metavar": "DIR",
+            "help": "a folder of your own scenarios/, bench/, reports/",
+        },
     ),
     "seed": (("--seed",), {"type": int, "metavar": "N", "help": "draws whatever is random"}),
     "scratch": (("--scratch",), {"type": Path, "metavar": "DIR", "help": "where domains are saved"}),

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Probe the binary, write the file if one was asked for, and print a summary."""
     # lxml and ctypes only now: `qcaps --help` must not pay for them
     from qcaps.capabilities import cachefile
-    from qcaps.capabilities.host import stamps_for
+    from qcaps.capabilities.host_stamps import stamps_for
     from qcaps.capabilities.probe import probe
     from qcaps.capabilities.stamps import Entry
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.measure.cell import Cell
-    from qcaps.measure.subject import Arm
+    from qcaps.measure.subject import PreparedCell
 
 PERFETTO, SPEEDSCOPE = "trace.json", "spans.speedscope.json"
 CALLS, SAMPLES = "calls.txt", "samples.speedscope.json"
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _spans(arm: Arm, cell: Cell, output: Path) -> dict[str, Any]:
+def _spans(arm: PreparedCell, cell: Cell, output: Path) -> dict[str, Any]:
     """Write the exact spans of one run; the median parts of a few, in microseconds."""
     from qcaps.files import replace_file
     from qcaps.measure.worker.trace import Traceable, trace
@@ -85,7 +85,7 @@ def _spans(arm: Arm, cell: Cell, output: Path) -> dict[str, Any]:
     return found
 
 
-def _samples(arm: Arm, seconds: float, output: Path) -> list[str]:
+def _samples(arm: PreparedCell, seconds: float, output: Path) -> list[str]:
     """A sampled call tree of as many runs as fit, if pyinstrument is there."""
     if importlib.util.find_spec("pyinstrument") is None:
         note(f"no call tree: pyinstrument is not installed ({INSTALL})")

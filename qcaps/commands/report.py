@@ -10,7 +10,7 @@ from qcaps.commands.terminal import say
 if TYPE_CHECKING:
     import argparse
 
-    from qcaps.report.page import Report
+    from qcaps.report.page import PageReport
     from qcaps.report.sources import Sources
 
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if given.complaints or any(one.failed for one in report.missing) else 0
 
 
-def _say(args: argparse.Namespace, given: Sources, report: Report) -> None:
+def _say(args: argparse.Namespace, given: Sources, report: PageReport) -> None:
     if args.json:
         plain = {
             "files": [str(path) for path in report.files],

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from qcaps.measure.results.file import Results
+    from qcaps.measure.results.results_file import Results
     from qcaps.measure.schedule import Log, Plan
     from qcaps.measure.suite import Conclusions
 
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
             )
         _report(log.results, args, conclusions, figures=not interrupted)
         if interrupted:
-            kept = len(log.results.by_question())
+            kept = len(log.results.by_comparison())
             say(f"interrupted; {kept} comparisons are in {output / RESULTS}, and the same command goes on")
             return INTERRUPTED
         if not log.lost:
@@ -123,8 +123,8 @@ def _identity(plan: Plan) -> dict[str, object]:
 
 def _what_is_there(output: Path, identity: dict[str, object], plan: Plan, *, force: bool) -> tuple[Log, bool]:
     """What an earlier run of this plan left, and whether that is all. Raises QcapsError for another's."""
-    from qcaps.measure.cell import by_question
-    from qcaps.measure.results import file, kept
+    from qcaps.measure.cell import by_comparison
+    from qcaps.measure.results import kept, results_file
     from qcaps.measure.schedule import Log, done_jobs, whole
 
     log, results = Log(), output / RESULTS
@@ -135,8 +135,8 @@ def _what_is_there(output: Path, identity: dict[str, object], plan: Plan, *, for
         if known["identity"] != identity:
             differs = kept.difference(known["identity"], identity)
             raise QcapsError(f"{results}: of another plan ({differs}): {_INSTEAD}")
-        log.results = whole(file.read(results))
-        jobs = plan.processes * len(by_question(plan.cells))
+        log.results = whole(results_file.read(results))
+        jobs = plan.processes * len(by_comparison(plan.cells))
         if known.get("finished"):
             note(f"{results}: this plan is measured already; --force measures it again")
             return log, True
@@ -241,11 +241,11 @@ def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions
 
 
 def _complain(log: Log) -> None:
-    for question, why in log.refused.items():
-        say(f"not measured: {question.name}: {why}")
-    for question, what in log.lost.items():
-        say(f"cut short: {question.name}: its worker was {what}; the same command measures it again")
-    for question in log.not_reached:
-        say(f"not measured: {question.name}: the time was up")
-    for question in log.unsteady:
-        say(f"warning: {question.name}: counts varied between runs: something changed the files it checks")
+    for comparison, why in log.refused.items():
+        say(f"not measured: {comparison.name}: {why}")
+    for comparison, what in log.lost.items():
+        say(f"cut short: {comparison.name}: its worker was {what}; the same command measures it again")
+    for comparison in log.not_reached:
+        say(f"not measured: {comparison.name}: the time was up")
+    for comparison in log.unsteady:
+        say(f"warning: {comparison.name}: counts varied between runs: something changed the files it checks")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from qcaps.measure.torn.experiment import Experiment
-    from qcaps.measure.torn.file import Found, Row
+    from qcaps.measure.torn.torn_file import Found, TornRow
 
 _LEGEND = """\
 consistent: committed on one capability set, installed at that moment. torn: used two sets (in brackets: of
@@ -60,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Carry the experiment out; print a table, or JSON."""
     from qcaps.measure.torn import experiment as torn  # `--help` need not pay for the pipeline
-    from qcaps.measure.torn import file as tornfile
+    from qcaps.measure.torn import torn_file as tornfile
 
     check_new(args.output, force=args.force)
     experiment = _experiment(args)
@@ -80,7 +80,7 @@ def _experiment(args: argparse.Namespace) -> Experiment:
     from qcaps import content
     from qcaps.measure.torn.experiment import Experiment
 
-    suite = content.load("bench/torn", args.suite, args.content)
+    suite = args.content.load("bench/torn", args.suite)
     scenario = content.declared(suite, "SCENARIO", str)
     n = content.declared(suite, "N", int)
     arms = content.declared(suite, "arms", Callable)
@@ -114,7 +114,7 @@ def _print(result: Found) -> None:
     )
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: TornRow) -> tuple[str, ...]:
     counts: dict[str, Any] = asdict(row)
     special = {
         "torn": f"{row.torn} ({row.torn_refused})",

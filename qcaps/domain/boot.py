@@ -71,7 +71,7 @@ class NvramSource(Element):
     host: tuple[NvramHost, ...] = ()
 
 
-class Nvram(Element):
+class FirmwareVariables(Element):
     """The firmware's variables: a path as text, or a type and a source."""
 
     TAG: ClassVar[str] = "nvram"
@@ -135,7 +135,7 @@ class Os(Element):
     # named after what it holds: `firmware` is an attribute and a child at once
     firmware_features: Annotated[Firmware, Name("firmware")] | None = None
     loader: Loader | None = None
-    nvram: Nvram | None = None
+    nvram: FirmwareVariables | None = None
     kernel: Annotated[str, CHILD] | None = None
     initrd: Annotated[str, CHILD] | None = None
     cmdline: Annotated[str, CHILD] | None = None

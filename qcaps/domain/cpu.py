@@ -38,7 +38,7 @@ class Vcpus(Element):
     vcpu: tuple[VcpusVcpu, ...] = ()
 
 
-class CpuModel(Element):
+class GuestCpuModel(Element):
     """The named model, and what to do when the host lacks it."""
 
     TAG: ClassVar[str] = "model"
@@ -93,7 +93,7 @@ class Cpu(Element):
     match: Literal["exact", "minimum", "strict"] | None = None
     check: Literal["default", "none", "partial", "full"] | None = None
     migratable: Annotated[bool, ON_OFF] | None = None
-    model: CpuModel | None = None
+    model: GuestCpuModel | None = None
     vendor: Annotated[str, CHILD] | None = None
     topology: CpuTopology | None = None
     cache: CpuCache | None = None

@@ -10,7 +10,7 @@ from qcaps.domain.codec import CHILD, Element, Name
 from qcaps.domain.cpu import Cpu, Vcpu, Vcpus
 from qcaps.domain.devices import Devices
 from qcaps.domain.features import Features
-from qcaps.domain.memory import CurrentMemory, MaxMemory, Memory, MemoryBacking, Memtune
+from qcaps.domain.memory import CurrentMemory, GuestMemory, MaxMemory, MemoryBacking, Memtune
 from qcaps.domain.security import Keywrap, LaunchSecurity, Seclabel
 from qcaps.domain.syntax import I31, MAYBE_UUID, U32
 from qcaps.domain.sysinfo import Sysinfo
@@ -116,7 +116,7 @@ class Domain(Element):
     title: Annotated[str, CHILD] | None = None
     description: Annotated[str, CHILD] | None = None
     max_memory: Annotated[MaxMemory, Name("maxMemory")] | None = None
-    memory: Memory | None = None
+    memory: GuestMemory | None = None
     current_memory: Annotated[CurrentMemory, Name("currentMemory")] | None = None
     blkiotune: Blkiotune | None = None
     memtune: Memtune | None = None

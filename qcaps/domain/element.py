@@ -18,7 +18,7 @@ _LINES_HELD = 65535  # libxml2 keeps a node's line in 16 bits
 _HOPS = 64  # how far we look for a text
 
 
-class Place(enum.Enum):
+class ValuePlace(enum.Enum):
     """Where a value lies when it is no attribute."""
 
     TEXT = enum.auto()
@@ -33,7 +33,7 @@ class Words(enum.Enum):
     ON_OFF = ("on", "off")
 
 
-class Order(enum.Enum):
+class WriteOrder(enum.Enum):
     """Where a child element is written."""
 
     LAST = enum.auto()
@@ -69,9 +69,9 @@ class Choose(NamedTuple):
     choose: Callable[[Node], type[Element]]
 
 
-TEXT, CHILD, FLAG = Place.TEXT, Place.CHILD, Place.FLAG
+TEXT, CHILD, FLAG = ValuePlace.TEXT, ValuePlace.CHILD, ValuePlace.FLAG
 ON_OFF = Words.ON_OFF
-LAST = Order.LAST
+LAST = WriteOrder.LAST
 
 
 class XmlError(QcapsError):

@@ -130,7 +130,7 @@ class Xen(Element):
     passthrough: XenPassthrough | None = None
 
 
-class Capabilities(Element):
+class ProcessCapabilities(Element):
     """The process capabilities of a container; its children are kept verbatim."""
 
     TAG: ClassVar[str] = "capabilities"
@@ -214,7 +214,7 @@ class Features(Element):
     hyperv: Hyperv | None = None
     kvm: Kvm | None = None
     pvspinlock: FeatureState | None = None
-    capabilities: Capabilities | None = None
+    capabilities: ProcessCapabilities | None = None
     pmu: FeatureState | None = None
     vmport: FeatureState | None = None
     gic: Gic | None = None

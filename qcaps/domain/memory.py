@@ -16,7 +16,7 @@ class Size(Element):
     unit: UNIT | None = None
 
 
-class Memory(Size):
+class GuestMemory(Size):
     """What the guest sees, hot-plugged modules included."""
 
     TAG: ClassVar[str] = "memory"

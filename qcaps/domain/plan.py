@@ -9,7 +9,19 @@ import types
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple, Union, cast, get_args, get_origin, get_type_hints
 
-from qcaps.domain.element import Choose, Element, Hex, Name, Node, Order, Place, Read, Show, Words, fields_of
+from qcaps.domain.element import (
+    Choose,
+    Element,
+    Hex,
+    Name,
+    Node,
+    Read,
+    Show,
+    ValuePlace,
+    Words,
+    WriteOrder,
+    fields_of,
+)
 
 _NUMBER = re.compile(r"\s*(-?\d{1,20}|0[xX][0-9a-fA-F]{1,16})\s*", re.ASCII)
 _TEXT_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\r": "&#13;"}
@@ -85,7 +97,7 @@ def _field(field: str, hint: Any, *, required: bool) -> Field:  # noqa: ANN401  
     hint = _plain(hint, notes)
     said: dict[type, Any] = {type(note): note for note in notes}  # of two, the outer one counts
     name = said[Name].name if Name in said else field
-    place = said.get(Place)
+    place = said.get(ValuePlace)
     kind, members = _shape(hint, place)
     if members:
         return Field(
@@ -95,17 +107,17 @@ def _field(field: str, hint: Any, *, required: bool) -> Field:  # noqa: ANN401  
             required,
             members=members,
             choose=said[Choose].choose if Choose in said else None,
-            last=Order in said,
+            last=WriteOrder in said,
         )
     if kind == "flag":
-        return Field(field, name, kind, required, last=Order in said)
+        return Field(field, name, kind, required, last=WriteOrder in said)
     words = said.get(Words, Words.YES_NO)
     parse = said[Read].parse if Read in said else _parser(hint, words)
     show = said[Show].show if Show in said else _shower(hint, words, said.get(Hex), place)
-    return Field(field, name, kind, required, parse, show, last=Order in said)
+    return Field(field, name, kind, required, parse, show, last=WriteOrder in said)
 
 
-def _shape(hint: Any, place: Place | None) -> tuple[Kind, tuple[type[Element], ...]]:  # noqa: ANN401
+def _shape(hint: Any, place: ValuePlace | None) -> tuple[Kind, tuple[type[Element], ...]]:  # noqa: ANN401
     if get_origin(hint) is tuple:
         member = get_args(hint)[0]
         return "elements", get_args(member) if _is_union(member) else (member,)
@@ -113,11 +125,11 @@ def _shape(hint: Any, place: Place | None) -> tuple[Kind, tuple[type[Element], .
         return "element", (cast("type[Element]", hint),)
     if _is_union(hint):
         return "element", get_args(hint)
-    kinds: dict[Place | None, Kind] = {
+    kinds: dict[ValuePlace | None, Kind] = {
         None: "attribute",
-        Place.TEXT: "text",
-        Place.CHILD: "child text",
-        Place.FLAG: "flag",
+        ValuePlace.TEXT: "text",
+        ValuePlace.CHILD: "child text",
+        ValuePlace.FLAG: "flag",
     }
     return kinds[place], ()
 
@@ -178,7 +190,7 @@ def _parser(hint: Any, words: Words) -> Callable[[str], Any]:  # noqa: ANN401  #
     return parse
 
 
-def _shower(hint: Any, words: Words, digits: Hex | None, place: Place | None) -> Callable[[Any], str]:  # noqa: ANN401  # a type form
+def _shower(hint: Any, words: Words, digits: Hex | None, place: ValuePlace | None) -> Callable[[Any], str]:  # noqa: ANN401  # a type form
     if hint is int:
         return str if digits is None else f"0x{{:0{digits.digits}x}}".format
     if hint is bool:

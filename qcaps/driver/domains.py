@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.domain.domain import Domain
-    from qcaps.driver.store import Store
+    from qcaps.driver.domain_store import DomainStore
 
 
 class Domains:
@@ -28,7 +28,7 @@ class Domains:
     domains are there nevertheless.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: DomainStore) -> None:
         self.by_name: dict[str, Domain] = {}
         self._store = store
         self._name_of: dict[str | None, str] = {}

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from qcaps.cache.cache import CapabilityCache
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.domain import Domain
+    from qcaps.driver.domain_store import DomainStore
     from qcaps.driver.phases import Phase
-    from qcaps.driver.store import Store
     from qcaps.lookups.lookup import Watch
     from qcaps.lookups.policy import Policy
 
@@ -70,7 +70,7 @@ class Driver:
 
     def __init__(
         self,
-        store: Store,
+        store: DomainStore,
         cache: CapabilityCache,
         policy: Policy,
         *,

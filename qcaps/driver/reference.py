@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qcaps.cache.cache import CapabilityCache
-from qcaps.cache.host import Host
+from qcaps.cache.host_files import Host
 from qcaps.cache.validity import by_name as validity_by_name
 from qcaps.capabilities import cachefile
 from qcaps.capabilities.snapshots import names, snapshot
+from qcaps.driver.domain_store import DomainStore
 from qcaps.driver.driver import Driver
 from qcaps.driver.phases import untimed
-from qcaps.driver.store import Store
 from qcaps.errors import UsageError
 from qcaps.lookups.policy import by_name as policy_by_name
 
@@ -49,7 +49,7 @@ def reference(
         directory=directory / "cache",
     )
     return Driver(
-        Store(directory / "domains"),
+        DomainStore(directory / "domains"),
         cache,
         policy_by_name(policy),
         emulator=emulator,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from qcaps.lookups import law
+from qcaps.lookups import libvirt_laws
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qcaps.live.host.process import LibvirtProcess
+    from qcaps.live.host.libvirt_process import LibvirtProcess
 
 STORM = (
     "every lookup probes QEMU again: /dev/kvm is usable by root but not by the QEMU user; "
@@ -70,9 +70,9 @@ def count(
         scenario,
         n,
         task,
-        devices=law.devices(done.xml) if done.xml else None,
+        devices=libvirt_laws.devices(done.xml) if done.xml else None,
         lookups=done.lookups,
-        law=law.lookups(task, answer),
+        law=libvirt_laws.lookups(task, answer),
         forks=done.forks,
         sites=done.sites,
         syscalls=subject.syscalls(task, xml) if syscalls else {},

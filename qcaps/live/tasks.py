@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qcaps.live.document import name_of, startable
+from qcaps.live.rewriting import name_of, startable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ DEVICE = (
 
 
 @dataclass
-class Run:
+class LiveRun:
     """One task on one domain, while it runs. `kept` is what the task wants to hand back."""
 
     libvirt: Any
@@ -71,7 +71,7 @@ class Run:
         self.kept["xml"] = domain.XMLDesc(self.libvirt.VIR_DOMAIN_XML_INACTIVE)
 
 
-def _define(run: Run, flags: int = 0) -> None:
+def _define(run: LiveRun, flags: int = 0) -> None:
     domain = run.measure(run.connection.defineXMLFlags, run.xml, flags)
     try:
         run.keep_xml(domain)
@@ -79,42 +79,42 @@ def _define(run: Run, flags: int = 0) -> None:
         run.undefine(domain)
 
 
-def _define_validated(run: Run) -> None:
+def _define_validated(run: LiveRun) -> None:
     _define(run, run.libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
 
 
-def _redefine(run: Run) -> None:
+def _redefine(run: LiveRun) -> None:
     with run.defined() as domain:
         run.measure(run.connection.defineXMLFlags, run.xml, 0)
         run.keep_xml(domain)
 
 
-def _undefine(run: Run) -> None:
+def _undefine(run: LiveRun) -> None:
     domain = run.connection.defineXML(run.xml)
     run.keep_xml(domain)
     run.measure(domain.undefineFlags, run.libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
 
 
-def _start(run: Run) -> None:
+def _start(run: LiveRun) -> None:
     with run.defined(startable(run.xml, run.folder)) as domain, run.stopped_after():
         run.keep_xml(domain)
         run.measure(domain.createWithFlags, run.libvirt.VIR_DOMAIN_START_PAUSED)
 
 
-def _create(run: Run) -> None:
+def _create(run: LiveRun) -> None:
     xml = startable(run.xml, run.folder)
     with run.stopped_after():
         domain = run.measure(run.connection.createXML, xml, run.libvirt.VIR_DOMAIN_START_PAUSED)
         run.keep_xml(domain)
 
 
-def _attach(run: Run) -> None:
+def _attach(run: LiveRun) -> None:
     with run.defined() as domain:
         run.measure(domain.attachDeviceFlags, run.device, run.libvirt.VIR_DOMAIN_AFFECT_CONFIG)
         run.keep_xml(domain)
 
 
-def _detach(run: Run) -> None:
+def _detach(run: LiveRun) -> None:
     config = run.libvirt.VIR_DOMAIN_AFFECT_CONFIG
     with run.defined() as domain:
         domain.attachDeviceFlags(run.device, config)
@@ -122,7 +122,7 @@ def _detach(run: Run) -> None:
         run.keep_xml(domain)
 
 
-def _update(run: Run) -> None:
+def _update(run: LiveRun) -> None:
     config = run.libvirt.VIR_DOMAIN_AFFECT_CONFIG
     with run.defined() as domain:
         domain.attachDeviceFlags(run.device, config)
@@ -130,31 +130,31 @@ def _update(run: Run) -> None:
         run.keep_xml(domain)
 
 
-def _dumpxml(run: Run, flags: int = 0) -> None:
+def _dumpxml(run: LiveRun, flags: int = 0) -> None:
     with run.defined() as domain:
         run.measure(domain.XMLDesc, flags)
         run.keep_xml(domain)
 
 
-def _dumpxml_cpu(run: Run) -> None:
+def _dumpxml_cpu(run: LiveRun) -> None:
     _dumpxml(run, run.libvirt.VIR_DOMAIN_XML_UPDATE_CPU)
 
 
-def _to_native(run: Run) -> None:
+def _to_native(run: LiveRun) -> None:
     with run.defined() as domain:  # for the devices that libvirt adds
         run.keep_xml(domain)
     run.kept["native"] = run.measure(run.connection.domainXMLToNative, "qemu-argv", run.xml, 0)
 
 
-def _domain_capabilities(run: Run) -> None:
+def _domain_capabilities(run: LiveRun) -> None:
     run.measure(run.connection.getDomainCapabilities, None, None, None, None, 0)
 
 
-def _capabilities(run: Run) -> None:
+def _capabilities(run: LiveRun) -> None:
     run.kept["capabilities"] = run.measure(run.connection.getCapabilities)
 
 
-TASKS: dict[str, Callable[[Run], None]] = {
+TASKS: dict[str, Callable[[LiveRun], None]] = {
     "define": _define,
     "define-validated": _define_validated,
     "redefine": _redefine,

@@ -37,7 +37,7 @@ class Cell:
     seed: int = 0
 
     @property
-    def question(self) -> Cell:
+    def comparison(self) -> Cell:
         """The cell without its policy: what the arms of one comparison have in common."""
         return replace(self, policy="")
 
@@ -74,9 +74,9 @@ def grid(
         yield Cell(*combination)
 
 
-def by_question(cells: Iterable[Cell]) -> dict[Cell, tuple[Cell, ...]]:
+def by_comparison(cells: Iterable[Cell]) -> dict[Cell, tuple[Cell, ...]]:
     """The arms of each comparison, in the order they came, each cell once."""
     found: dict[Cell, dict[Cell, None]] = {}
     for cell in cells:
-        found.setdefault(cell.question, {})[cell] = None
-    return {question: tuple(arms) for question, arms in found.items()}
+        found.setdefault(cell.comparison, {})[cell] = None
+    return {comparison: tuple(arms) for comparison, arms in found.items()}

@@ -38,7 +38,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FidelityOutcome:
     """The reference beside the truth. A field is None where the comparison does not apply."""
 
     truth: Truth
@@ -109,17 +109,17 @@ def stand_in(data: bytes, emulator: str | None) -> bytes:
     return etree.tostring(root, encoding="utf-8")
 
 
-def compare(driver: Driver, truth: Truth) -> Outcome:
+def compare(driver: Driver, truth: Truth) -> FidelityOutcome:
     """Defines the domain and holds the result against the truth."""
     data = truth.data
     try:
         driver.warm(data, truth.name)
         done = driver.define(data, truth.name)
     except QcapsError as error:
-        return Outcome(truth, str(error), answer=not truth.accepted)
+        return FidelityOutcome(truth, str(error), answer=not truth.accepted)
     driver.undefine(done.domain.name)
     if not truth.accepted:
-        return Outcome(truth, None, answer=False)
+        return FidelityOutcome(truth, None, answer=False)
     ours, theirs = _root(done.xml.encode()), _root(truth.xml)
     mine, real = Counter(map(_kind, _devices(ours))), Counter(map(_kind, _devices(theirs)))
     difference = [f"- {kind}" for kind in (real - mine).elements()]
@@ -133,7 +133,7 @@ def compare(driver: Driver, truth: Truth) -> Outcome:
     if not difference:
         difference += [f"- {line}" for line in (there - here).elements()]
         difference += [f"+ {line}" for line in (here - there).elements()]
-    return Outcome(
+    return FidelityOutcome(
         truth,
         None,
         answer=True,
@@ -145,7 +145,7 @@ def compare(driver: Driver, truth: Truth) -> Outcome:
     )
 
 
-def scores(outcomes: list[Outcome]) -> tuple[Score, ...]:
+def scores(outcomes: list[FidelityOutcome]) -> tuple[Score, ...]:
     """Accept or refuse over all files; the rest over those that both accept."""
     reached = []
     for name in SCORES:

@@ -13,17 +13,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.measure.cell import BASELINE, Cell, by_question
-from qcaps.measure.results import file as results_file
-from qcaps.measure.results.file import CUT_SHORT, Measured, Results, Run
+from qcaps.content import SHIPPED, ContentFolders
+from qcaps.measure.cell import BASELINE, Cell, by_comparison
+from qcaps.measure.results import results_file
+from qcaps.measure.results.results_file import CUT_SHORT, Measured, Results, Run
 from qcaps.measure.results.session import session_facts
 from qcaps.measure.subject import Counts
-from qcaps.measure.worker.process import HUNG, Answer, WorkerError, run_worker
+from qcaps.measure.worker.running import HUNG, Answer, WorkerError, run_worker
 from qcaps.measure.worker.work import Job
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
-    from qcaps.measure.results.file import Metadata
+    from qcaps.measure.results.results_file import Metadata
 
 OnProgress = Callable[[float, int, str], None]
 """Told how many jobs are done (a fraction of one included), of how many, and which comparison is on."""
@@ -44,7 +45,7 @@ class Plan:
     seed: int = 0
     limit: float | None = None
     job_seconds: float = 6.0
-    content: Path | None = None
+    content: ContentFolders = SHIPPED
 
 
 @dataclass
@@ -66,8 +67,8 @@ def with_baseline(cells: tuple[Cell, ...], baseline: str = BASELINE) -> tuple[Ce
     """The cells and, where it is missing, the baseline of each comparison, first."""
     return tuple(
         cell
-        for question, arms in by_question(cells).items()
-        for cell in dict.fromkeys((replace(question, policy=baseline), *arms))
+        for comparison, arms in by_comparison(cells).items()
+        for cell in dict.fromkeys((replace(comparison, policy=baseline), *arms))
     )
 
 
@@ -77,22 +78,22 @@ def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProg
     A job whose results are in `log` is not done again. A worker that is killed gets one more try. Raises
     UsageError for a scenario or an n that there is not, before anything is measured.
     """
-    groups = by_question(plan.cells)
+    groups = by_comparison(plan.cells)
     sources = domains(plan)
-    jobs = [question for _ in range(plan.processes) for question in groups]
+    jobs = [comparison for _ in range(plan.processes) for comparison in groups]
     session = session_facts(scratch)
     draw = random.Random(plan.seed)
     seeds = [(draw.randrange(2**32), draw.randrange(1, 2**32)) for _ in jobs]
     end = None if plan.limit is None else time.monotonic() + plan.limit
     known = done_jobs(log.results)
-    for worker, question in enumerate(jobs):
+    for worker, comparison in enumerate(jobs):
         seconds, patience = _time_for(plan, end, len(jobs) - worker)
-        if (question, worker) in known or question in log.refused or seconds <= 0:
+        if (comparison, worker) in known or comparison in log.refused or seconds <= 0:
             continue
         order_seed, hash_seed = seeds[worker]
         job = Job(
-            cells=groups[question],
-            xml=sources[question],
+            cells=groups[comparison],
+            xml=sources[comparison],
             directory=str(scratch / f"worker-{worker}"),
             pairs=plan.pairs,
             seconds=seconds,
@@ -103,33 +104,33 @@ def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProg
         try:
             answer = _run(job, hash_seed, patience, _counted(job, worker, len(jobs), on_progress))
         except WorkerError as error:
-            log.refused[question] = str(error)
+            log.refused[comparison] = str(error)
             continue
         if plan.limit is not None and answer.cut_short == HUNG:
             answer.cut_short = ""  # all the time there is was up, and that is said
         if answer.cut_short:
-            log.lost[question] = answer.cut_short
+            log.lost[comparison] = answer.cut_short
         if answer.done is not None and not answer.done["steady"]:
-            log.unsteady[question] = None
+            log.unsteady[comparison] = None
         if measured := _measured(job, answer, worker, session):
             log.results = results_file.add(log.results, measured)
             results_file.write(file, log.results)
     on_progress(len(jobs), len(jobs), "")
-    reached = {*log.refused, *log.lost, *log.results.by_question()}
-    log.not_reached = tuple(question for question in groups if question not in reached)
+    reached = {*log.refused, *log.lost, *log.results.by_comparison()}
+    log.not_reached = tuple(comparison for comparison in groups if comparison not in reached)
 
 
 def domains(plan: Plan) -> dict[Cell, str]:
     """The XML of each comparison's domain. Raises UsageError for a scenario or an n that there is not."""
     return {
-        question: scenario(question.scenario, plan.content).xml(question.n, question.seed)
-        for question in by_question(plan.cells)
+        comparison: scenario(comparison.scenario, plan.content).xml(comparison.n, comparison.seed)
+        for comparison in by_comparison(plan.cells)
     }
 
 
 def done_jobs(results: Results) -> set[tuple[Cell, int]]:
     """The comparisons and numbers of workers that results hold."""
-    return {(one.cell.question, run.worker) for one in results.measured for run in one.runs}
+    return {(one.cell.comparison, run.worker) for one in results.measured for run in one.runs}
 
 
 def whole(results: Results) -> Results:
@@ -171,9 +172,9 @@ def _counted(job: Job, worker: int, jobs: int, on_progress: OnProgress) -> Calla
     def on_line() -> None:
         nonlocal lines
         lines += 1
-        on_progress(worker + min(lines / blocks, 1.0), jobs, job.cells[0].question.name)
+        on_progress(worker + min(lines / blocks, 1.0), jobs, job.cells[0].comparison.name)
 
-    on_progress(worker, jobs, job.cells[0].question.name)
+    on_progress(worker, jobs, job.cells[0].comparison.name)
     return on_line
 
 

@@ -1,6 +1,6 @@
 """What a thing that can be measured offers, and the list of such things.
 
-A subject is a module with `prepare(cell, xml, directory) -> Arm`. It is imported in the worker process only.
+A subject is a module with `prepare(cell, xml, directory) -> PreparedCell`, imported in the worker only.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Counts:
     sites: dict[str, int] = field(default_factory=dict)
 
 
-class Arm(Protocol):
+class PreparedCell(Protocol):
     """One cell, prepared: caches are warm, domains that the task needs are defined."""
 
     def run(self) -> None:
@@ -54,7 +54,7 @@ class Arm(Protocol):
 class SubjectModule(Protocol):
     """What the module behind a subject offers."""
 
-    def prepare(self, cell: Cell, xml: bytes, directory: Path) -> Arm:
+    def prepare(self, cell: Cell, xml: bytes, directory: Path) -> PreparedCell:
         """The arm of a cell, its files below `directory`. Raises QcapsError if the domain is refused."""
 
 

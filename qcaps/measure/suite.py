@@ -16,17 +16,16 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
-from qcaps import content
+from qcaps.content import SHIPPED, ContentFolders, call, declared
 from qcaps.errors import QcapsError
-from qcaps.measure.cell import Cell, by_question
+from qcaps.measure.cell import Cell, by_comparison
 from qcaps.measure.subject import WITHOUT_DOMAIN
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import ModuleType
 
-    from qcaps.measure.results.file import Results
+    from qcaps.measure.results.results_file import Results
 
 Conclusions = Callable[["Results"], Iterable[str]]
 
@@ -52,26 +51,26 @@ class Choice:
     policies: tuple[str, ...] = ()
 
 
-def names(extra: Path | None = None) -> tuple[str, ...]:
+def names(content: ContentFolders = SHIPPED) -> tuple[str, ...]:
     """The suites there are."""
-    return tuple(content.files("bench/suites", extra))
+    return tuple(content.files("bench/suites"))
 
 
-def suite(name: str, extra: Path | None = None) -> Suite:
+def suite(name: str, content: ContentFolders = SHIPPED) -> Suite:
     """The suite called `name`. Raises UsageError."""
-    module = content.load("bench/suites", name, extra)
+    module = content.load("bench/suites", name)
     conclude = getattr(module, "conclusions", _nothing)
     return Suite(
         name,
-        content.declared(module, "SUMMARY", str, ""),
+        declared(module, "SUMMARY", str, ""),
         tuple(dict.fromkeys(_cells(module))),
-        lambda results: content.call(module, lambda: tuple(conclude(results))),
+        lambda results: call(module, lambda: tuple(conclude(results))),
     )
 
 
 def _cells(module: ModuleType) -> tuple[Cell, ...]:
-    declared = content.declared(module, "cells", Callable)
-    found = content.call(module, lambda: tuple(declared()))
+    made = declared(module, "cells", Callable)
+    found = call(module, lambda: tuple(made()))
     if not found or not all(isinstance(one, Cell) for one in found):
         raise QcapsError(
             f"{module.__file__}: cells() gives one Cell or more, and nothing else; see bench/README.md"
@@ -79,39 +78,41 @@ def _cells(module: ModuleType) -> tuple[Cell, ...]:
     return found
 
 
-def choose(cells: tuple[Cell, ...], choice: Choice, extra: Path | None = None) -> tuple[Cell, ...]:
+def choose(cells: tuple[Cell, ...], choice: Choice, content: ContentFolders = SHIPPED) -> tuple[Cell, ...]:
     """The cells with each coordinate the user named put in place of the suite's own.
 
     A scenario named without an n is measured at its own steps, in what the suite does to it; to one that the
     suite does not have, what it does most. Raises UsageError for an unknown scenario.
     """
-    suites = by_question(cells)
-    wanted = [(question, name) for name in choice.scenarios for question in _like(name, suites)]
+    suites = by_comparison(cells)
+    wanted = [(comparison, name) for name in choice.scenarios for comparison in _like(name, suites)]
     chosen: dict[Cell, None] = {}
-    for question, named in wanted or [(one, one.scenario) for one in suites]:
-        ns = choice.ns or (scenario(named, extra).steps if choice.scenarios else (question.n,))
-        policies = choice.policies or tuple(cell.policy for cell in suites[question])
+    for comparison, named in wanted or [(one, one.scenario) for one in suites]:
+        ns = choice.ns or (scenario(named, content).steps if choice.scenarios else (comparison.n,))
+        policies = choice.policies or tuple(cell.policy for cell in suites[comparison])
         for n, task, validity, policy in product(
-            ns, choice.tasks or (question.task,), choice.validities or (question.validity,), policies
+            ns, choice.tasks or (comparison.task,), choice.validities or (comparison.validity,), policies
         ):
-            cell = replace(question, scenario=named, n=n, task=task, validity=validity, policy=policy)
+            cell = replace(comparison, scenario=named, n=n, task=task, validity=validity, policy=policy)
             chosen[cell] = None
     return tuple(chosen)
 
 
-def _like(name: str, questions: Iterable[Cell]) -> list[Cell]:
+def _like(name: str, comparisons: Iterable[Cell]) -> list[Cell]:
     """What a suite does to a scenario: the comparisons it has of it, else those of its commonest task."""
-    own = [one for one in questions if one.scenario in (name, name.partition("@")[0])]
+    own = [one for one in comparisons if one.scenario in (name, name.partition("@")[0])]
     if own:
         return own
-    task = Counter(one.task for one in questions).most_common(1)[0][0]
-    return [one for one in questions if one.task == task]
+    task = Counter(one.task for one in comparisons).most_common(1)[0][0]
+    return [one for one in comparisons if one.task == task]
 
 
-def sources(cells: Iterable[Cell], extra: Path | None = None) -> dict[Cell, str]:
+def sources(cells: Iterable[Cell], content: ContentFolders = SHIPPED) -> dict[Cell, str]:
     """The domain of each cell; none for a subject that works on none. Raises UsageError."""
     return {
-        cell: "" if cell.subject in WITHOUT_DOMAIN else scenario(cell.scenario, extra).xml(cell.n, cell.seed)
+        cell: ""
+        if cell.subject in WITHOUT_DOMAIN
+        else scenario(cell.scenario, content).xml(cell.n, cell.seed)
         for cell in cells
     }
 

@@ -11,10 +11,10 @@ from qcaps.report.verdicts import markdown, texts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from qcaps.report.verdicts import Report
+    from qcaps.report.verdicts import GateReport
 
 
-def annotate(report: Report, environment: Mapping[str, str] = os.environ) -> list[str]:
+def annotate(report: GateReport, environment: Mapping[str, str] = os.environ) -> list[str]:
     """Append to the step summary and return the lines that make annotations; nothing outside of Actions."""
     if environment.get("GITHUB_ACTIONS") != "true":
         return []
@@ -24,7 +24,7 @@ def annotate(report: Report, environment: Mapping[str, str] = os.environ) -> lis
     return list(_annotations(report))
 
 
-def _annotations(report: Report) -> Iterator[str]:
+def _annotations(report: GateReport) -> Iterator[str]:
     for fault in report.faults:
         yield _line("error", "qcaps gate: count", fault)
     if report.noisy:

@@ -7,7 +7,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qcaps import content
+from qcaps.content import SHIPPED, ContentFolders
 from qcaps.files import replacing
 from qcaps.report.svg import for_page
 
@@ -38,7 +38,9 @@ class Drawn:
     files: tuple[Path, ...]
 
 
-def draw(section: Section, directory: Path, colours: Mapping[str, str], extra: Path | None = None) -> Drawn:
+def draw(
+    section: Section, directory: Path, colours: Mapping[str, str], content: ContentFolders = SHIPPED
+) -> Drawn:
     """Both widths for the page; and `<name>.svg` and `<name>.png`, with the finding above, on white.
 
     `colours` maps the style's colours to the page's CSS variables.
@@ -46,7 +48,7 @@ def draw(section: Section, directory: Path, colours: Mapping[str, str], extra: P
     import matplotlib as mpl  # 0.3 s
 
     widths = []
-    with mpl.rc_context(fname=content.find_file("reports", STYLE, extra)):
+    with mpl.rc_context(fname=content.find_file("reports", STYLE)):
         for width, suffix in ((WIDE, "wide"), (NARROW, "narrow")):
             figure = _figure(section, width)
             name = f"{section.name.replace('_', '-')}-{suffix}"

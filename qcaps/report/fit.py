@@ -46,7 +46,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Speedup:
+class FittedSpeedup:
     """(a + b n) / (c + d n), and b / d, which it tends to; None if no slope could be told from 0."""
 
     slow: Line
@@ -72,7 +72,9 @@ def fit_line(samples: Mapping[int, Sequence[float]]) -> Line | None:
     return Line(_estimate(intercepts), _estimate(slopes))
 
 
-def fit_speedup(slow: Mapping[int, Sequence[float]], quick: Mapping[int, Sequence[float]]) -> Speedup | None:
+def fit_speedup(
+    slow: Mapping[int, Sequence[float]], quick: Mapping[int, Sequence[float]]
+) -> FittedSpeedup | None:
     """The speedup of two lines, over the device counts that both have."""
     both = sorted(slow.keys() & quick.keys())
     slow_line = fit_line({n: slow[n] for n in both})
@@ -84,7 +86,7 @@ def fit_speedup(slow: Mapping[int, Sequence[float]], quick: Mapping[int, Sequenc
     limit = None
     if d.min() > 0 and b.min() > 0:
         limit = _estimate(b / d)
-    return Speedup(slow_line, quick_line, limit)
+    return FittedSpeedup(slow_line, quick_line, limit)
 
 
 def _lines(samples: Mapping[int, Sequence[float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qcaps import __version__, content
+from qcaps import __version__
 from qcaps.bounded import read_bounded
+from qcaps.content import SHIPPED, ContentFolders
 from qcaps.errors import QcapsError
 from qcaps.files import replace_file
 from qcaps.measure.cell import BASELINE
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from qcaps.report.figures import Drawn
-    from qcaps.report.section import Link
+    from qcaps.report.section import Download
     from qcaps.report.sources import Sources
 
 PAGE, SUMMARY, NUMBERS = "report.html", "summary.md", "summary.json"
@@ -34,7 +35,7 @@ _VARIABLE = re.compile(r"(?P<name>--[a-z0-9-]+):\s*(?P<colour>#[0-9a-fA-F]{6})")
 
 
 @dataclass(frozen=True)
-class Report:
+class PageReport:
     """What was written, and what could not be shown."""
 
     files: tuple[Path, ...]
@@ -42,14 +43,16 @@ class Report:
     missing: tuple[Absent, ...]
 
 
-def build(sources: Sources, directory: Path, extra: Path | None = None, baseline: str = BASELINE) -> Report:
+def build(
+    sources: Sources, directory: Path, content: ContentFolders = SHIPPED, baseline: str = BASELINE
+) -> PageReport:
     """Write the report into a folder that exists. Raises QcapsError if it cannot be written.
 
     `baseline` is that of the numbers in `summary.json`; the sections have their own.
     """
-    found = sections(sources, extra)
-    style = content.find_file("reports", "templates/report.css", extra).read_text(encoding="utf-8")
-    drawn, found = _draw(found, directory, _colours(style), extra)
+    found = sections(sources, content)
+    style = content.find_file("reports", "templates/report.css").read_text(encoding="utf-8")
+    drawn, found = _draw(found, directory, _colours(style), content)
     shown, missing = present(found), tuple(one for one in absent(found) if one.why)
     numbers = summary.to_json(summary.speedups(sources.results, baseline))
     given: dict[str, Any] = {
@@ -62,7 +65,7 @@ def build(sources: Sources, directory: Path, extra: Path | None = None, baseline
         "version": __version__,
         "data_uri": _data_uri,
     }
-    environment = _environment(extra)
+    environment = _environment(content)
     older = _written_before(directory)
     files = [path for one in drawn.values() for path in one.files]
     names = [*(path.name for path in files), SUMMARY, NUMBERS]
@@ -78,7 +81,7 @@ def build(sources: Sources, directory: Path, extra: Path | None = None, baseline
         files.append(path)
     for name in older - {path.name for path in files}:
         (directory / name).unlink(missing_ok=True)
-    return Report(tuple(files), tuple(section.name for section in shown), missing)
+    return PageReport(tuple(files), tuple(section.name for section in shown), missing)
 
 
 def _written_before(directory: Path) -> set[str]:
@@ -93,7 +96,7 @@ def _written_before(directory: Path) -> set[str]:
 
 
 def _draw(
-    found: Sequence[Section | Absent], directory: Path, colours: dict[str, str], extra: Path | None
+    found: Sequence[Section | Absent], directory: Path, colours: dict[str, str], content: ContentFolders
 ) -> tuple[dict[str, Drawn], tuple[Section | Absent, ...]]:
     """Figures by section, and the sections again: one that cannot be drawn is absent."""
     drawn: dict[str, Drawn] = {}
@@ -101,7 +104,7 @@ def _draw(
     for section in found:
         if isinstance(section, Section) and section.draw is not None:
             try:
-                drawn[section.name] = figures.draw(section, directory, colours, extra)
+                drawn[section.name] = figures.draw(section, directory, colours, content)
             except QcapsError:
                 raise
             except Exception as error:  # noqa: BLE001  # a user's own module, or results nobody thought of
@@ -122,15 +125,15 @@ def _colours(style: str) -> dict[str, str]:
     return found
 
 
-def _data_uri(link: Link) -> str:
+def _data_uri(link: Download) -> str:
     encoded = base64.b64encode(link.text.encode()).decode()
     return f"data:{link.media_type};base64,{encoded}"
 
 
-def _environment(extra: Path | None) -> Environment:
+def _environment(content: ContentFolders) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # 40 ms
 
-    folders = [folder / "templates" for folder in content.folders("reports", extra)]
+    folders = [folder / "templates" for folder in content.folders("reports")]
     return Environment(
         loader=FileSystemLoader(folders),
         autoescape=select_autoescape(("html", "html.j2")),

@@ -18,12 +18,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qcaps import content as found_by_path
+from qcaps.content import SHIPPED, ContentFolders
 from qcaps.errors import QcapsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
     from types import ModuleType
 
     from qcaps.report.sources import Sources
@@ -44,7 +43,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Link:
+class Download:
     """Something to take away: a file's name, its kind, its text."""
 
     words: str
@@ -61,7 +60,7 @@ class Content:
     description: str = ""
     notes: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
-    links: tuple[Link, ...] = ()
+    links: tuple[Download, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,11 +85,11 @@ class Absent:
     failed: bool = False
 
 
-def sections(sources: Sources, extra: Path | None = None) -> tuple[Section | Absent, ...]:
+def sections(sources: Sources, content: ContentFolders = SHIPPED) -> tuple[Section | Absent, ...]:
     """All sections in order. One that fails is absent, with its fault; the others stand."""
     modules = []
-    for name in found_by_path.files("reports/sections", extra):
-        module = found_by_path.load("reports/sections", name, extra)
+    for name in content.files("reports/sections"):
+        module = content.load("reports/sections", name)
         if not all(hasattr(module, one) for one in _DECLARED):
             raise QcapsError(f"{module.__file__}: a section declares {', '.join(_DECLARED)}")
         modules.append((module.ORDER, name, module))

@@ -7,23 +7,23 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from qcaps.errors import QcapsError
-from qcaps.measure.results import file as results_file
-from qcaps.measure.results.file import Measured, Results
-from qcaps.measure.torn import file as tornfile
+from qcaps.measure.results import results_file
+from qcaps.measure.results.results_file import Measured, Results
+from qcaps.measure.torn import torn_file as tornfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results.file import Metadata
-    from qcaps.measure.torn.file import Found
+    from qcaps.measure.results.results_file import Metadata
+    from qcaps.measure.torn.torn_file import Found
 
 REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
-class Source:
+class ResultsSource:
     """One results file; `facts` are those of its first run, `label` is what tells it from the others."""
 
     name: str
@@ -73,7 +73,7 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Torn:
+class TornSource:
     """What `qcaps torn` found, from its file."""
 
     name: str
@@ -87,10 +87,10 @@ class Sources:
     `results` holds each comparison from the newest file that has it, so that its arms were measured together.
     """
 
-    files: tuple[Source, ...]
+    files: tuple[ResultsSource, ...]
     complaints: tuple[str, ...] = ()
     gates: tuple[Gate, ...] = ()
-    torn: tuple[Torn, ...] = ()
+    torn: tuple[TornSource, ...] = ()
 
     @property
     def results(self) -> Results:
@@ -98,7 +98,7 @@ class Sources:
         newest: dict[Cell, tuple[Measured, ...]] = {}
         for file in self.files:
             newest |= {
-                question: tuple(arms.values()) for question, arms in file.results.by_question().items()
+                comparison: tuple(arms.values()) for comparison, arms in file.results.by_comparison().items()
             }
         return Results(tuple(one for arms in newest.values() for one in arms))
 
@@ -115,7 +115,7 @@ def of_subject(results: Results, subject: str) -> Results:
 
 def from_results(results: Results, name: str = "results.json") -> Sources:
     """The sources of results already in memory."""
-    return Sources((Source(name, results),))
+    return Sources((ResultsSource(name, results),))
 
 
 def load(paths: Sequence[Path]) -> Sources:
@@ -128,7 +128,7 @@ def load(paths: Sequence[Path]) -> Sources:
             continue
         try:
             if tornfile.is_ours(path):
-                torn.append(Torn(str(path), tornfile.read(path)))
+                torn.append(TornSource(str(path), tornfile.read(path)))
                 continue
             results, unread = results_file.read_leniently(path)
         except QcapsError as error:
@@ -137,7 +137,7 @@ def load(paths: Sequence[Path]) -> Sources:
         complaints += unread
         if not results.measured and not unread:
             complaints.append(f"{path}: nothing was measured")
-        files.append(Source(str(path), results))
+        files.append(ResultsSource(str(path), results))
     labelled = _labelled(sorted(files, key=lambda file: file.date))
     return Sources(tuple(labelled), tuple(complaints), tuple(gates), tuple(torn))
 
@@ -153,9 +153,11 @@ def _gate(path: Path) -> Gate | None:
         return None
 
 
-def _labelled(files: Sequence[Source]) -> Iterable[Source]:
+def _labelled(files: Sequence[ResultsSource]) -> Iterable[ResultsSource]:
     """Commits where each file has its own, else file names; numbered where even these are the same."""
     commits = [file.commit[:10] + ("+" if file.commit.endswith("+") else "") for file in files]
     labels = commits if all(commits) and len(set(commits)) == len(commits) else [file.name for file in files]
     for number, (file, label) in enumerate(zip(files, labels, strict=True), start=1):
-        yield Source(file.name, file.results, label if labels.count(label) == 1 else f"{label} ({number})")
+        yield ResultsSource(
+            file.name, file.results, label if labels.count(label) == 1 else f"{label} ({number})"
+        )

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from qcaps.measure.results.file import Measured
+    from qcaps.measure.results.results_file import Measured
 
 
-class Span(NamedTuple):
+class ReadSpan(NamedTuple):
     """One event of a task; microseconds since its beginning."""
 
     kind: str
@@ -33,7 +33,7 @@ class Trace:
     runs: int
     total: float
     parts: dict[str, float]
-    spans: tuple[Span, ...]
+    spans: tuple[ReadSpan, ...]
 
 
 def trace_of(measured: Measured) -> Trace | None:
@@ -52,7 +52,9 @@ def from_plain(plain: Mapping[str, Any]) -> Trace:
         int(plain["runs"]),
         float(plain["total"]),
         {str(name): float(value) for name, value in plain["parts"].items()},
-        tuple(Span(str(kind), str(name), float(at), float(long)) for kind, name, at, long in plain["spans"]),
+        tuple(
+            ReadSpan(str(kind), str(name), float(at), float(long)) for kind, name, at, long in plain["spans"]
+        ),
     )
 
 
@@ -99,11 +101,11 @@ def to_speedscope(traces: Mapping[str, Trace]) -> str:
     )
 
 
-def _frame(span: Span) -> str:
+def _frame(span: ReadSpan) -> str:
     return f"{span.kind}: {span.name}"
 
 
-def _nested(spans: Iterable[Span]) -> list[tuple[str, str, float]]:
+def _nested(spans: Iterable[ReadSpan]) -> list[tuple[str, str, float]]:
     """Opening and closing events in order; an inner span is closed no later than the one around it."""
     events: list[tuple[str, str, float]] = []
     still_open: list[tuple[str, float]] = []

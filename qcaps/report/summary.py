@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from qcaps.measure.cell import BASELINE
-from qcaps.measure.results.file import CUT_SHORT
+from qcaps.measure.results.results_file import CUT_SHORT
 from qcaps.measure.statistics import Ratio, paired_ratio
 
 if TYPE_CHECKING:
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results.file import Measured, Results
+    from qcaps.measure.results.results_file import Measured, Results
 
 
 @dataclass(frozen=True)
-class Speedup:
-    """One policy against the baseline on one question.
+class MeasuredSpeedup:
+    """One policy against the baseline on one comparison.
 
     `ratio` is the baseline's time over the policy's, so 4 means a quarter of the time; `low` and `high` hold
     it with 95 % confidence. `devices` are those of the result, `n` the scenario's. Counts are those of one
@@ -40,17 +40,17 @@ class Speedup:
     pairs: int
 
 
-def speedups(results: Results, baseline: str = BASELINE) -> tuple[Speedup, ...]:
+def speedups(results: Results, baseline: str = BASELINE) -> tuple[MeasuredSpeedup, ...]:
     """Each policy against `baseline`, wherever both were measured together."""
     found = []
-    for question, arms in results.by_question().items():
+    for comparison, arms in results.by_comparison().items():
         base = arms.get(baseline)
         for policy, arm in arms.items():
             if base is None or policy == baseline:
                 continue
             ratio = ratio_of(base, arm)
             if ratio is not None:
-                found.append(_speedup(question, base, arm, ratio))
+                found.append(_speedup(comparison, base, arm, ratio))
     return tuple(found)
 
 
@@ -77,7 +77,7 @@ def median_seconds(arm: Measured) -> float:
     return (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
 
 
-def to_json(found: tuple[Speedup, ...]) -> dict[str, Any]:
+def to_json(found: tuple[MeasuredSpeedup, ...]) -> dict[str, Any]:
     """What `summary.json` holds."""
     return {
         "speedups": [
@@ -90,14 +90,14 @@ def to_json(found: tuple[Speedup, ...]) -> dict[str, Any]:
 _NOT_IN_SUMMARY = ("seconds", "pairs")
 
 
-def _speedup(question: Cell, base: Measured, arm: Measured, ratio: Ratio) -> Speedup:
+def _speedup(comparison: Cell, base: Measured, arm: Measured, ratio: Ratio) -> MeasuredSpeedup:
     both = {one.cell.policy: one for one in (base, arm)}
-    return Speedup(
-        scenario=question.scenario,
-        n=question.n,
+    return MeasuredSpeedup(
+        scenario=comparison.scenario,
+        n=comparison.n,
         devices=arm.counts.devices,
-        task=question.task,
-        validity=question.validity,
+        task=comparison.task,
+        validity=comparison.validity,
         baseline=base.cell.policy,
         policy=arm.cell.policy,
         ratio=ratio.ratio,

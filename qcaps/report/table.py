@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results.file import Measured, Results
-    from qcaps.report.summary import Speedup
+    from qcaps.measure.results.results_file import Measured, Results
+    from qcaps.report.summary import MeasuredSpeedup
 
 HEADINGS = ("scenario", "n", "devices", "task", "validity", "policy", "time", "speedup", "lookups", "forks")
 _LEGEND = (
@@ -27,7 +27,7 @@ _OF_AN_ARM = HEADINGS[6:]
 _MICRO, _MILLI = 1e-6, 1e-3
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """One arm, as text, under HEADINGS; the first row of a comparison is its baseline."""
 
     scenario: str
@@ -42,16 +42,16 @@ class Row(NamedTuple):
     forks: str
 
 
-def rows(results: Results, baseline: str = BASELINE) -> list[list[Row]]:
+def rows(results: Results, baseline: str = BASELINE) -> list[list[TableRow]]:
     """The arms of each comparison."""
-    found: dict[Cell, list[Row]] = {question: [] for question in results.by_question()}
+    found: dict[Cell, list[TableRow]] = {comparison: [] for comparison in results.by_comparison()}
     known = {
         (one.scenario, one.n, one.task, one.validity, one.policy): one for one in speedups(results, baseline)
     }
-    for question, arms in results.by_question().items():
+    for comparison, arms in results.by_comparison().items():
         for policy, arm in arms.items():
-            key = (question.scenario, question.n, question.task, question.validity, policy)
-            found[question].append(_row(arm, known.get(key)))
+            key = (comparison.scenario, comparison.n, comparison.task, comparison.validity, policy)
+            found[comparison].append(_row(arm, known.get(key)))
     return list(found.values())
 
 
@@ -100,9 +100,9 @@ def _three_digits(value: float) -> str:
     return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"  # noqa: PLR2004  # likewise
 
 
-def _row(arm: Measured, speedup: Speedup | None) -> Row:
+def _row(arm: Measured, speedup: MeasuredSpeedup | None) -> TableRow:
     cell, counts = arm.cell, arm.counts
-    return Row(
+    return TableRow(
         scenario=cell.scenario,
         n=str(cell.n),
         devices=str(counts.devices),
@@ -116,7 +116,7 @@ def _row(arm: Measured, speedup: Speedup | None) -> Row:
     )
 
 
-def _interval(one: Speedup) -> str:
+def _interval(one: MeasuredSpeedup) -> str:
     if one.pairs < FEWEST_PAIRS:
         return f"{_three_digits(one.ratio)} ({one.pairs} pair{'s' if one.pairs > 1 else ''})"
     return f"{_three_digits(one.ratio)} [{_three_digits(one.low)}-{_three_digits(one.high)}]"

@@ -10,7 +10,7 @@ from qcaps.report.table import duration
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from qcaps.measure.gate.gate import Judged, Outcome
+    from qcaps.measure.gate.decision import GateOutcome, Judged
 
 HEADINGS = ("benchmark", "verdict", "change", "interval", "base", "head", "pairs", "detectable", "lookups")
 _LEFT = 2
@@ -22,7 +22,7 @@ LEGEND = (
 
 
 @dataclass(frozen=True)
-class Row:
+class VerdictRow:
     """One series. Ratios are head / base; seconds are medians of blocks; counts are head's, of one task."""
 
     name: str
@@ -39,12 +39,12 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Report:
+class GateReport:
     """A gate's answer. `faults` are counts that differ; `noisy` says why the host cannot judge."""
 
     base: str
     head: str
-    rows: tuple[Row, ...]
+    rows: tuple[VerdictRow, ...]
     faults: tuple[str, ...] = ()
     noisy: str = ""
     notes: tuple[str, ...] = ()
@@ -68,9 +68,9 @@ class Report:
 _WORST_FIRST = ("FAIL", "UNCONFIRMED", "INCONCLUSIVE", "IMPROVED", "PASS")
 
 
-def from_outcome(outcome: Outcome, base: str, head: str) -> Report:
+def from_outcome(outcome: GateOutcome, base: str, head: str) -> GateReport:
     """The report of what a gate found."""
-    return Report(
+    return GateReport(
         base,
         head,
         tuple(_row(one, outcome) for one in outcome.judged),
@@ -80,12 +80,12 @@ def from_outcome(outcome: Outcome, base: str, head: str) -> Report:
     )
 
 
-def to_json(report: Report) -> dict[str, Any]:
+def to_json(report: GateReport) -> dict[str, Any]:
     """The report as JSON can hold it, the headline first."""
     return {"headline": report.headline, **asdict(report)}
 
 
-def table(report: Report) -> Table:
+def table(report: GateReport) -> Table:
     """For a terminal."""
     from rich.table import Table  # 50 ms
 
@@ -97,7 +97,7 @@ def table(report: Report) -> Table:
     return drawn
 
 
-def markdown(report: Report) -> str:
+def markdown(report: GateReport) -> str:
     """For a step summary or a pull request."""
     lines = [f"### {report.headline}", "", f"base: {report.base}, head: {report.head}", ""]
     lines += [f"* **count** {fault}" for fault in report.faults]
@@ -110,7 +110,7 @@ def markdown(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def texts(row: Row) -> tuple[str, ...]:
+def texts(row: VerdictRow) -> tuple[str, ...]:
     """A row as text, under HEADINGS."""
     return (
         row.name,
@@ -125,10 +125,10 @@ def texts(row: Row) -> tuple[str, ...]:
     )
 
 
-def _row(one: Judged, outcome: Outcome) -> Row:
+def _row(one: Judged, outcome: GateOutcome) -> VerdictRow:
     found = one.judgement.interval
     counts = outcome.counts.get(one.series.cells[0]) if len(one.series.cells) == 1 else None
-    return Row(
+    return VerdictRow(
         name=one.series.name,
         verdict=one.verdict.value,
         ratio=found.ratio if found else None,

@@ -52,7 +52,7 @@ def is_narrow(figure: Figure) -> bool:
     return bool(figure.get_figwidth() < NARROW_BELOW)
 
 
-class Margins(NamedTuple):
+class Spacing(NamedTuple):
     """Inches around and between panels; `head` is room for a legend above them."""
 
     left: float = 0.62
@@ -69,11 +69,11 @@ def panels(
     rows: int,
     columns: int,
     height: float,
-    margins: Margins | None = None,
+    margins: Spacing | None = None,
     **options: Any,  # noqa: ANN401  # those of matplotlib's subplots
 ) -> list[list[Axes]]:
     """A grid of panels of that height each, in a figure of the width it has; the figure's height follows."""
-    chosen = margins or Margins()
+    chosen = margins or Spacing()
     width = figure.get_figwidth()
     inner = rows * height + (rows - 1) * (chosen.down + chosen.title)
     whole = chosen.head + chosen.title + inner + chosen.bottom

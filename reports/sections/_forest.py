@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ._drawing import BLUE, GREEN, GREY, INK, ORANGE, PALE, RED, Margins, is_narrow, legend, log_axis, panels
+from ._drawing import BLUE, GREEN, GREY, INK, ORANGE, PALE, RED, Spacing, is_narrow, legend, log_axis, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +28,7 @@ COLOURS = {
 
 
 @dataclass(frozen=True)
-class Row:
+class ForestRow:
     """One comparison. `name` has two parts, so that a narrow figure can put one below the other."""
 
     name: tuple[str, str]
@@ -38,7 +38,7 @@ class Row:
     high: float
 
 
-def draw_rows(rows: tuple[Row, ...], margin: float, axis: str, figure: Figure) -> None:
+def draw_rows(rows: tuple[ForestRow, ...], margin: float, axis: str, figure: Figure) -> None:
     """The rows from above; a band around 1 for the margin."""
     narrow = is_narrow(figure)
     names = [
@@ -51,7 +51,7 @@ def draw_rows(rows: tuple[Row, ...], margin: float, axis: str, figure: Figure) -
     ]
     entries.append((f"within {100 * margin:g} %", Patch(facecolor=PALE, alpha=0.6)))
     columns = 2 if narrow else len(entries)
-    margins = Margins(
+    margins = Spacing(
         left=min(0.077 * letters + 0.1, 2.1 if narrow else 3.6),
         right=0.3,
         title=0.0,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from qcaps.measure.results.file import Measured, Results
+    from qcaps.measure.results.results_file import Measured, Results
 
 MOST_SCENARIOS = 3
 _FEWEST_COUNTS = 2

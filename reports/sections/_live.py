@@ -10,13 +10,13 @@ from qcaps.report.summary import ratio_of
 from ._growth import Key
 
 if TYPE_CHECKING:
-    from qcaps.measure.results.file import Measured
+    from qcaps.measure.results.results_file import Measured
 
 _PREFERRED = ("once", "series")
 
 
 @dataclass(frozen=True)
-class Point:
+class SpeedupPoint:
     """The speedup at one device count, and its 95 % interval."""
 
     devices: int
@@ -25,7 +25,7 @@ class Point:
     high: float
 
 
-def live_points(key: Key, live: list[Measured]) -> tuple[Point, ...]:
+def live_points(key: Key, live: list[Measured]) -> tuple[SpeedupPoint, ...]:
     """Ratios that live subjects were measured for on the same scenario, task and validity."""
     arms: dict[tuple[str, int], dict[str, Measured]] = {}
     for one in live:
@@ -40,5 +40,5 @@ def live_points(key: Key, live: list[Measured]) -> tuple[Point, ...]:
         )
         found = ratio_of(base, best) if base is not None and best is not None else None
         if found is not None and best is not None:
-            points.append(Point(best.counts.devices, found.ratio, found.low, found.high))
+            points.append(SpeedupPoint(best.counts.devices, found.ratio, found.low, found.high))
     return tuple(sorted(points, key=lambda point: point.devices))

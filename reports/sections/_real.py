@@ -11,7 +11,7 @@ _FILE = Path(__file__).parent.parent / "data" / "real.json"
 
 
 @dataclass(frozen=True)
-class Point:
+class SeriesPoint:
     """One domain's define before and after the series; microseconds. `low`, `high`: quartiles, if known."""
 
     domain: str
@@ -35,7 +35,7 @@ class Real:
     validity: str
     fsync_us: float
     lookups_after: int
-    points: tuple[Point, ...]
+    points: tuple[SeriesPoint, ...]
 
 
 def real() -> Real:
@@ -43,5 +43,5 @@ def real() -> Real:
     plain: dict[str, Any] = json.loads(_FILE.read_text(encoding="utf-8"))
     names = ("source", "release", "task", "validity", "fsync_us", "lookups_after")
     return Real(
-        **{name: plain[name] for name in names}, points=tuple(Point(**one) for one in plain["points"])
+        **{name: plain[name] for name in names}, points=tuple(SeriesPoint(**one) for one in plain["points"])
     )

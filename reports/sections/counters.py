@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qcaps.lookups import laws
+from qcaps.lookups import policy_laws
 from qcaps.report.section import Content, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qcaps.measure.results.file import Measured
+    from qcaps.measure.results.results_file import Measured
     from qcaps.report.sources import Sources
 
 ORDER = 80
@@ -90,8 +90,8 @@ def content(value: tuple[Group, ...]) -> Content:
 
 def _agrees(one: Measured) -> bool | None:
     cell, counts = one.cell, one.counts
-    lookups = laws.lookups(cell.policy, cell.task, counts.devices)
-    forks = laws.forks(cell.policy, cell.task, cell.validity, counts.devices)
+    lookups = policy_laws.lookups(cell.policy, cell.task, counts.devices)
+    forks = policy_laws.forks(cell.policy, cell.task, cell.validity, counts.devices)
     if cell.subject != "reference" or lookups is None or forks is None:
         return None
     return (lookups, forks) == (counts.lookups, counts.forks)
@@ -99,8 +99,8 @@ def _agrees(one: Measured) -> bool | None:
 
 def _formulas(policy: str, task: str, validity: str) -> tuple[str, str]:
     return (
-        _formula(lambda devices: laws.lookups(policy, task, devices)),
-        _formula(lambda devices: laws.forks(policy, task, validity, devices)),
+        _formula(lambda devices: policy_laws.lookups(policy, task, devices)),
+        _formula(lambda devices: policy_laws.forks(policy, task, validity, devices)),
     )
 
 
@@ -121,8 +121,10 @@ def _row(group: Group) -> tuple[str, ...]:
     words = next(iter(domains)) if len(domains) == 1 else f"{len(domains)} domains"
     if group.subject != "reference":
         words = f"{words} ({group.subject})"
-    expected = [laws.lookups(group.policy, group.task, one.counts.devices) for one in group.arms]
-    forks = [laws.forks(group.policy, group.task, group.validity, one.counts.devices) for one in group.arms]
+    expected = [policy_laws.lookups(group.policy, group.task, one.counts.devices) for one in group.arms]
+    forks = [
+        policy_laws.forks(group.policy, group.task, group.validity, one.counts.devices) for one in group.arms
+    ]
     return (
         group.task,
         group.policy,

@@ -11,14 +11,14 @@ from qcaps.measure.statistics import FEWEST_PAIRS
 from qcaps.report.section import Content, Table
 from qcaps.report.summary import speedups
 
-from ._drawing import BLUE, GREEN, ORANGE, PINK, SKY, VERMILION, Margins, is_narrow, legend, log_axis, panels
+from ._drawing import BLUE, GREEN, ORANGE, PINK, SKY, VERMILION, Spacing, is_narrow, legend, log_axis, panels
 from ._words import times
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from qcaps.report.sources import Sources
-    from qcaps.report.summary import Speedup
+    from qcaps.report.summary import MeasuredSpeedup
 
 
 ORDER = 14
@@ -31,11 +31,11 @@ _PREFERRED = ("once", "series")
 
 
 @dataclass(frozen=True)
-class Series:
+class FilesSeries:
     """One comparison in each file that has it: (number of the file, speedup)."""
 
     name: str
-    points: tuple[tuple[int, Speedup], ...]
+    points: tuple[tuple[int, MeasuredSpeedup], ...]
 
     @property
     def is_sure(self) -> bool:
@@ -56,19 +56,21 @@ class Side:
 
     labels: tuple[str, ...]
     is_history: bool
-    series: tuple[Series, ...]
-    shown: tuple[Series, ...]
+    series: tuple[FilesSeries, ...]
+    shown: tuple[FilesSeries, ...]
 
 
 def data(sources: Sources) -> Side | None:
     """The comparisons that at least two files have."""
-    found: dict[str, list[tuple[int, Speedup]]] = {}
+    found: dict[str, list[tuple[int, MeasuredSpeedup]]] = {}
     for number, file in enumerate(sources.files):
         for one in speedups(file.results):
             name = f"{one.scenario}/{one.n} {one.task} {one.validity} {one.policy}"
             found.setdefault(name, []).append((number, one))
     series = tuple(
-        Series(name, tuple(points)) for name, points in found.items() if len({at for at, _ in points}) > 1
+        FilesSeries(name, tuple(points))
+        for name, points in found.items()
+        if len({at for at, _ in points}) > 1
     )
     if not series:
         return None
@@ -115,7 +117,7 @@ def draw(value: Side, figure: Figure) -> None:
     narrow = is_narrow(figure)
     marks = [Line2D([], [], color=_COLOURS[n], marker=_MARKERS[n]) for n in range(len(value.shown))]
     columns = 1 if narrow else 2
-    margins = Margins(head=0.15 + 0.2 * -(-len(marks) // columns), title=0.0, bottom=0.75 if narrow else 0.5)
+    margins = Spacing(head=0.15 + 0.2 * -(-len(marks) // columns), title=0.0, bottom=0.75 if narrow else 0.5)
     ((axes,),) = panels(figure, 1, 1, 2.2, margins)
     legend(figure, [(one.name, mark) for one, mark in zip(value.shown, marks, strict=True)], columns)
     axes.set_yscale("log")
@@ -137,6 +139,6 @@ def draw(value: Side, figure: Figure) -> None:
     axes.set_xticks(range(len(shorter)), shorter, rotation=20 if narrow else 0)
 
 
-def _cell(one: Series, number: int) -> str:
+def _cell(one: FilesSeries, number: int) -> str:
     point = next((point for at, point in one.points if at == number), None)
     return "-" if point is None else f"{times(point.ratio)} [{times(point.low)}-{times(point.high)}]"

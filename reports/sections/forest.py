@@ -12,14 +12,14 @@ from qcaps.report.section import Content, Table
 from qcaps.report.sources import of_subject
 from qcaps.report.summary import speedups
 
-from ._forest import Row, draw_rows
+from ._forest import ForestRow, draw_rows
 from ._words import interval, percent, times
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from qcaps.report.sources import Sources
-    from qcaps.report.summary import Speedup
+    from qcaps.report.summary import MeasuredSpeedup
 
 ORDER = 70
 HEADING = "Every comparison"
@@ -32,8 +32,8 @@ _MARGINS = Margins()
 class Forest:
     """All rows; those shown in the figure are the ones that say least, and then `once`."""
 
-    rows: tuple[Row, ...]
-    shown: tuple[Row, ...]
+    rows: tuple[ForestRow, ...]
+    shown: tuple[ForestRow, ...]
 
 
 def data(sources: Sources) -> Forest | None:
@@ -84,12 +84,12 @@ def draw(value: Forest, figure: Figure) -> None:
 _NAMES = ("faster", "no different", "slower", "undecided")
 
 
-def _row(one: Speedup, subject: str) -> Row:
+def _row(one: MeasuredSpeedup, subject: str) -> ForestRow:
     name = (f"{one.scenario}/{one.n} {one.task} {one.validity}{subject}", one.policy)
-    return Row(name, _verdict(one), one.ratio, one.low, one.high)
+    return ForestRow(name, _verdict(one), one.ratio, one.low, one.high)
 
 
-def _verdict(one: Speedup) -> str:
+def _verdict(one: MeasuredSpeedup) -> str:
     low, high = one.low, one.high
     if one.pairs < FEWEST_PAIRS:
         return "undecided"
@@ -101,7 +101,7 @@ def _verdict(one: Speedup) -> str:
     return "no different" if within else "undecided"
 
 
-def _interest(row: Row) -> int:
+def _interest(row: ForestRow) -> int:
     if row.name[1] == "once":
         return 0
     return {"slower": 1, "undecided": 2, "no different": 3}.get(row.verdict, 4)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qcaps.measure.gate.verdict import Margins
 from qcaps.report.section import Content, Table
 
-from ._forest import COLOURS, Row, draw_rows
+from ._forest import COLOURS, ForestRow, draw_rows
 from ._words import percent
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Gated:
     """The reports, and the rows to draw, the worst first."""
 
     gates: tuple[Gate, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ForestRow, ...]
 
 
 def data(sources: Sources) -> Gated | None:
@@ -36,7 +36,7 @@ def data(sources: Sources) -> Gated | None:
     if not sources.gates:
         return None
     rows = [
-        Row((row.name, ""), row.verdict, row.ratio, row.low, row.high)
+        ForestRow((row.name, ""), row.verdict, row.ratio, row.low, row.high)
         for gate in sources.gates
         for row in gate.rows
         if row.ratio is not None and row.low is not None and row.high is not None and row.verdict in COLOURS

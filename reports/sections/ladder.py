@@ -11,14 +11,14 @@ from qcaps.report.section import Content, Table
 from qcaps.report.summary import median_seconds, ratio_of
 from qcaps.report.table import duration
 
-from ._drawing import BLUE, VERMILION, Margins, is_narrow, panels
+from ._drawing import BLUE, VERMILION, Spacing, is_narrow, panels
 from ._words import times
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results.file import Measured
+    from qcaps.measure.results.results_file import Measured
     from qcaps.report.sources import Sources
 
 ORDER = 50
@@ -57,11 +57,11 @@ class Ladder:
 def data(sources: Sources) -> tuple[Ladder, ...] | None:
     """Each task's ladder, on the domain that has most of its steps."""
     found: dict[str, Ladder] = {}
-    for question, arms in sources.reference.by_question().items():
-        made = _ladder(question, arms)
-        known = found.get(question.task)
+    for comparison, arms in sources.reference.by_comparison().items():
+        made = _ladder(comparison, arms)
+        known = found.get(comparison.task)
         if made is not None and (known is None or len(made.steps) > len(known.steps)):
-            found[question.task] = made
+            found[comparison.task] = made
     order = [*(task for task in _TASKS if task in found), *(task for task in found if task not in _TASKS)]
     return tuple(found[task] for task in order[:3]) or None
 
@@ -110,10 +110,10 @@ def content(value: tuple[Ladder, ...]) -> Content:
 def draw(value: tuple[Ladder, ...], figure: Figure) -> None:
     """Lookups above, time below; a column a task, or on a phone below each other."""
     if is_narrow(figure):
-        grid = panels(figure, 2 * len(value), 1, 1.05, Margins(head=0.0, left=0.58))
+        grid = panels(figure, 2 * len(value), 1, 1.05, Spacing(head=0.0, left=0.58))
         pairs = [(grid[2 * number][0], grid[2 * number + 1][0]) for number in range(len(value))]
     else:
-        grid = panels(figure, 2, len(value), 1.45, Margins(head=0.0), sharex=True)
+        grid = panels(figure, 2, len(value), 1.45, Spacing(head=0.0), sharex=True)
         pairs = [(grid[0][number], grid[1][number]) for number in range(len(value))]
     for number, ((above, below), ladder) in enumerate(zip(pairs, value, strict=True)):
         patches = [step.patch for step in ladder.steps]
@@ -145,7 +145,7 @@ def draw(value: tuple[Ladder, ...], figure: Figure) -> None:
             below.set_xlabel("after patch")
 
 
-def _ladder(question: Cell, arms: dict[str, Measured]) -> Ladder | None:
+def _ladder(comparison: Cell, arms: dict[str, Measured]) -> Ladder | None:
     if _FIRST not in arms or sum(name in arms for name in _STEPS) < 3:  # noqa: PLR2004  # two make no ladder
         return None
     base = arms[_FIRST]
@@ -160,5 +160,10 @@ def _ladder(question: Cell, arms: dict[str, Measured]) -> Ladder | None:
     if len(steps) < 2:  # noqa: PLR2004  # likewise
         return None
     return Ladder(
-        question.task, question.scenario, question.n, base.counts.devices, question.validity, tuple(steps)
+        comparison.task,
+        comparison.scenario,
+        comparison.n,
+        base.counts.devices,
+        comparison.validity,
+        tuple(steps),
     )

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 from matplotlib.lines import Line2D
 
-from qcaps.lookups import laws
+from qcaps.lookups import policy_laws
 from qcaps.measure.cell import BASELINE
 from qcaps.report.section import Content, Table
 from qcaps.report.sources import REFERENCE
 from qcaps.report.summary import median_seconds, ratio_of
 
-from ._drawing import INK, Margins, is_narrow, legend, line_mark, log_axis, look, panels
+from ._drawing import INK, Spacing, is_narrow, legend, line_mark, log_axis, look, panels
 from ._words import count, interval, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from qcaps.measure.results.file import Measured
+    from qcaps.measure.results.results_file import Measured
     from qcaps.report.sources import Sources
 
 ORDER = 24
@@ -37,7 +37,7 @@ Curve = tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True)
-class Row:
+class LiveRow:
     """One task of one domain. `law` is 2 + D or its like, None where there is none known."""
 
     subject: str
@@ -55,7 +55,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Panel:
+class LivePanel:
     """Times of define by devices: libvirt as it is and with one lookup, the reference beside them."""
 
     scenario: str
@@ -66,8 +66,8 @@ class Panel:
 class Live:
     """All that was measured on a real libvirt."""
 
-    rows: tuple[Row, ...]
-    panels: tuple[Panel, ...]
+    rows: tuple[LiveRow, ...]
+    panels: tuple[LivePanel, ...]
 
 
 def data(sources: Sources) -> Live | None:
@@ -135,7 +135,7 @@ def draw(value: Live, figure: Figure) -> None:
     columns = 1 if narrow else len(value.panels)
     entries = _entries(value)
     legend_columns = 2 if narrow else len(entries)
-    margins = Margins(head=0.1 + 0.22 * -(-len(entries) // legend_columns), left=0.6)
+    margins = Spacing(head=0.1 + 0.22 * -(-len(entries) // legend_columns), left=0.6)
     grid = panels(figure, len(value.panels) if narrow else 1, columns, 2.2, margins, sharey=True)
     legend(figure, entries, legend_columns)
     axes_of = [axes for row in grid for axes in row]
@@ -150,7 +150,7 @@ def draw(value: Live, figure: Figure) -> None:
         axes.set_xlabel("devices in the resulting domain")
 
 
-def _draw_panel(axes: Axes, panel: Panel) -> None:
+def _draw_panel(axes: Axes, panel: LivePanel) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_title(f"{panel.scenario}, ctime", fontsize=9)
@@ -181,7 +181,7 @@ def _entries(value: Live) -> list[tuple[str, Line2D]]:
     return entries
 
 
-def _row(arms: dict[str, Measured]) -> Row | None:
+def _row(arms: dict[str, Measured]) -> LiveRow | None:
     as_is = next((one for policy, one in arms.items() if policy != _ONCE), None)
     if as_is is None:
         return None
@@ -189,7 +189,7 @@ def _row(arms: dict[str, Measured]) -> Row | None:
     once = arms.get(_ONCE)
     ratio = ratio_of(as_is, once) if once is not None else None
     release = str(as_is.runs[0].facts.get("libvirt_version", cell.policy.removeprefix("libvirt-")))
-    return Row(
+    return LiveRow(
         cell.subject,
         release,
         f"{cell.scenario}/{cell.n}",
@@ -208,10 +208,12 @@ def _row(arms: dict[str, Measured]) -> Row | None:
 def _law(one: Measured) -> int | None:
     """What the file says; in one that does not, what a domain without exceptions comes to."""
     written = one.runs[0].facts.get("law")
-    return laws.lookups(_COUNTED, one.cell.task, one.counts.devices) if written is None else int(written)
+    return (
+        policy_laws.lookups(_COUNTED, one.cell.task, one.counts.devices) if written is None else int(written)
+    )
 
 
-def _panels(sources: Sources) -> tuple[Panel, ...]:
+def _panels(sources: Sources) -> tuple[LivePanel, ...]:
     found: dict[str, dict[tuple[str, str], dict[int, float]]] = {}
     for one in sources.results.measured:
         cell = one.cell
@@ -223,7 +225,7 @@ def _panels(sources: Sources) -> tuple[Panel, ...]:
                 one
             )
     made = [
-        Panel(scenario, {key: tuple(sorted(points.items())) for key, points in curves.items()})
+        LivePanel(scenario, {key: tuple(sorted(points.items())) for key, points in curves.items()})
         for scenario, curves in found.items()
         if {subject == REFERENCE for subject, _ in curves} == {True, False}
         and any(len(points) > 1 for points in curves.values())
@@ -231,7 +233,7 @@ def _panels(sources: Sources) -> tuple[Panel, ...]:
     return tuple(made[:_MOST_PANELS])
 
 
-def _texts(row: Row) -> tuple[str, ...]:
+def _texts(row: LiveRow) -> tuple[str, ...]:
     once = row.ratio is not None and row.low is not None and row.high is not None
     return (
         row.subject,
@@ -247,7 +249,7 @@ def _texts(row: Row) -> tuple[str, ...]:
     )
 
 
-def _spoken(panel: Panel) -> str:
+def _spoken(panel: LivePanel) -> str:
     lines = (
         f"{subject} {policy} {curve[0][1]:.2g} to {curve[-1][1]:.2g} ms"
         for (subject, policy), curve in panel.curves.items()

@@ -11,7 +11,7 @@ from qcaps.report.section import Content, Table
 from qcaps.report.summary import median_seconds
 from qcaps.report.table import duration
 
-from ._drawing import Margins, is_narrow, panels
+from ._drawing import Spacing, is_narrow, panels
 from ._words import task_name, times
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def draw(value: tuple[Matrix, ...], figure: Figure) -> None:
     narrow = is_narrow(figure)
     rows, columns = (len(value), 1) if narrow else (1, len(value))
     most = max(len(matrix.policies) for matrix in value)
-    margins = Margins(left=0.85, right=0.1, head=0.1, across=1.0, bottom=0.45)
+    margins = Spacing(left=0.85, right=0.1, head=0.1, across=1.0, bottom=0.45)
     grid = panels(figure, rows, columns, 0.34 * most, margins)
     ratios = [ratio for one in value for key in one.seconds if (ratio := one.ratio(*key)) is not None]
     norm = LogNorm(min(1.0, *ratios), max(1.0 + 1e-6, *ratios))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qcaps.report.section import Content
 
 if TYPE_CHECKING:
-    from qcaps.report.sources import Source, Sources
+    from qcaps.report.sources import ResultsSource, Sources
 
 ORDER = 110
 HEADING = "Provenance"
@@ -62,7 +62,7 @@ def content(value: tuple[Origin, ...]) -> Content:
     )
 
 
-def _origin(file: Source) -> Origin:
+def _origin(file: ResultsSource) -> Origin:
     """All values a fact has in the file, the first few of many."""
     known: dict[str, dict[str, None]] = {}
     seeds: dict[str, None] = {}

@@ -13,17 +13,17 @@ from qcaps.report.section import Content, Table
 from qcaps.report.spans import trace_of
 from qcaps.report.summary import median_seconds, ratio_of
 
-from ._drawing import BLUE, INK, PALE, Margins, is_narrow, legend, log_axis, panels
+from ._drawing import BLUE, INK, PALE, Spacing, is_narrow, legend, log_axis, panels
 from ._real import real
 from ._words import times
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from qcaps.measure.results.file import Measured
+    from qcaps.measure.results.results_file import Measured
     from qcaps.report.sources import Sources
 
-    from ._real import Point
+    from ._real import SeriesPoint
 
 ORDER = 25
 HEADING = "Beside real libvirt"
@@ -52,7 +52,7 @@ class Costs:
 
 
 @dataclass(frozen=True)
-class Row:
+class RealRow:
     """One domain. `cause` names the cost that, were it libvirt's, brings the ratio nearest; "" within."""
 
     domain: str
@@ -79,20 +79,20 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RealSeries:
     """All domains that both were measured with."""
 
     release: str
     source: str
-    rows: tuple[Row, ...]
+    rows: tuple[RealRow, ...]
 
 
-def data(sources: Sources) -> Comparison | None:
+def data(sources: Sources) -> RealSeries | None:
     """Every real point whose domain the reference was measured with, each by its own n."""
     known = real()
     measured = {
         (cell.scenario, cell.n): arms
-        for cell, arms in sources.reference.by_question().items()
+        for cell, arms in sources.reference.by_comparison().items()
         if (cell.task, cell.validity) == (known.task, known.validity) and {_BEFORE, _AFTER} <= arms.keys()
     }
     rows = []
@@ -101,10 +101,10 @@ def data(sources: Sources) -> Comparison | None:
         row = _row(point, arms, known.fsync_us, known.lookups_after) if arms else None
         if row is not None:
             rows.append(row)
-    return Comparison(known.release, known.source, tuple(rows)) if rows else None
+    return RealSeries(known.release, known.source, tuple(rows)) if rows else None
 
 
-def content(value: Comparison) -> Content:
+def content(value: RealSeries) -> Content:
     """How many domains are within the band, and what puts the others outside."""
     within = [row for row in value.rows if row.within]
     finding = (
@@ -175,7 +175,7 @@ def content(value: Comparison) -> Content:
     )
 
 
-def draw(value: Comparison, figure: Figure) -> None:
+def draw(value: RealSeries, figure: Figure) -> None:
     """A row a domain: ours with its interval, theirs with its band."""
     narrow = is_narrow(figure)
     entries = [
@@ -184,7 +184,7 @@ def draw(value: Comparison, figure: Figure) -> None:
         (f"±{100 * BAND:.0f} %", Patch(facecolor=PALE)),
     ]
     columns = 2 if narrow else 3
-    margins = Margins(left=1.3, head=0.15 + 0.2 * -(-len(entries) // columns), title=0.0)
+    margins = Spacing(left=1.3, head=0.15 + 0.2 * -(-len(entries) // columns), title=0.0)
     ((axes,),) = panels(figure, 1, 1, 0.3 * len(value.rows) + 0.1, margins)
     legend(figure, entries, columns)
     axes.set_xscale("log")
@@ -209,7 +209,7 @@ def draw(value: Comparison, figure: Figure) -> None:
     axes.set_xlabel("times as fast with the series")
 
 
-def _row(point: Point, arms: dict[str, Measured], fsync: float, after: int) -> Row | None:
+def _row(point: SeriesPoint, arms: dict[str, Measured], fsync: float, after: int) -> RealRow | None:
     found = ratio_of(arms[_BEFORE], arms[_AFTER])
     if found is None:
         return None
@@ -219,7 +219,7 @@ def _row(point: Point, arms: dict[str, Measured], fsync: float, after: int) -> R
     trace = trace_of(arms[_BEFORE])
     asking = trace.parts.get("lookups", 0.0) + trace.parts.get("forks", 0.0) if trace else 0.0
     outside = abs(found.ratio / point.ratio - 1) > BAND
-    return Row(
+    return RealRow(
         domain=point.domain,
         devices=arms[_BEFORE].counts.devices,
         real_devices=point.devices,
@@ -242,7 +242,7 @@ def _our_costs(arms: dict[str, Measured]) -> Costs:
     return Costs(lookup, fsync, max(quick - after.counts.lookups * lookup - fsync, 0.0))
 
 
-def _their_costs(point: Point, fsync: float, after: int) -> Costs:
+def _their_costs(point: SeriesPoint, fsync: float, after: int) -> Costs:
     lookup = (point.before_us - point.after_us) / (2 + point.devices - after)
     return Costs(lookup, fsync, max(point.after_us - after * lookup - fsync, 0.0))
 

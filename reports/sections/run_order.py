@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qcaps.report.section import Content, Table
 
-from ._drawing import BLUE, INK, VERMILION, Margins, is_narrow, panels
+from ._drawing import BLUE, INK, VERMILION, Spacing, is_narrow, panels
 from ._words import percent
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _FEWEST_FOR_DRIFT = 6
 
 
 @dataclass(frozen=True)
-class Job:
+class WorkerSpread:
     """One worker process: how far its blocks lie from the medians of their arms, as shares."""
 
     file: int
@@ -37,10 +37,10 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Order:
+class RunOrder:
     """Jobs in the order they ran; the median deviation of each arm's blocks, as a share of its median."""
 
-    jobs: tuple[Job, ...]
+    jobs: tuple[WorkerSpread, ...]
     spreads: tuple[tuple[str, float], ...]
     drift: float | None
 
@@ -50,7 +50,7 @@ class Order:
         return sum(job.middle > _BURST for job in self.jobs)
 
 
-def data(sources: Sources) -> Order | None:
+def data(sources: Sources) -> RunOrder | None:
     """All files one after the other, each worker a job."""
     deviations: dict[tuple[int, int], list[float]] = {}
     spreads = []
@@ -75,10 +75,10 @@ def data(sources: Sources) -> Order | None:
     drift = None
     if len(middles) >= _FEWEST_FOR_DRIFT:
         drift = statistics.median(middles[half:]) - statistics.median(middles[:half])
-    return Order(jobs, tuple(spreads), drift)
+    return RunOrder(jobs, tuple(spreads), drift)
 
 
-def content(value: Order) -> Content:
+def content(value: RunOrder) -> Content:
     """Drift, bursts and the typical spread."""
     typical = statistics.median(spread for _, spread in value.spreads)
     finding = f"Blocks of an arm scatter by {percent(typical)} (median deviation)"
@@ -113,13 +113,13 @@ def content(value: Order) -> Content:
     )
 
 
-def draw(value: Order, figure: Figure) -> None:
+def draw(value: RunOrder, figure: Figure) -> None:
     """The strip, and beside or below it how blocks spread."""
     if is_narrow(figure):
-        grid = panels(figure, 2, 1, 1.5, Margins(head=0.05))
+        grid = panels(figure, 2, 1, 1.5, Spacing(head=0.05))
         strip, spread = grid[0][0], grid[1][0]
     else:
-        grid = panels(figure, 1, 2, 1.9, Margins(head=0.05), width_ratios=(2.6, 1))
+        grid = panels(figure, 1, 2, 1.9, Spacing(head=0.05), width_ratios=(2.6, 1))
         strip, spread = grid[0]
     places = range(1, len(value.jobs) + 1)
     strip.axhline(0, color=INK, linewidth=0.7)
@@ -141,7 +141,9 @@ def draw(value: Order, figure: Figure) -> None:
     spread.set_xlim(left=0)
 
 
-def _job(file: int, worker: int, values: list[float]) -> Job:
+def _job(file: int, worker: int, values: list[float]) -> WorkerSpread:
     ranked = sorted(values)
     last = len(ranked) - 1
-    return Job(file, worker, ranked[round(0.1 * last)], statistics.median(ranked), ranked[round(0.9 * last)])
+    return WorkerSpread(
+        file, worker, ranked[round(0.1 * last)], statistics.median(ranked), ranked[round(0.9 * last)]
+    )

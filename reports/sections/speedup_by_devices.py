@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.lines import Line2D
 
 from qcaps.measure.cell import BASELINE
-from qcaps.report.fit import Speedup as Fitted
+from qcaps.report.fit import FittedSpeedup as Fitted
 from qcaps.report.fit import fit_speedup
 from qcaps.report.section import Content, Table
 from qcaps.report.sources import REFERENCE
 from qcaps.report.summary import ratio_of
 
-from ._drawing import GREY, INK, Margins, is_narrow, legend, line_mark, log_axis, look, panels
+from ._drawing import GREY, INK, Spacing, is_narrow, legend, line_mark, log_axis, look, panels
 from ._growth import Family, families, panels_to_show
-from ._live import Point, live_points
-from ._real import Point as RealPoint
+from ._live import SpeedupPoint, live_points
+from ._real import SeriesPoint as RealPoint
 from ._real import real
 from ._words import MEANING, estimate, interval, times
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from qcaps.measure.results.file import Measured
+    from qcaps.measure.results.results_file import Measured
     from qcaps.report.sources import Sources
 
 ORDER = 20
@@ -36,39 +36,39 @@ _PREFERRED = ("once", "series")
 
 
 @dataclass(frozen=True)
-class Line:
+class SpeedupLine:
     """One policy: points, and the model fitted to the times behind them."""
 
     policy: str
-    points: tuple[Point, ...]
+    points: tuple[SpeedupPoint, ...]
     model: Fitted | None
 
 
 @dataclass(frozen=True)
-class Panel:
+class SpeedupPanel:
     """One scenario under one validity."""
 
     scenario: str
     task: str
     validity: str
-    lines: tuple[Line, ...]
+    lines: tuple[SpeedupLine, ...]
     real: tuple[RealPoint, ...] = ()
-    live: tuple[Point, ...] = ()
+    live: tuple[SpeedupPoint, ...] = ()
 
 
 @dataclass(frozen=True)
-class Drawing:
+class SpeedupDrawing:
     """Rows of panels."""
 
-    rows: tuple[tuple[Panel, ...], ...]
+    rows: tuple[tuple[SpeedupPanel, ...], ...]
 
     @property
-    def panels(self) -> tuple[Panel, ...]:
+    def panels(self) -> tuple[SpeedupPanel, ...]:
         """All panels in reading order."""
         return tuple(panel for row in self.rows for panel in row)
 
 
-def data(sources: Sources) -> Drawing | None:
+def data(sources: Sources) -> SpeedupDrawing | None:
     """Every policy but the baseline, in the panels that are shown."""
     found = families(sources.reference)
     live = [one for one in sources.results.measured if one.cell.subject != REFERENCE]
@@ -77,10 +77,10 @@ def data(sources: Sources) -> Drawing | None:
         made = [_panel(family, live) for family in row]
         rows.append(tuple(panel for panel in made if panel.lines))
     rows = [row for row in rows if row]
-    return Drawing(tuple(rows)) if rows else None
+    return SpeedupDrawing(tuple(rows)) if rows else None
 
 
-def content(value: Drawing) -> Content:
+def content(value: SpeedupDrawing) -> Content:
     """The greatest speedup under each validity, and the models behind the curves."""
     best: dict[str, tuple[float, str, int, str]] = {}
     for panel in value.panels:
@@ -123,7 +123,7 @@ def content(value: Drawing) -> Content:
     )
 
 
-def draw(value: Drawing, figure: Figure) -> None:
+def draw(value: SpeedupDrawing, figure: Figure) -> None:
     """Panels with one scale, so that they can be compared."""
     rows = [[panel] for panel in value.panels] if is_narrow(figure) else [list(row) for row in value.rows]
     columns = max(len(row) for row in rows)
@@ -135,7 +135,7 @@ def draw(value: Drawing, figure: Figure) -> None:
         entries.append(("live libvirt", Line2D([], [], color=INK, marker="s", mfc="none", linestyle="")))
     legend_columns = 2 if is_narrow(figure) else len(entries)
     lines = -(-len(entries) // legend_columns)
-    margins = Margins(head=0.1 + 0.22 * lines, left=0.55)
+    margins = Spacing(head=0.1 + 0.22 * lines, left=0.55)
     grid = panels(figure, len(rows), columns, 2.15, margins, sharey=True)
     legend(figure, entries, legend_columns)
     points = [point for panel in value.panels for line in panel.lines for point in line.points]
@@ -158,7 +158,7 @@ def draw(value: Drawing, figure: Figure) -> None:
         bottom.set_xlabel("devices in the resulting domain")
 
 
-def _draw_panel(axes: Axes, panel: Panel, ends: tuple[float, float]) -> None:
+def _draw_panel(axes: Axes, panel: SpeedupPanel, ends: tuple[float, float]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_title(f"{panel.scenario}, {panel.validity}", fontsize=9)
@@ -202,13 +202,13 @@ def _star() -> Line2D:
     return Line2D([], [], **_STAR)
 
 
-def _panel(family: Family, live: list[Measured]) -> Panel:
+def _panel(family: Family, live: list[Measured]) -> SpeedupPanel:
     base = family.arms.get(BASELINE, {})
     lines = [_line(family, base, policy) for policy in family.arms if policy != BASELINE]
     known = real()
     fits = (family.key.task, family.key.validity) == (known.task, known.validity)
     points = tuple(one for one in known.points if fits and family.key.scenario in (one.scenario, "disks"))
-    return Panel(
+    return SpeedupPanel(
         family.key.scenario,
         family.key.task,
         family.key.validity,
@@ -218,27 +218,27 @@ def _panel(family: Family, live: list[Measured]) -> Panel:
     )
 
 
-def _line(family: Family, base: dict[int, Measured], policy: str) -> Line | None:
+def _line(family: Family, base: dict[int, Measured], policy: str) -> SpeedupLine | None:
     points = []
     for devices, arm in family.arms[policy].items():
         # counts of devices are the domain's own: the same for all arms of a comparison
         found = ratio_of(base[devices], arm) if devices in base else None
         if found is not None:
-            points.append(Point(devices, found.ratio, found.low, found.high))
+            points.append(SpeedupPoint(devices, found.ratio, found.low, found.high))
     if not points:
         return None
     model = None
     if len(points) >= _FEWEST_FOR_MODEL:
         model = fit_speedup(family.samples(BASELINE), family.samples(policy))
-    return Line(policy, tuple(points), model)
+    return SpeedupLine(policy, tuple(points), model)
 
 
-def _main(panel: Panel) -> Line:
+def _main(panel: SpeedupPanel) -> SpeedupLine:
     by_policy = {line.policy: line for line in panel.lines}
     return next((by_policy[name] for name in _PREFERRED if name in by_policy), panel.lines[0])
 
 
-def _points_table(value: Drawing) -> Table:
+def _points_table(value: SpeedupDrawing) -> Table:
     rows = tuple(
         (
             panel.scenario,
@@ -256,7 +256,7 @@ def _points_table(value: Drawing) -> Table:
     return Table(f"Speedup over '{BASELINE}'", headings, rows, left=("scenario", "validity", "policy"))
 
 
-def _models_table(value: Drawing) -> Table:
+def _models_table(value: SpeedupDrawing) -> Table:
     rows = []
     for panel in value.panels:
         for line in panel.lines:

@@ -11,7 +11,7 @@ from qcaps.report.fit import fit_line
 from qcaps.report.section import Content, Table
 from qcaps.report.table import duration
 
-from ._drawing import Margins, is_narrow, legend, line_mark, log_axis, look, panels
+from ._drawing import Spacing, is_narrow, legend, line_mark, log_axis, look, panels
 from ._growth import Family, families, panels_to_show
 from ._words import estimate, task_name
 
@@ -30,7 +30,7 @@ _PREFERRED = ("once", "series")
 
 
 @dataclass(frozen=True)
-class Point:
+class TimePoint:
     """Seconds of a block: the median, and the quartiles."""
 
     devices: int
@@ -40,43 +40,43 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Line:
+class TimeLine:
     """One policy, and the straight line through its times."""
 
     policy: str
-    points: tuple[Point, ...]
+    points: tuple[TimePoint, ...]
     fit: Fitted | None
 
 
 @dataclass(frozen=True)
-class Panel:
+class TimePanel:
     """One scenario under one validity."""
 
     scenario: str
     task: str
     validity: str
-    lines: tuple[Line, ...]
+    lines: tuple[TimeLine, ...]
 
 
 @dataclass(frozen=True)
-class Drawing:
+class TimeDrawing:
     """Rows of panels."""
 
-    rows: tuple[tuple[Panel, ...], ...]
+    rows: tuple[tuple[TimePanel, ...], ...]
 
     @property
-    def panels(self) -> tuple[Panel, ...]:
+    def panels(self) -> tuple[TimePanel, ...]:
         """All panels in reading order."""
         return tuple(panel for row in self.rows for panel in row)
 
 
-def data(sources: Sources) -> Drawing | None:
+def data(sources: Sources) -> TimeDrawing | None:
     """Every policy, in the panels that are shown."""
     rows = [tuple(_panel(family) for family in row) for row in panels_to_show(families(sources.reference))]
-    return Drawing(tuple(rows)) if rows else None
+    return TimeDrawing(tuple(rows)) if rows else None
 
 
-def content(value: Drawing) -> Content:
+def content(value: TimeDrawing) -> Content:
     """What a device costs under the slowest and the best policy, where they differ most."""
     return Content(
         _finding(value),
@@ -100,13 +100,13 @@ def content(value: Drawing) -> Content:
     )
 
 
-def draw(value: Drawing, figure: Figure) -> None:
+def draw(value: TimeDrawing, figure: Figure) -> None:
     """Validities below each other, scenarios side by side; time on one scale throughout."""
     rows = [[panel] for panel in value.panels] if is_narrow(figure) else [list(row) for row in value.rows]
     columns = max(len(row) for row in rows)
     policies = list(dict.fromkeys(line.policy for panel in value.panels for line in panel.lines))
     legend_columns = 3 if is_narrow(figure) else len(policies)
-    margins = Margins(head=0.1 + 0.22 * -(-len(policies) // legend_columns))
+    margins = Spacing(head=0.1 + 0.22 * -(-len(policies) // legend_columns))
     grid = panels(figure, len(rows), columns, 2.15, margins, sharey=True)
     legend(figure, [(policy, line_mark(policy)) for policy in policies], legend_columns)
     points = [point for panel in value.panels for line in panel.lines for point in line.points]
@@ -125,7 +125,7 @@ def draw(value: Drawing, figure: Figure) -> None:
         bottom.set_xlabel("devices in the resulting domain")
 
 
-def _draw_panel(axes: Axes, panel: Panel) -> None:
+def _draw_panel(axes: Axes, panel: TimePanel) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_title(f"{panel.task}: {panel.scenario}, {panel.validity}", fontsize=9)
@@ -147,24 +147,24 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     log_axis(axes.xaxis, min(counts) / 1.2, max(counts) * 1.2)
 
 
-def _panel(family: Family) -> Panel:
+def _panel(family: Family) -> TimePanel:
     lines = tuple(_line(family, policy) for policy in family.arms)
-    return Panel(family.key.scenario, family.key.task, family.key.validity, lines)
+    return TimePanel(family.key.scenario, family.key.task, family.key.validity, lines)
 
 
-def _line(family: Family, policy: str) -> Line:
+def _line(family: Family, policy: str) -> TimeLine:
     samples = family.samples(policy)
     points = tuple(_point(devices, values) for devices, values in samples.items())
-    return Line(policy, points, fit_line(samples))
+    return TimeLine(policy, points, fit_line(samples))
 
 
-def _point(devices: int, values: tuple[float, ...]) -> Point:
+def _point(devices: int, values: tuple[float, ...]) -> TimePoint:
     low, middle, high = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
-    return Point(devices, low, middle, high)
+    return TimePoint(devices, low, middle, high)
 
 
-def _finding(value: Drawing) -> str:
-    best: tuple[float, Panel, Line, Line] | None = None
+def _finding(value: TimeDrawing) -> str:
+    best: tuple[float, TimePanel, TimeLine, TimeLine] | None = None
     for panel in value.panels:
         lines = {line.policy: line for line in panel.lines}
         quick = next((lines[name] for name in _PREFERRED if name in lines), panel.lines[-1])
@@ -187,7 +187,7 @@ def _finding(value: Drawing) -> str:
     )
 
 
-def _slopes(value: Drawing) -> Table:
+def _slopes(value: TimeDrawing) -> Table:
     rows = tuple(
         (
             panel.scenario,

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from qcaps.measure.worker.trace import CHECK, FORK, LOOKUP, PHASE
-from qcaps.report.section import Content, Link
+from qcaps.report.section import Content, Download
 from qcaps.report.spans import Trace, to_perfetto, to_speedscope, trace_of
 from qcaps.report.table import duration
 
@@ -23,7 +23,7 @@ from ._drawing import (
     PINK,
     SKY,
     VERMILION,
-    Margins,
+    Spacing,
     is_narrow,
     legend,
     panels,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results.file import Measured
+    from qcaps.measure.results.results_file import Measured
     from qcaps.report.sources import Sources
 
 ORDER = 15
@@ -58,7 +58,7 @@ _VALIDITIES = ("fork", "ctime", "watch", "trust")
 
 
 @dataclass(frozen=True)
-class Drawing:
+class TimelineDrawing:
     """Two traces of the same task on the same domain, the slower first."""
 
     scenario: str
@@ -73,17 +73,17 @@ class Drawing:
         return tuple(span.start * _MILLI for span in self.traces[policy].spans if span.kind == kind)
 
 
-def data(sources: Sources) -> Drawing | None:
+def data(sources: Sources) -> TimelineDrawing | None:
     """The virt-install guest's define under the fork if it was traced; else what comes nearest."""
     found = [
         drawing
-        for question, arms in sources.reference.by_question().items()
-        if (drawing := _pair(question, arms))
+        for comparison, arms in sources.reference.by_comparison().items()
+        if (drawing := _pair(comparison, arms))
     ]
     return min(found, key=_preference, default=None)
 
 
-def content(value: Drawing) -> Content:
+def content(value: TimelineDrawing) -> Content:
     """Lookups and time of both."""
     (slow, slow_trace), (quick, quick_trace) = value.traces.items()
     asked = [len(value.marks(policy, LOOKUP)) for policy in value.traces]
@@ -113,8 +113,10 @@ def content(value: Drawing) -> Content:
             ),
         ),
         links=(
-            Link("Perfetto trace", f"{stem}.perfetto.json", "application/json", to_perfetto(value.traces)),
-            Link(
+            Download(
+                "Perfetto trace", f"{stem}.perfetto.json", "application/json", to_perfetto(value.traces)
+            ),
+            Download(
                 "speedscope profile",
                 f"{stem}.speedscope.json",
                 "application/json",
@@ -124,7 +126,7 @@ def content(value: Drawing) -> Content:
     )
 
 
-def draw(value: Drawing, figure: Figure) -> None:
+def draw(value: TimelineDrawing, figure: Figure) -> None:
     """The slower above the quicker, on one time scale."""
     narrow = is_narrow(figure)
     names = [
@@ -144,7 +146,7 @@ def draw(value: Drawing, figure: Figure) -> None:
     if CHECK in kinds:
         entries.append(("check at the end", Line2D([], [], color=INK, marker="x", linestyle="")))
     columns = 3 if narrow else len(entries) if len(entries) < 7 else 5  # noqa: PLR2004  # what one line holds
-    margins = Margins(left=0.15, right=0.2, down=0.12, head=0.12 + 0.2 * -(-len(entries) // columns))
+    margins = Spacing(left=0.15, right=0.2, down=0.12, head=0.12 + 0.2 * -(-len(entries) // columns))
     grid = panels(figure, 2, 1, 1.05, margins, sharex=True)
     legend(figure, entries, columns)
     longest = max(trace.total for trace in value.traces.values()) * _MILLI
@@ -154,7 +156,7 @@ def draw(value: Drawing, figure: Figure) -> None:
     grid[-1][0].set_xlabel(f"time since the beginning of {task_name(value.task)} (ms)")
 
 
-def _draw_lane(axes: Axes, value: Drawing, policy: str, longest: float) -> None:
+def _draw_lane(axes: Axes, value: TimelineDrawing, policy: str, longest: float) -> None:
     trace = value.traces[policy]
     asked, forked = value.marks(policy, LOOKUP), value.marks(policy, FORK)
     words = f"{policy}: {duration(trace.total * _MICRO)}, {count(len(asked), 'lookup')}"
@@ -181,7 +183,7 @@ def _draw_lane(axes: Axes, value: Drawing, policy: str, longest: float) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def _pair(question: Cell, arms: dict[str, Measured]) -> Drawing | None:
+def _pair(cell: Cell, arms: dict[str, Measured]) -> TimelineDrawing | None:
     traces: dict[str, Trace] = {}
     for group in (_SLOW, _QUICK):
         for policy in group:
@@ -192,10 +194,10 @@ def _pair(question: Cell, arms: dict[str, Measured]) -> Drawing | None:
     if len(traces) < 2:  # noqa: PLR2004  # one above the other
         return None
     devices = next(iter(arms.values())).counts.devices
-    return Drawing(question.scenario, question.n, question.task, question.validity, devices, traces)
+    return TimelineDrawing(cell.scenario, cell.n, cell.task, cell.validity, devices, traces)
 
 
-def _preference(drawing: Drawing) -> tuple[int, int, int, int]:
+def _preference(drawing: TimelineDrawing) -> tuple[int, int, int, int]:
     guest = (drawing.scenario, drawing.n)
     return (
         _VALIDITIES.index(drawing.validity) if drawing.validity in _VALIDITIES else len(_VALIDITIES),

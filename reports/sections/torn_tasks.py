@@ -9,15 +9,15 @@ from matplotlib.patches import Patch
 
 from qcaps.report.section import Content, Table
 
-from ._drawing import GREEN, GREY, ORANGE, PINK, SKY, VERMILION, Margins, is_narrow, legend, panels
+from ._drawing import GREEN, GREY, ORANGE, PINK, SKY, VERMILION, Spacing, is_narrow, legend, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from qcaps.measure.torn.file import Row
+    from qcaps.measure.torn.torn_file import TornRow
     from qcaps.report.sources import Sources
-    from qcaps.report.sources import Torn as File
+    from qcaps.report.sources import TornSource
 
 ORDER = 75
 HEADING = "Torn tasks"
@@ -42,7 +42,7 @@ _LETTER = 0.068
 
 
 @dataclass(frozen=True)
-class Bar:
+class EndsBar:
     """One arm: how many tasks came to each end; their sum is `tasks`."""
 
     name: str
@@ -56,39 +56,39 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Panel:
+class TornPanel:
     """Arms that saw the binary equally finely, in one file."""
 
     title: str
     whole_seconds: bool
-    bars: tuple[Bar, ...]
+    bars: tuple[EndsBar, ...]
 
 
 @dataclass(frozen=True)
-class Torn:
+class TornFigure:
     """All files: panels to draw, and what they were drawn from."""
 
-    panels: tuple[Panel, ...]
-    files: tuple[File, ...]
+    panels: tuple[TornPanel, ...]
+    files: tuple[TornSource, ...]
 
 
-def data(sources: Sources) -> Torn | None:
+def data(sources: Sources) -> TornFigure | None:
     """Nanoseconds before whole seconds, file by file."""
     several = len(sources.torn) > 1
     found = tuple(
-        Panel(_title(number if several else 0, whole), whole, tuple(map(_bar, rows)))
+        TornPanel(_title(number if several else 0, whole), whole, tuple(map(_bar, rows)))
         for number, one in enumerate(sources.torn, 1)
         for whole in (False, True)
         if (rows := [row for row in one.found.rows if row.whole_seconds is whole and row.tasks])
     )
-    return Torn(found, sources.torn) if found else None
+    return TornFigure(found, sources.torn) if found else None
 
 
-def content(value: Torn) -> Content:
+def content(value: TornFigure) -> Content:
     """Who tore tasks, who committed stale ones, who did neither; what whole seconds let through."""
     notes = [
         (
-            (f"File {number}, {file.name}: " if len(value.files) > 1 else "")
+            (f"TornSource {number}, {file.name}: " if len(value.files) > 1 else "")
             + f"{one.scenario}/{one.n}, defined while a second process replaced the binary {one.swaps:,}"
             f" times, {one.mean_ms:g} ms apart in the mean; every second set of capabilities lacks"
             f" {', '.join(one.removed)}."
@@ -123,13 +123,13 @@ def content(value: Torn) -> Content:
     )
 
 
-def draw(value: Torn, figure: Figure) -> None:
+def draw(value: TornFigure, figure: Figure) -> None:
     """A bar an arm, a panel a file and fineness; counts stand in the bars, or above for want of room."""
     ends = [end for end in _COLOURS if any(bar.ends[end] for panel in value.panels for bar in panel.bars)]
     columns = 2 if is_narrow(figure) else len(ends)
     head = 0.14 + 0.2 * -(-len(ends) // columns)
     most = max(len(panel.bars) for panel in value.panels)
-    margins = Margins(left=0.1, right=0.22, head=head, down=0.3)
+    margins = Spacing(left=0.1, right=0.22, head=head, down=0.3)
     grid = panels(figure, len(value.panels), 1, 0.46 * most + 0.1, margins)
     legend(
         figure,
@@ -144,7 +144,7 @@ def draw(value: Torn, figure: Figure) -> None:
     grid[-1][0].set_xlabel("tasks")
 
 
-def _draw_panel(axes: Axes, panel: Panel, most: int) -> None:
+def _draw_panel(axes: Axes, panel: TornPanel, most: int) -> None:
     axes.set_title(panel.title)
     axes.grid(visible=False, axis="y")
     longest = max(bar.tasks for bar in panel.bars)
@@ -187,10 +187,10 @@ def _draw_panel(axes: Axes, panel: Panel, most: int) -> None:
 
 def _title(number: int, whole_seconds: bool) -> str:  # noqa: FBT001  # the value itself
     sees = "whole seconds, as by libvirt" if whole_seconds else "nanoseconds, inode and size"
-    return f"File {number}: known by {sees}" if number else f"A binary is known by {sees}"
+    return f"TornSource {number}: known by {sees}" if number else f"A binary is known by {sees}"
 
 
-def _bar(row: Row) -> Bar:
+def _bar(row: TornRow) -> EndsBar:
     # A retried task that came through may be stale; only where none is, all that came through are consistent.
     again = row.retried if not row.stale and not row.torn else 0
     ends = {
@@ -203,10 +203,10 @@ def _bar(row: Row) -> Bar:
         _UNDONE: row.aborted,
     }
     retries = f", {row.retries} retries" if row.retries else ""
-    return Bar(row.policy + retries, row.tasks, ends)
+    return EndsBar(row.policy + retries, row.tasks, ends)
 
 
-def _finding(panel: Panel) -> str:
+def _finding(panel: TornPanel) -> str:
     """The arm that tore most, the first that tore none but was stale, the first that was neither."""
     worst = max(panel.bars, key=lambda bar: bar.torn / bar.tasks)
     parts = [
@@ -224,7 +224,7 @@ def _finding(panel: Panel) -> str:
     return "; ".join(parts) + "."
 
 
-def _table(files: tuple[File, ...]) -> Table:
+def _table(files: tuple[TornSource, ...]) -> Table:
     headings = (
         *("policy", "tasks", "replaced", "consistent", "torn", "of it refused", "stale", "refused"),
         *("aborted", "retried", "late"),

@@ -18,7 +18,7 @@ from ._words import interval, percent, task_name, times
 
 if TYPE_CHECKING:
     from qcaps.report.sources import Gate, Sources
-    from qcaps.report.summary import Speedup
+    from qcaps.report.summary import MeasuredSpeedup
 
 ORDER = 10
 HEADING = "Verdict"
@@ -41,12 +41,12 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Summary:
     """Answers in the order of their weight. `detectable` is a share; `pairs` are those of the first card."""
 
     cards: tuple[Card, ...]
     machine: str
-    best: tuple[Speedup, ...]
+    best: tuple[MeasuredSpeedup, ...]
     faster: int
     slower: int
     unclear: int
@@ -54,7 +54,7 @@ class Verdict:
     gates: tuple[Gate, ...]
 
 
-def data(sources: Sources) -> Verdict | None:
+def data(sources: Sources) -> Summary | None:
     """The virt-install guest under each validity, and the greatest gain; or what a gate found."""
     found = speedups(sources.reference) or speedups(sources.results)
     if not found and not sources.gates:
@@ -62,7 +62,7 @@ def data(sources: Sources) -> Verdict | None:
     best = tuple(_picks(found))
     margin = 1 + Margins().delta
     sure = [one for one in found if one.pairs >= FEWEST_PAIRS]
-    return Verdict(
+    return Summary(
         tuple(_card(one) for one in best),
         _machine(sources),
         best,
@@ -74,7 +74,7 @@ def data(sources: Sources) -> Verdict | None:
     )
 
 
-def content(value: Verdict) -> Content:
+def content(value: Summary) -> Content:
     """One sentence, and the table for a pull request."""
     if not value.best:
         return Content("; ".join(f"Gate: {gate.headline}" for gate in value.gates) + ".")
@@ -105,13 +105,13 @@ def content(value: Verdict) -> Content:
     return Content(finding + ".", notes=tuple(notes), tables=(_table(value),))
 
 
-def _picks(found: tuple[Speedup, ...]) -> list[Speedup]:
+def _picks(found: tuple[MeasuredSpeedup, ...]) -> list[MeasuredSpeedup]:
     """Simple guests under each validity, largest gains under each; by the best policy measured."""
     policy = next((name for name in _PREFERRED if any(one.policy == name for one in found)), None)
     own = [one for one in found if policy in (one.policy, None)]
     names = [name for name in _VALIDITIES if any(one.validity == name for one in own)]
     names = names or list(dict.fromkeys(one.validity for one in own))[:2]
-    picks: list[Speedup] = []
+    picks: list[MeasuredSpeedup] = []
     for validity in names:
         here = [one for one in own if one.validity == validity]
         guests = [one for one in here if one.scenario == "simple" and one.task.startswith("define")]
@@ -120,7 +120,7 @@ def _picks(found: tuple[Speedup, ...]) -> list[Speedup]:
     return picks[:_MOST_CARDS]
 
 
-def _card(one: Speedup) -> Card:
+def _card(one: MeasuredSpeedup) -> Card:
     lookups = f"{one.lookups[one.baseline]} lookups become {one.lookups[one.policy]}"
     return Card(
         f"{times(one.ratio)}\N{MULTIPLICATION SIGN}",
@@ -129,13 +129,13 @@ def _card(one: Speedup) -> Card:
     )
 
 
-def _how_sure(one: Speedup) -> str:
+def _how_sure(one: MeasuredSpeedup) -> str:
     if one.pairs < FEWEST_PAIRS:
         return f"{one.pairs} {'pair' if one.pairs == 1 else 'pairs'}: too few to be sure"
     return f"95 %: {interval(one.low, one.high)}, {one.pairs} pairs"
 
 
-def _domain(one: Speedup) -> str:
+def _domain(one: MeasuredSpeedup) -> str:
     kind = "the virt-install guest" if one.scenario == "simple" else f"{one.scenario}/{one.n}"
     return f"{kind} ({one.devices} devices)"
 
@@ -156,7 +156,7 @@ def _detectable(sources: Sources) -> float | None:
     """The median over comparisons of a change whose interval would leave 0 out in nine of ten runs."""
     shares = []
     for subject in dict.fromkeys(one.cell.subject for one in sources.results.measured):
-        for arms in of_subject(sources.results, subject).by_question().values():
+        for arms in of_subject(sources.results, subject).by_comparison().values():
             base = arms.get(BASELINE)
             for policy, arm in arms.items():
                 logs = paired_differences(base, arm) if base is not None and policy != BASELINE else []
@@ -168,7 +168,7 @@ def _detectable(sources: Sources) -> float | None:
     return statistics.median(shares) if shares else None
 
 
-def _table(value: Verdict) -> Table:
+def _table(value: Summary) -> Table:
     rows = tuple(
         (
             f"{one.scenario}/{one.n}",

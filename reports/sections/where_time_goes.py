@@ -22,7 +22,7 @@ from ._drawing import (
     PINK,
     SKY,
     VERMILION,
-    Margins,
+    Spacing,
     is_narrow,
     legend,
     panels,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results.file import Measured
+    from qcaps.measure.results.results_file import Measured
     from qcaps.report.sources import Sources
 
 ORDER = 40
@@ -62,7 +62,7 @@ _MILLI, _MICRO = 1e-3, 1e-6
 
 
 @dataclass(frozen=True)
-class Bar:
+class PartsBar:
     """One policy: microseconds of each part, in the order of the task, lookups and forks last."""
 
     policy: str
@@ -82,7 +82,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Panel:
+class PartsPanel:
     """One comparison."""
 
     scenario: str
@@ -90,15 +90,15 @@ class Panel:
     devices: int
     task: str
     validity: str
-    bars: tuple[Bar, ...]
+    bars: tuple[PartsBar, ...]
 
 
-def data(sources: Sources) -> tuple[Panel, ...] | None:
+def data(sources: Sources) -> tuple[PartsPanel, ...] | None:
     """For each of two validities, the largest define of at most 160 devices that was traced; or any."""
     found = [
         panel
-        for question, arms in sources.reference.by_question().items()
-        if (panel := _panel(question, arms))
+        for comparison, arms in sources.reference.by_comparison().items()
+        if (panel := _panel(comparison, arms))
     ]
     chosen = []
     for validity in (
@@ -110,7 +110,7 @@ def data(sources: Sources) -> tuple[Panel, ...] | None:
     return tuple(chosen) or None
 
 
-def content(value: tuple[Panel, ...]) -> Content:
+def content(value: tuple[PartsPanel, ...]) -> Content:
     """The share of lookups under the first and the best policy."""
     panel = value[0]
     first, best = panel.bars[0], next((bar for bar in panel.bars if bar.policy == "once"), panel.bars[-1])
@@ -139,7 +139,7 @@ def content(value: tuple[Panel, ...]) -> Content:
     )
 
 
-def draw(value: tuple[Panel, ...], figure: Figure) -> None:
+def draw(value: tuple[PartsPanel, ...], figure: Figure) -> None:
     """A bar a policy, a panel a validity."""
     names = [
         name for name in _COLOURS if any(bar.parts.get(name, 0) > 0 for panel in value for bar in panel.bars)
@@ -147,7 +147,7 @@ def draw(value: tuple[Panel, ...], figure: Figure) -> None:
     narrow = is_narrow(figure)
     columns = 2 if narrow else 5
     most = max(len(panel.bars) for panel in value)
-    margins = Margins(left=0.62, right=0.2, head=0.12 + 0.2 * -(-len(names) // columns))
+    margins = Spacing(left=0.62, right=0.2, head=0.12 + 0.2 * -(-len(names) // columns))
     grid = panels(figure, len(value), 1, (0.62 if narrow else 0.42) * most + 0.1, margins)
     labels = {LOOKUPS: "lookups without forks", FORKS: "forks of lookups"}
     entries = [
@@ -162,7 +162,7 @@ def draw(value: tuple[Panel, ...], figure: Figure) -> None:
         _draw_panel(axes, panel, narrow=narrow)
 
 
-def _draw_panel(axes: Axes, panel: Panel, *, narrow: bool) -> None:
+def _draw_panel(axes: Axes, panel: PartsPanel, *, narrow: bool) -> None:
     axes.set_title(f"{panel.task}: {panel.scenario}/{panel.n}, {panel.devices} devices, {panel.validity}")
     axes.grid(visible=False, axis="y")
     longest = max(bar.total for bar in panel.bars) * _MILLI
@@ -211,23 +211,23 @@ def _draw_panel(axes: Axes, panel: Panel, *, narrow: bool) -> None:
     axes.set_xlabel("time (ms)")
 
 
-def _panel(question: Cell, arms: dict[str, Measured]) -> Panel | None:
+def _panel(cell: Cell, arms: dict[str, Measured]) -> PartsPanel | None:
     bars = [bar for policy in _POLICIES if policy in arms and (bar := _bar(arms[policy]))]
     if not bars:
         return None
     devices = next(iter(arms.values())).counts.devices
-    return Panel(question.scenario, question.n, devices, question.task, question.validity, tuple(bars))
+    return PartsPanel(cell.scenario, cell.n, devices, cell.task, cell.validity, tuple(bars))
 
 
-def _bar(arm: Measured) -> Bar | None:
+def _bar(arm: Measured) -> PartsBar | None:
     trace = trace_of(arm)
     if trace is None or not any(value > 0 for value in trace.parts.values()):
         return None
     parts = {name: max(value, 0.0) for name, value in trace.parts.items()}
-    return Bar(arm.cell.policy, parts, arm.counts.lookups, arm.counts.forks)
+    return PartsBar(arm.cell.policy, parts, arm.counts.lookups, arm.counts.forks)
 
 
-def _preference(panel: Panel) -> tuple[bool, int, bool, bool, int]:
+def _preference(panel: PartsPanel) -> tuple[bool, int, bool, bool, int]:
     small = panel.devices <= _MOST_DEVICES
     return (
         panel.task == _TASK,
@@ -238,7 +238,7 @@ def _preference(panel: Panel) -> tuple[bool, int, bool, bool, int]:
     )
 
 
-def _table(value: tuple[Panel, ...]) -> Table:
+def _table(value: tuple[PartsPanel, ...]) -> Table:
     names = [name for name in _COLOURS if any(name in bar.parts for panel in value for bar in panel.bars)]
     rows = tuple(
         (

@@ -17,7 +17,7 @@ from qcaps.errors import QcapsError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qcaps.cache.host import Host
+    from qcaps.cache.host_files import Host
 
 KVM = Capabilities("x86_64", 7_002_022, frozenset({"kvm"}))
 TCG = Capabilities("x86_64", 7_002_022)

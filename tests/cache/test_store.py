@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.cache.cache import CapabilityCache
-from qcaps.cache.store import Store, StoreError
+from qcaps.cache.folder import CacheFolder, CacheFolderError
 from qcaps.cache.validity import CTIME, TRUST
 from qcaps.capabilities import cachefile
 from qcaps.capabilities.snapshots import snapshot
@@ -22,7 +22,7 @@ from qcaps.capabilities.snapshots import snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.cache.host import Host
+    from qcaps.cache.host_files import Host
     from qcaps.capabilities.model import Capabilities
 
 
@@ -76,9 +76,9 @@ def test_an_outdated_file_is_removed_even_if_the_probe_fails(
     cache_host: Host, binary: str, saved: Path
 ) -> None:
     def fail(_binary: str) -> Capabilities:
-        raise StoreError("no probe today")
+        raise CacheFolderError("no probe today")
 
-    with pytest.raises(StoreError, match="no probe today"):
+    with pytest.raises(CacheFolderError, match="no probe today"):
         CapabilityCache(CTIME, replace(cache_host, self_version=1001), fail, saved.parent).lookup(binary)
     assert not saved.exists()
 
@@ -151,18 +151,18 @@ def test_a_damaged_file_is_a_miss_with_a_warning(
 def test_a_directory_in_the_files_place_is_a_clear_error(cache_host: Host, binary: str, saved: Path) -> None:
     _directory(saved)
     cache = CapabilityCache(CTIME, cache_host, probe, saved.parent)
-    with pytest.raises(StoreError, match=saved.name):
+    with pytest.raises(CacheFolderError, match=saved.name):
         cache.lookup(binary)
     assert [one.name for one in saved.parent.iterdir()] == [saved.name]
 
 
 def test_a_cache_directory_that_is_a_file_is_a_clear_error(cache_host: Host, binary: str) -> None:
-    with pytest.raises(StoreError, match="choose another cache directory"):
+    with pytest.raises(CacheFolderError, match="choose another cache directory"):
         CapabilityCache(TRUST, cache_host, probe, binary).lookup(binary)
 
 
 def _as_ordinary_user(act: object) -> int:
-    """The exit status of a child that runs `act`, as nobody where we are root: 0 after a StoreError."""
+    """The exit status of a child that runs `act`, as nobody where we are root: 0 after a CacheFolderError."""
     assert callable(act)
     child = os.fork()
     if child == 0:
@@ -170,7 +170,7 @@ def _as_ordinary_user(act: object) -> int:
             if os.geteuid() == 0:
                 os.setresuid(65534, 65534, 65534)
             act()
-        except StoreError:
+        except CacheFolderError:
             os._exit(0)
         finally:
             os._exit(9)
@@ -205,16 +205,16 @@ def tiny(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.root
 def test_a_full_disk_is_a_clear_error_and_leaves_nothing(cache_host: Host, binary: str, tiny: Path) -> None:
     cache = CapabilityCache(TRUST, cache_host, probe, tiny)
-    with pytest.raises(StoreError, match="No space left on device"):
+    with pytest.raises(CacheFolderError, match="No space left on device"):
         cache.lookup(binary)
     assert list(tiny.iterdir()) == []
     assert cache.counters.saves == 0
-    with pytest.raises(StoreError):  # nothing was remembered either
+    with pytest.raises(CacheFolderError):  # nothing was remembered either
         cache.lookup(binary)
 
 
 def test_the_file_name_is_libvirts() -> None:
-    path = Store("/cache").path("/usr/bin/qemu-system-x86_64")
+    path = CacheFolder("/cache").path("/usr/bin/qemu-system-x86_64")
     assert path == f"/cache/{hashlib.sha256(b'/usr/bin/qemu-system-x86_64').hexdigest()}.xml"
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SCRIPT = """
 import os, sys, time
 from qcaps.cache.cache import CapabilityCache
-from qcaps.cache.host import Host
+from qcaps.cache.host_files import Host
 from qcaps.cache.validity import by_name
 from qcaps.capabilities.model import Capabilities
 

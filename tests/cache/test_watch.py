@@ -18,7 +18,7 @@ from qcaps.capabilities.model import Capabilities
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qcaps.cache.host import Host
+    from qcaps.cache.host_files import Host
 
 DEADLINE = 5.0
 

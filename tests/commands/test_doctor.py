@@ -84,7 +84,7 @@ def test_a_folder_on_the_path_that_may_not_be_read_is_passed_over(tmp_path: Path
         "import os, sys; os.setgroups([]); os.setresgid(65534, 65534, 65534);"
         "os.setresuid(65534, 65534, 65534);"
         f"os.environ['PATH'] = {str(closed)!r};"
-        "from qcaps.commands.doctor.host import _qemu; print(_qemu().name)"
+        "from qcaps.commands.doctor.this_machine import _qemu; print(_qemu().name)"
     )
     # imported before the identity is dropped: the interpreter itself may lie in a folder closed to others
     done = subprocess.run(

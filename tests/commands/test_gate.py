@@ -19,8 +19,8 @@ from lxml import etree as ET  # noqa: N812  # the short name everybody knows
 
 import qcaps
 from qcaps.measure.cell import Cell
-from qcaps.measure.results import file as results_file
-from qcaps.measure.results.file import Measured, Results, Run
+from qcaps.measure.results import results_file
+from qcaps.measure.results.results_file import Measured, Results, Run
 from qcaps.measure.subject import Counts
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def test_equal_counts_alone_are_0(tmp_path: Path, content: Path) -> None:
     assert json.loads(done.stdout)["headline"] == "counts agree; nothing was timed"
 
 
+@pytest.mark.slow
 def test_interrupted_it_keeps_pairs_and_the_same_command_goes_on(tmp_path: Path, content: Path) -> None:
     arguments = ("--base-python", sys.executable, "--suite", "quickest", "--content", str(content))
     process = subprocess.Popen(
@@ -287,9 +288,9 @@ def test_wrong_calls_are_one_line_and_2(tmp_path: Path, arguments: Sequence[str]
     [
         ("[default\n", "margins.toml: "),
         ("[other]\n", "expected [default]"),
-        ("[default]\ndelta = 'x'\n", "expected a share"),
+        ("[default]\ndelta = 0.01\n", 'expected a percentage such as "3 %"'),
         ("[default]\nlimit = 1\n", "expected delta and margin"),
-        ("[default]\ndelta = 0.05\n", "must be more than delta"),
+        ("[default]\ndelta = '5 %'\n", "must be more than delta"),
     ],
 )
 def test_margins_that_cannot_be_meant(tmp_path: Path, text: str, said: str) -> None:
@@ -299,6 +300,7 @@ def test_margins_that_cannot_be_meant(tmp_path: Path, text: str, said: str) -> N
     assert said in done.stderr
 
 
+@pytest.mark.slow
 def test_a_revision_that_does_not_build_shows_its_last_lines(tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     (repository / "backend").mkdir(parents=True)

@@ -16,7 +16,7 @@ import pytest
 from qcaps.commands import main
 from qcaps.commands.live.gate import compared
 from qcaps.live.count import Count
-from qcaps.measure.results import file as results
+from qcaps.measure.results import results_file as results
 from qcaps.report.summary import ratio_of
 
 if TYPE_CHECKING:

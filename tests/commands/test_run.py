@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qcaps.measure.results import file as results_file
+from qcaps.measure.results import results_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,6 +114,7 @@ def test_interrupted_it_keeps_what_was_measured(number: int, tmp_path: Path) -> 
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_killed_outright_it_keeps_results_and_the_next_run_sweeps(tmp_path: Path) -> None:
     few = ("--scenario", "serials", "-n", "1", "--task", "define", "--validity", "ctime", "--policy", "once")
     process = subprocess.Popen([*RUN, *few, "--pairs", "2", "--processes", "1000"], cwd=tmp_path)
@@ -161,6 +162,7 @@ def test_an_output_that_cannot_be_a_folder(tmp_path: Path) -> None:
     assert "file: cannot be made a folder: File exists" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_refused_scenario_is_named_and_the_rest_is_measured(tmp_path: Path) -> None:
     own = tmp_path / "own" / "scenarios"
     own.mkdir(parents=True)

@@ -24,7 +24,7 @@ from qcaps.domain.devices import (
     Redirfilter,
     Serial,
 )
-from qcaps.domain.devices.host import HostMdevAddress, HostPciAddress, HostScsiAddress, HostUsbAddress
+from qcaps.domain.devices.on_host import HostMdevAddress, HostPciAddress, HostScsiAddress, HostUsbAddress
 from qcaps.domain.devices.virtio import VirtioDriver
 from qcaps.domain.plan import plan_of
 

@@ -11,7 +11,7 @@ from qcaps.domain.codec import Element
 from qcaps.domain.document import DomainError
 from qcaps.domain.domain import Domain
 from qcaps.domain.element import fields_of
-from qcaps.domain.memory import CurrentMemory, Memory, Size, SizeError, kib
+from qcaps.domain.memory import CurrentMemory, GuestMemory, Size, SizeError, kib
 from qcaps.domain.namespace import qemu_arguments, qemu_environment, qemu_flags
 from qcaps.domain.plan import plan_of
 
@@ -320,7 +320,7 @@ def test_what_is_no_set_of_numbers(text: str) -> None:
     ],
 )
 def test_sizes_round_up_to_kib(value: int, unit: str | None, expected: int) -> None:
-    assert kib(Memory(value=value, unit=unit)) == expected
+    assert kib(GuestMemory(value=value, unit=unit)) == expected
 
 
 def test_a_size_without_a_unit_takes_the_default_of_its_place() -> None:

@@ -13,9 +13,9 @@ from lxml import etree
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.domain import document
 from qcaps.domain.namespace import QEMU, qemu_arguments
+from qcaps.driver.domain_store import DomainStore, DomainStoreError
 from qcaps.driver.driver import Driver
 from qcaps.driver.reference import reference
-from qcaps.driver.store import Store, StoreError
 from qcaps.errors import QcapsError
 from qcaps.lookups.policy import by_name
 from qcaps.measure.fidelity import stand_in
@@ -71,7 +71,7 @@ def survives(driver: Driver, folder: Path, data: bytes) -> str:
     driver.warm(data)
     done = driver.define(data)
     try:
-        again = Driver(Store(folder / "domains"), driver.cache, driver.policy)
+        again = Driver(DomainStore(folder / "domains"), driver.cache, driver.policy)
         (found,) = again.domains.values()
         assert found == done.domain
         assert document.format(found) == done.xml
@@ -230,7 +230,7 @@ def test_an_emulator_that_no_xml_can_name_is_refused(letter: str, folder: Path) 
     driver = reference(folder, policy="once", validity="trust")
     odd = Driver(driver.store, driver.cache, by_name("oracle"), emulator=f"/usr/bin/qemu{letter}")
     odd._handed = given.capabilities
-    with pytest.raises(StoreError, match="has a character that no XML file can hold") as caught:
+    with pytest.raises(DomainStoreError, match="has a character that no XML file can hold") as caught:
         odd.define(BASE)
     assert str(caught.value).isprintable()
     assert not reference(folder, policy="once", validity="trust").domains
@@ -239,8 +239,8 @@ def test_an_emulator_that_no_xml_can_name_is_refused(letter: str, folder: Path) 
 def test_what_is_too_large_to_be_read_again_is_not_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qcaps.driver.store.MOST_BYTES", 1000)
-    store = Store(tmp_path)
-    with pytest.raises(StoreError, match="more than 1000 bytes"):
+    monkeypatch.setattr("qcaps.driver.domain_store.MOST_BYTES", 1000)
+    store = DomainStore(tmp_path)
+    with pytest.raises(DomainStoreError, match="more than 1000 bytes"):
         store.prepare("x", "<domain/>" + " " * 1000)
     assert [one.name for one in tmp_path.iterdir()] == [".lock"]

@@ -17,8 +17,8 @@ from qcaps.cache.cache import CapabilityCache
 from qcaps.cache.validity import CTIME
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.domain import document
+from qcaps.driver.domain_store import DomainStore
 from qcaps.driver.driver import Driver
-from qcaps.driver.store import Store
 from qcaps.errors import QcapsError
 from qcaps.lookups.policy import by_name
 from qcaps.rules.refusal import CapabilitiesChanged, Refused
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from qcaps.cache.host import Host
+    from qcaps.cache.host_files import Host
     from qcaps.capabilities.model import Capabilities
 
 THREADS, PROCESSES = 16, 8
@@ -74,7 +74,7 @@ def make_driver(
         return replace(FULL)
 
     cache = CapabilityCache(FINE, host, prober, folder / "cache")
-    store = Store(folder / "domains")
+    store = DomainStore(folder / "domains")
     return Driver(store, cache, by_name(policy), emulator=str(binary), retries=retries)
 
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 with atheris.instrument_imports(include=["qcaps", "pyperf._bench", "pyperf._metadata"]):
     from qcaps.errors import QcapsError
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results import file as results
+    from qcaps.measure.results import results_file as results
     from qcaps.measure.subject import Counts
 
 from tests.fuzz import fuzzing

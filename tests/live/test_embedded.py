@@ -18,15 +18,15 @@ import pytest
 
 from qcaps.capabilities import cachefile
 from qcaps.capabilities.probe import probe
-from qcaps.live.comparison import differences
 from qcaps.live.count import count
 from qcaps.live.counting import shim
 from qcaps.live.errors import LibvirtDied, LiveError, NoLibvirt
 from qcaps.live.host.embedded import Embedded
 from qcaps.live.host.installation import find
-from qcaps.live.host.namespace import place
+from qcaps.live.host.live_folder import place
+from qcaps.live.probe_difference import differences
 from qcaps.live.tasks import TASKS
-from qcaps.lookups import law
+from qcaps.lookups import libvirt_laws
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def test_kinds_without_a_scenario_keep_the_law(libvirt: Embedded, kind: str) -> 
         inner = "".join(MORE_KINDS[kind].format(index=i, letters="abcdef"[i], bus=i + 1) for i in range(n))
         done = libvirt.define(empty.replace("</devices>", f"{inner}</devices>"))
         assert done.error is None
-        assert done.lookups == law.lookups("define", done.xml)
+        assert done.lookups == libvirt_laws.lookups("define", done.xml)
 
 
 @pytest.mark.parametrize("task", QUICK_TASKS)
@@ -98,14 +98,14 @@ def test_every_task_keeps_the_law(libvirt: Embedded, task: str) -> None:
 def test_a_start_keeps_the_law_and_forks_once(libvirt: Embedded, task: str) -> None:
     done = libvirt.run(task, scenario("disks").xml(1))
     assert done.error is None
-    assert done.lookups == law.lookups(task, done.xml)
+    assert done.lookups == libvirt_laws.lookups(task, done.xml)
     assert done.forks == 1
 
 
 def test_sites_are_functions_of_libvirt(libvirt: Embedded) -> None:
     done = libvirt.define(scenario("disks").xml(2))
     assert done.xml is not None
-    assert done.sites["qemuValidateDomainDeviceDef"] == law.devices(done.xml)
+    assert done.sites["qemuValidateDomainDeviceDef"] == libvirt_laws.devices(done.xml)
     assert done.sites["qemuValidateDomainDef"] == 1
     assert sum(done.sites.values()) == done.lookups
     assert [name for name in done.sites if name.startswith("post-parse ")]
@@ -127,7 +127,7 @@ def test_looking_up_once_changes_the_count_and_nothing_else(libvirt: Embedded) -
     as_is, once, after = (libvirt.run("define", xml, once=each) for each in (False, True, False))
     assert once.xml == as_is.xml
     assert once.lookups == 1
-    assert after.lookups == as_is.lookups == law.lookups("define", as_is.xml)
+    assert after.lookups == as_is.lookups == libvirt_laws.lookups("define", as_is.xml)
 
 
 def test_costs_interleave(libvirt: Embedded) -> None:
@@ -188,7 +188,7 @@ def test_calls_beside_it_do_not_show(tmp_path: Path) -> None:
     code = """
 import json, sys, threading
 from qcaps.live.host.setup import Setup
-from qcaps.live.host.worker import Worker, settle
+from qcaps.live.host.holder import Worker, settle
 from qcaps.scenario import scenario
 setup = Setup(**json.loads(sys.argv[1]))
 settle(setup)

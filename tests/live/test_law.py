@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qcaps.live.count import Count
-from qcaps.lookups import law
+from qcaps.lookups import libvirt_laws
 
 DOMAIN = """\
 <domain><devices>
@@ -19,7 +19,7 @@ DOMAIN = """\
 
 
 def test_devices_are_all_children_but_the_emulator() -> None:
-    assert law.devices(DOMAIN.format(more="")) == 2
+    assert libvirt_laws.devices(DOMAIN.format(more="")) == 2
 
 
 @pytest.mark.parametrize(
@@ -27,22 +27,27 @@ def test_devices_are_all_children_but_the_emulator() -> None:
     [("", 4), ("<interface type='user'/>", 5), ("<interface type='hostdev'/>", 6), ("<redirfilter/>", 4)],
 )
 def test_a_define_looks_up_once_a_device_and_twice_more(more: str, lookups: int) -> None:
-    assert law.lookups("define", DOMAIN.format(more=more)) == lookups
-    assert law.lookups("createXML", DOMAIN.format(more=more)) == lookups + 1
+    assert libvirt_laws.lookups("define", DOMAIN.format(more=more)) == lookups
+    assert libvirt_laws.lookups("createXML", DOMAIN.format(more=more)) == lookups + 1
 
 
 def test_capabilities_look_up_once_for_each_guest_architecture() -> None:
     answer = "<capabilities><host/><guest/><guest/></capabilities>"
-    assert law.lookups("capabilities", answer) == 2
+    assert libvirt_laws.lookups("capabilities", answer) == 2
 
 
 def test_some_tasks_always_look_up_as_often() -> None:
-    assert [law.lookups(task, None) for task in ("undefine", "start", "attach", "detach")] == [0, 1, 4, 3]
+    assert [libvirt_laws.lookups(task, None) for task in ("undefine", "start", "attach", "detach")] == [
+        0,
+        1,
+        4,
+        3,
+    ]
 
 
 def test_without_an_answer_or_a_law_there_is_no_number() -> None:
-    assert law.lookups("define", None) is None
-    assert law.lookups("migrate", DOMAIN.format(more="")) is None
+    assert libvirt_laws.lookups("define", None) is None
+    assert libvirt_laws.lookups("migrate", DOMAIN.format(more="")) is None
 
 
 @pytest.mark.parametrize(

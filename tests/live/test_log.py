@@ -12,7 +12,7 @@ from qcaps.live.counting.adminlog import LogSettings, admin_uri, with_file
 from qcaps.live.counting.entries import (
     LOOKUP,
     Activity,
-    Entry,
+    FunctionEntry,
     follow,
     logged,
     of_all,
@@ -26,7 +26,7 @@ from qcaps.live.host.daemon import _way_of_running
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qcaps.live.host.process import Counting
+    from qcaps.live.host.libvirt_process import Counting
 
 
 def line(thread: int, function: str, text: str) -> str:
@@ -125,10 +125,10 @@ def test_activity_goes_by_the_last_call_of_each_thread(tmp_path: Path) -> None:
 
 def test_what_follows_the_end_of_a_call_is_nobodys() -> None:
     found = [
-        Entry(1, b"virDomainDefineXMLFlags", b"qcaps-12-disks"),
-        Entry(1, LOOKUP, b""),
-        Entry(1, b"", b""),
-        Entry(1, LOOKUP, b""),
+        FunctionEntry(1, b"virDomainDefineXMLFlags", b"qcaps-12-disks"),
+        FunctionEntry(1, LOOKUP, b""),
+        FunctionEntry(1, b"", b""),
+        FunctionEntry(1, LOOKUP, b""),
     ]
     assert of_tag("qcaps-12", found) == of_seen_tag("qcaps-12", found) == 1
     assert Activity(lambda: found).lookups() == {"define": 1, "other": 1}
@@ -136,7 +136,10 @@ def test_what_follows_the_end_of_a_call_is_nobodys() -> None:
 
 def test_a_call_of_ours_that_was_not_seen_is_an_error() -> None:
     with pytest.raises(LiveError, match="--libvirt"):
-        of_seen_tag("qcaps-12", [Entry(1, b"virDomainDefineXMLFlags", b"qcaps-34"), Entry(1, LOOKUP, b"")])
+        of_seen_tag(
+            "qcaps-12",
+            [FunctionEntry(1, b"virDomainDefineXMLFlags", b"qcaps-34"), FunctionEntry(1, LOOKUP, b"")],
+        )
 
 
 @pytest.mark.parametrize("counting", [None, "log", "uprobes"])

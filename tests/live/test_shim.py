@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from qcaps.live.counting import shim
-from qcaps.live.counting.shim import Counters, Reading
+from qcaps.live.counting.shim import MappedCounters, Reading
 from qcaps.live.errors import LiveError, NoCompiler
-from qcaps.live.host import namespace
+from qcaps.live.host import live_folder
 
 VERSION = 9_000_000
 
@@ -62,7 +62,7 @@ def test_a_file_too_short_is_left_alone(library: Path, tmp_path: Path) -> None:
 def test_counters_that_nothing_fills_are_noticed(tmp_path: Path) -> None:
     shim.create_counters(tmp_path / "counters")
     with pytest.raises(LiveError, match="does not count"):
-        Counters(tmp_path / "counters").check()
+        MappedCounters(tmp_path / "counters").check()
 
 
 def test_no_compiler_is_said_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,7 @@ def test_a_window_is_the_difference_of_two_readings() -> None:
 
 def test_the_package_carries_its_scripts() -> None:
     assert Path(shim.__file__).with_name("shim.c").is_file()
-    assert Path(namespace.__file__).with_name("namespace.sh").is_file()
+    assert Path(live_folder.__file__).with_name("namespace.sh").is_file()
 
 
 def test_the_layout_is_whole_words() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError
-from qcaps.lookups import laws
+from qcaps.lookups import policy_laws
 from qcaps.lookups.policy import LADDER, POLICIES, by_name
 from qcaps.rules.refusal import Refused
 from qcaps.scenario import scenario
@@ -45,11 +45,11 @@ def test_define_start_and_create_follow_the_law(tmp_path: Path, policy: str, xml
     if policy == "per-callback":
         assert done.lookups == done.sites_named()["post-parse device"] + 3
         return
-    assert done.lookups == laws.lookups(policy, "define", devices)
-    assert made.start(done.domain.name).lookups == laws.lookups(policy, "start", devices)
+    assert done.lookups == policy_laws.lookups(policy, "define", devices)
+    assert made.start(done.domain.name).lookups == policy_laws.lookups(policy, "start", devices)
     made.destroy(done.domain.name)
     made.undefine(done.domain.name)
-    assert made.create_xml(xml).lookups == laws.lookups(policy, "createXML", devices)
+    assert made.create_xml(xml).lookups == policy_laws.lookups(policy, "createXML", devices)
 
 
 @pytest.mark.parametrize(
@@ -124,4 +124,4 @@ def test_an_empty_domain_has_the_implicit_devices_of_libvirt_9(tmp_path: Path) -
     ],
 )
 def test_the_law_of_forks(policy: str, task: str, validity: str, forks: int | None) -> None:
-    assert laws.forks(policy, task, validity, 10) == forks
+    assert policy_laws.forks(policy, task, validity, 10) == forks

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from qcaps.errors import QcapsError, UsageError
-from qcaps.measure.cell import Cell, by_question, grid
+from qcaps.measure.cell import Cell, by_comparison, grid
 from qcaps.measure.schedule import with_baseline
 from qcaps.measure.suite import Choice, choose, names, suite
 
@@ -28,8 +28,8 @@ def test_other_keys_are_ignored_and_missing_ones_named() -> None:
 
 def test_arms_of_a_comparison_differ_in_policy_only() -> None:
     cells = (*grid(("disks", "usb"), (1, 4), policies=("naive", "once")), Cell("usb", 4, policy="once"))
-    groups = by_question(cells)
-    assert [(question.scenario, question.n) for question in groups] == [
+    groups = by_comparison(cells)
+    assert [(comparison.scenario, comparison.n) for comparison in groups] == [
         ("disks", 1),
         ("disks", 4),
         ("usb", 1),

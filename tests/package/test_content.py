@@ -25,32 +25,32 @@ def own(tmp_path: Path) -> Path:
 
 
 def test_own_content_is_added_to_the_shipped(own: Path) -> None:
-    shipped = content.files("scenarios")
-    assert set(content.files("scenarios", own)) == set(shipped) | {"mine", "broken", "garbled"}
+    shipped = content.SHIPPED.files("scenarios")
+    assert set(content.ContentFolders(own).files("scenarios")) == set(shipped) | {"mine", "broken", "garbled"}
 
 
 def test_own_folder_comes_first(own: Path) -> None:
-    assert content.folders("scenarios", own)[0] == own / "scenarios"
-    assert content.folders("reports", own) == content.folders("reports")
+    assert content.ContentFolders(own).folders("scenarios")[0] == own / "scenarios"
+    assert content.ContentFolders(own).folders("reports") == content.SHIPPED.folders("reports")
 
 
 def test_same_name_wins_with_the_users(tmp_path: Path, own: Path) -> None:
     other = tmp_path / "other"
     (other / "scenarios").mkdir(parents=True)
     (other / "scenarios" / "mine.py").write_text("NAME = 'other'\n")
-    assert content.load("scenarios", "mine", own).NAME == "mine"
-    assert content.load("scenarios", "mine", other).NAME == "other"
-    assert content.load("scenarios", "mine", own).NAME == "mine"
+    assert content.ContentFolders(own).load("scenarios", "mine").NAME == "mine"
+    assert content.ContentFolders(other).load("scenarios", "mine").NAME == "other"
+    assert content.ContentFolders(own).load("scenarios", "mine").NAME == "mine"
 
 
 def test_loading_one_loads_no_other_and_finds_its_neighbours(own: Path) -> None:
-    module = content.load("scenarios", "mine", own)
+    module = content.ContentFolders(own).load("scenarios", "mine")
     assert module.VALUE == 42
     assert module.__name__ == "qcaps_content.scenarios.mine"
 
 
 def test_pattern_selects(own: Path) -> None:
-    assert list(content.modules("scenarios", own, pattern="min*.py")) == ["mine"]
+    assert list(content.ContentFolders(own).modules("scenarios", pattern="min*.py")) == ["mine"]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_pattern_selects(own: Path) -> None:
 )
 def test_a_broken_file_is_named_with_its_line(own: Path, name: str, line: int, said: str) -> None:
     with pytest.raises(QcapsError) as caught:
-        content.load("scenarios", name, own)
+        content.ContentFolders(own).load("scenarios", name)
     assert str(caught.value).startswith(f"{own}/scenarios/{name}.py:{line}: ")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -66,19 +66,22 @@ def test_a_broken_file_is_named_with_its_line(own: Path, name: str, line: int, s
 
 def test_unknown_name_lists_what_there_is(own: Path) -> None:
     with pytest.raises(UsageError, match=r"no scenario 'nope'; choose from .*mine"):
-        content.load("scenarios", "nope", own)
+        content.ContentFolders(own).load("scenarios", "nope")
 
 
 def test_a_folder_without_content_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds none of scenarios/"):
-        content.folders("bench", tmp_path)
+        content.ContentFolders(tmp_path).folders("bench")
     with pytest.raises(UsageError, match="no such folder"):
-        content.folders("bench", tmp_path / "absent")
+        content.ContentFolders(tmp_path / "absent").folders("bench")
 
 
 def test_data_files_are_found_below_a_folder(own: Path) -> None:
     (own / "reports" / "style").mkdir(parents=True)
     (own / "reports" / "style" / "own.css").write_text("")
-    assert content.find_file("reports", "style/own.css", own) == own / "reports" / "style" / "own.css"
+    assert (
+        content.ContentFolders(own).find_file("reports", "style/own.css")
+        == own / "reports" / "style" / "own.css"
+    )
     with pytest.raises(QcapsError, match="no such file"):
-        content.find_file("reports", "style/absent.css", own)
+        content.ContentFolders(own).find_file("reports", "style/absent.css")

@@ -129,7 +129,7 @@ def test_bad_content_is_one_line_with_its_file(
     path = tmp_path / "own" / file
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    results = str(content.find_file("reports", "reference/results.json"))
+    results = str(content.SHIPPED.find_file("reports", "reference/results.json"))
     for call in calls:
         words = [results if word == "FILE" else word for word in call.split()]
         assert main([*words, "--content", "own"]) == 1, call

@@ -24,12 +24,12 @@ from qcaps.capabilities import cachefile, probe
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.capabilities.stamps import Entry, Stamps
 from qcaps.domain import document
+from qcaps.driver.domain_store import DomainStore, DomainStoreError
 from qcaps.driver.driver import Driver
-from qcaps.driver.store import Store, StoreError
 from qcaps.errors import QcapsError
 from qcaps.lookups.policy import by_name
 from qcaps.measure.cell import Cell
-from qcaps.measure.results import file as results
+from qcaps.measure.results import results_file as results
 from qcaps.measure.subject import Counts
 from qcaps.report import figures
 from qcaps.scenario import scenario
@@ -37,7 +37,7 @@ from qcaps.scenario import scenario
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qcaps.cache.host import Host
+    from qcaps.cache.host_files import Host
     from qcaps.capabilities.model import Capabilities
 
 FULL = bool(os.environ.get("QCAPS_TESTS_FULL"))
@@ -55,7 +55,7 @@ def make_driver(folder: Path, host: Host) -> Driver:
     if not binary.exists():
         binary.write_text("x")
     cache = CapabilityCache(CTIME, host, lambda _: SNAPSHOT.capabilities, folder / "cache")
-    return Driver(Store(folder / "domains"), cache, by_name("once-abort"), emulator=str(binary))
+    return Driver(DomainStore(folder / "domains"), cache, by_name("once-abort"), emulator=str(binary))
 
 
 def sized(kib: int) -> bytes:
@@ -159,7 +159,7 @@ def test_a_planted_link_is_not_written_through(tmp_path: Path) -> None:
     victim.write_text("precious")
     folder = tmp_path / "domains"
     folder.mkdir()
-    store = Store(folder)
+    store = DomainStore(folder)
     (folder / "a.xml.new").symlink_to(victim)
     with store.locks.holding("a"):
         store.publish("a", store.prepare("a", "<domain/>"))
@@ -239,7 +239,7 @@ def test_a_full_disk_refuses_and_keeps_what_was_there(tmp_path: Path, cache_host
         results.write(path, results.Results((measured("naive"),)))
         filler = fill(folder)
         for data in (sized(524288), XML.replace(b"q35-4<", b"other<")):
-            with pytest.raises(StoreError, match="No space left on device"):
+            with pytest.raises(DomainStoreError, match="No space left on device"):
                 driver.define(data)
         with pytest.raises(QcapsError, match="No space left on device"):
             results.write(path, results.Results((measured("once", 4),)))
@@ -266,9 +266,9 @@ def test_a_disk_that_becomes_read_only_refuses(tmp_path: Path, cache_host: Host)
             (tmp_path / "disk" / "domains").chmod(0o500)
             assert as_nobody(lambda: driver.define(sized(524288)), QcapsError) == 0
             return
-        with pytest.raises(StoreError, match="Read-only file system"):
+        with pytest.raises(DomainStoreError, match="Read-only file system"):
             driver.define(sized(524288))
-        with pytest.raises(StoreError, match="Read-only file system"):
+        with pytest.raises(DomainStoreError, match="Read-only file system"):
             driver.undefine(NAME)
 
 
@@ -295,8 +295,8 @@ def test_folders_without_permission_refuse(tmp_path: Path) -> None:
         folder.chmod(0o755)
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o500)
-    assert as_nobody(lambda: Store(closed / "domains"), QcapsError) == 0
-    assert as_nobody(lambda: Store(closed), QcapsError) == 0
+    assert as_nobody(lambda: DomainStore(closed / "domains"), QcapsError) == 0
+    assert as_nobody(lambda: DomainStore(closed), QcapsError) == 0
     assert (
         as_nobody(lambda: results.write(closed / "r.json", results.Results((measured("once"),))), QcapsError)
         == 0
@@ -458,7 +458,7 @@ def make_emulator(tmp_path: Path, name: str) -> Path:
 def test_an_emulator_that_fails_fails_the_task_alone(name: str, tmp_path: Path, cache_host: Host) -> None:
     emulator = make_emulator(tmp_path, name)
     cache = CapabilityCache(CTIME, cache_host, lambda path: probe.probe(path, 0.2), tmp_path / "cache")
-    driver = Driver(Store(tmp_path / "domains"), cache, by_name("once"), emulator=str(emulator))
+    driver = Driver(DomainStore(tmp_path / "domains"), cache, by_name("once"), emulator=str(emulator))
     with pytest.raises(QcapsError, match="emulator: "):
         driver.define(XML)
     assert not driver.domains

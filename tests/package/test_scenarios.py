@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from qcaps.content import ContentFolders
 from qcaps.domain import document
 from qcaps.driver.reference import reference
 from qcaps.errors import UsageError
@@ -59,8 +60,8 @@ def test_a_users_own_scenario_is_found_by_path(tmp_path: Path) -> None:
         "def devices(n, machine, random):\n"
         "    yield from [\"<rng model='virtio'><backend model='random'/></rng>\"] * n\n"
     )
-    assert "mine" in names(tmp_path)
-    assert scenario("mine", tmp_path).xml(2).count("<rng") == 2
+    assert "mine" in names(ContentFolders(tmp_path))
+    assert scenario("mine", ContentFolders(tmp_path)).xml(2).count("<rng") == 2
 
 
 @pytest.mark.libvirt

@@ -1,4 +1,4 @@
-"""CONTRIBUTING's walk, done: a device kind that libvirt 9.0.0 does not know, added by doing what it says."""
+"""CONTRIBUTING's walks: a thing of each sort, added by doing what it says, in no more files than it says."""
 
 from __future__ import annotations
 
@@ -140,3 +140,86 @@ def test_a_device_kind_is_two_files_and_its_places(tree: Path) -> None:
     assert "acpi-erst" in having["line"]
     assert "pstore0" in having["line"]
     assert "pstore" not in without["xml"] + without["line"]
+
+
+POLICY = """DEFINE_ONLY = _policy("define-only", "a define looks up once", _NAIVE | dict.fromkeys(
+    (Site.POST_PARSE, Site.POST_PARSE_DEVICE, Site.ADDRESSES, Site.VALIDATE, Site.VALIDATE_DEVICE),
+    Sharing.TASK,
+))
+
+POLICIES = (DEFINE_ONLY, """
+SCENARIO = """SUMMARY = "entropy sources"
+LARGEST = {"q35": 8}
+
+
+def devices(n, machine, random):
+    yield from ["<rng model='virtio'><backend model='random'/></rng>"] * n
+"""
+COMMAND = """def configure(parser):
+    parser.description = "Say hello."
+
+
+def run(args):
+    print("hello")
+    return 0
+"""
+SECTION = """from qcaps.report.section import Content
+
+ORDER, HEADING, MISSING = 5, "How many", "nothing was measured"
+
+
+def data(sources):
+    return len(sources.results.measured)
+
+
+def content(value):
+    return Content(f"{value} cells were measured.")
+"""
+
+
+def qcaps(tree: Path, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "qcaps", *words],
+        capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": str(tree), "PATH": "/usr/bin:/bin"}, cwd=tree,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_policy_is_a_value_and_its_counts(tree: Path) -> None:
+    lookups = tree / "qcaps" / "lookups"
+    edit(lookups / "policy.py", ("POLICIES = (", POLICY))
+    edit(
+        lookups / "policy_laws.py",
+        (
+            '    "naive": _per_device(1, 2),',
+            '    "naive": _per_device(1, 2),\n    "define-only": _exactly(1),',
+        ),
+    )
+    (tree / "guest.xml").write_text(qcaps(tree, "scenarios", "generate", "disks", "-n", "4"))
+    explained = json.loads(qcaps(tree, "explain", "guest.xml", "--policy", "define-only", "--json"))
+    assert len(explained["lookups"]) == 1
+    arguments = "--task define --policy define-only --validity trust --pairs 5 --processes 1".split()
+    assert "define-only" in qcaps(tree, "run", "--scenario", "simple", "-n", "1", *arguments)
+
+
+def test_a_scenario_is_a_file(tree: Path) -> None:
+    (tree / "scenarios" / "entropy.py").write_text(SCENARIO)
+    assert "entropy sources" in qcaps(tree, "scenarios", "list")
+    assert qcaps(tree, "scenarios", "generate", "entropy", "-n", "3").count("<rng") == 3
+
+
+def test_a_section_is_a_file(tree: Path, checkout: Path) -> None:
+    (tree / "reports" / "sections" / "how_many.py").write_text(SECTION)
+    qcaps(tree, "report", str(checkout / "reports" / "reference" / "results.json"), "-o", "out")
+    assert "cells were measured." in (tree / "out" / "report.html").read_text()
+
+
+def test_a_command_is_a_file_and_a_line(tree: Path) -> None:
+    (tree / "qcaps" / "commands" / "hello.py").write_text(COMMAND)
+    edit(
+        tree / "qcaps" / "commands" / "__init__.py",
+        ("COMMANDS = (", 'COMMANDS = (\n    Command("hello", "qcaps.commands.hello", "say hello"),'),
+    )
+    assert qcaps(tree, "hello") == "hello\n"

@@ -41,7 +41,7 @@ def test_no_words_touch_or_leave_the_figure(name: str, which: str, width: float)
         assert which == "few"
         assert name in ("ladder", "real_libvirt")
         return
-    with mpl.rc_context(fname=content.find_file("reports", "style.mplstyle")):
+    with mpl.rc_context(fname=content.SHIPPED.find_file("reports", "style.mplstyle")):
         figure = Figure(figsize=(width, 4))
         module.draw(value, figure)
         figure.draw_without_rendering()

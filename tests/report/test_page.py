@@ -12,8 +12,9 @@ import pytest
 from lxml import html
 
 from qcaps.commands import main
-from qcaps.measure.results import file as results_file
-from qcaps.measure.results.file import Results
+from qcaps.content import ContentFolders
+from qcaps.measure.results import results_file
+from qcaps.measure.results.results_file import Results
 from qcaps.report import page, section, sources
 from tests.support import reporting
 
@@ -25,12 +26,12 @@ FIGURES = 9
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, page.Report]:
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, page.PageReport]:
     folder = tmp_path_factory.mktemp("report")
     return folder, page.build(reporting.sources(reporting.full()), folder)
 
 
-def test_every_section_is_on_it(drawn: tuple[Path, page.Report]) -> None:
+def test_every_section_is_on_it(drawn: tuple[Path, page.PageReport]) -> None:
     folder, report = drawn
     assert report.missing == ()
     assert report.shown == (
@@ -42,7 +43,7 @@ def test_every_section_is_on_it(drawn: tuple[Path, page.Report]) -> None:
     assert (folder / "report.html").stat().st_size < 2_000_000
 
 
-def test_the_page_needs_nothing(drawn: tuple[Path, page.Report]) -> None:
+def test_the_page_needs_nothing(drawn: tuple[Path, page.PageReport]) -> None:
     text = (drawn[0] / "report.html").read_text()
     document: Any = html.fromstring(text)
     assert document.xpath("//script | //link | //img | //iframe | //object") == []
@@ -55,7 +56,7 @@ def test_the_page_needs_nothing(drawn: tuple[Path, page.Report]) -> None:
     }
 
 
-def test_names_are_unique_and_refer_to_something(drawn: tuple[Path, page.Report]) -> None:
+def test_names_are_unique_and_refer_to_something(drawn: tuple[Path, page.PageReport]) -> None:
     document: Any = html.fromstring((drawn[0] / "report.html").read_text())
     names = document.xpath("//@id")
     assert len(names) == len(set(names))
@@ -66,7 +67,7 @@ def test_names_are_unique_and_refer_to_something(drawn: tuple[Path, page.Report]
     assert set(pointed) <= set(names)
 
 
-def test_every_picture_has_words(drawn: tuple[Path, page.Report]) -> None:
+def test_every_picture_has_words(drawn: tuple[Path, page.PageReport]) -> None:
     document: Any = html.fromstring((drawn[0] / "report.html").read_text())
     pictures = document.xpath("//svg")
     assert len(pictures) == 2 * FIGURES
@@ -80,7 +81,7 @@ def test_every_picture_has_words(drawn: tuple[Path, page.Report]) -> None:
     assert all(one.xpath("caption") for one in document.xpath("//table"))
 
 
-def test_colours_follow_the_page(drawn: tuple[Path, page.Report]) -> None:
+def test_colours_follow_the_page(drawn: tuple[Path, page.PageReport]) -> None:
     text = (drawn[0] / "report.html").read_text()
     used = set(re.findall(r"var\((--[a-z0-9-]+)\)", text))
     assert {"--ink", "--grid", "--green", "--vermilion"} <= used
@@ -109,7 +110,7 @@ def _luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_the_summary_is_short_and_says_the_findings(drawn: tuple[Path, page.Report]) -> None:
+def test_the_summary_is_short_and_says_the_findings(drawn: tuple[Path, page.PageReport]) -> None:
     lines = (drawn[0] / "summary.md").read_text().splitlines()
     assert len(lines) <= 60
     assert lines[0].startswith("# 'once' is ")
@@ -148,7 +149,9 @@ def test_a_section_of_one_s_own_and_one_that_fails(tmp_path: Path) -> None:
     )
     output = tmp_path / "out"
     output.mkdir()
-    report = page.build(reporting.sources(reporting.grown("disks", ns=(1, 4))), output, tmp_path / "own")
+    report = page.build(
+        reporting.sources(reporting.grown("disks", ns=(1, 4))), output, ContentFolders(tmp_path / "own")
+    )
     assert report.shown[0] == "mine"
     (failed,) = (one for one in report.missing if one.failed)
     assert "ZeroDivisionError" in failed.why
@@ -237,6 +240,6 @@ def test_the_section_in_the_documentation_works(checkout: Path, tmp_path: Path) 
     (example,) = re.findall(r"```python\n(.*?)```", (checkout / "docs" / "report.md").read_text(), re.DOTALL)
     (tmp_path / "reports" / "sections").mkdir(parents=True)
     (tmp_path / "reports" / "sections" / "often.py").write_text(example)
-    found = section.sections(reporting.sources(reporting.grown("disks", ns=(1,))), tmp_path)
+    found = section.sections(reporting.sources(reporting.grown("disks", ns=(1,))), ContentFolders(tmp_path))
     (own,) = (one for one in section.present(found) if one.name == "often")
     assert own.content.tables[0].rows[0] == ("naive", "16")

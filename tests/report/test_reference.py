@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qcaps import content
+from qcaps.content import SHIPPED
 from qcaps.report import section, sources
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ ONLY_WITH_OTHERS = {"gate", "files"}
 @pytest.fixture(scope="module")
 def given() -> sources.Sources:
     return sources.load(
-        [content.find_file("reports", f"reference/{name}.json") for name in ("results", "live", "torn")]
+        [SHIPPED.find_file("reports", f"reference/{name}.json") for name in ("results", "live", "torn")]
     )
 
 

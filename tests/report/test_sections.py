@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from qcaps.measure.cell import Cell, grid
-from qcaps.measure.results.file import Results, Run
+from qcaps.measure.results.results_file import Results, Run
 from qcaps.report.fit import fit_line, fit_speedup
 from qcaps.report.sources import Gate, GateRow, Sources
 from tests.support import reporting

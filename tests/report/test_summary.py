@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from qcaps.measure.cell import Cell
-from qcaps.measure.results.file import Measured, Results, Run
+from qcaps.measure.results.results_file import Measured, Results, Run
 from qcaps.measure.subject import Counts
 from qcaps.report import summary, table
 

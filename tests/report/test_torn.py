@@ -14,14 +14,14 @@ from matplotlib.figure import Figure
 
 from qcaps import content
 from qcaps.commands import main
-from qcaps.measure.torn import file as tornfile
+from qcaps.measure.torn import torn_file as tornfile
 from qcaps.report import figures, sources
 from tests.support import reporting
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FULL = content.find_file("reports", "reference/torn.json")
+FULL = content.SHIPPED.find_file("reports", "reference/torn.json")
 ROWS = tornfile.read(FULL).rows
 MODULE = reporting.module("torn_tasks")
 
@@ -73,7 +73,7 @@ def test_the_finding_claims_no_more_than_there_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [figures.WIDE, figures.NARROW])
 def test_every_count_stands_in_the_figure_and_no_words_touch(width: float, files: int) -> None:
     value = MODULE.data(sources.load([FULL] * files))
-    with mpl.rc_context(fname=content.find_file("reports", "style.mplstyle")):
+    with mpl.rc_context(fname=content.SHIPPED.find_file("reports", "style.mplstyle")):
         figure = Figure(figsize=(width, 4))
         MODULE.draw(value, figure)
         figure.draw_without_rendering()

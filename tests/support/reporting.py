@@ -6,16 +6,16 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from qcaps import content
-from qcaps.lookups import laws
+from qcaps.lookups import policy_laws
 from qcaps.measure.cell import Cell, grid
-from qcaps.measure.results.file import Measured, Results, Run
+from qcaps.measure.results.results_file import Measured, Results, Run
 from qcaps.measure.subject import Counts
-from qcaps.report.sources import Source, Sources
+from qcaps.report.sources import ResultsSource, Sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qcaps.measure.results.file import Metadata
+    from qcaps.measure.results.results_file import Metadata
 
 POLICIES = ("naive", "series", "once", "once-abort", "oracle")
 LADDER = ("naive", *(f"patch-{number}" for number in range(1, 12)))
@@ -39,15 +39,15 @@ FACTS: Metadata = {
 
 def seconds(cell: Cell, devices: int) -> float:
     """The law all blocks follow."""
-    lookups = laws.lookups(cell.policy, cell.task, devices) or 0
+    lookups = policy_laws.lookups(cell.policy, cell.task, devices) or 0
     return REST + devices * DEVICE + lookups * LOOKUP[cell.validity]
 
 
 def measured(cell: Cell, **facts: str | float) -> Measured:
     """A guest of n + 9 devices; blocks rise by 0.5 % each; a trace of what the law says."""
     devices = cell.n + 9
-    lookups = laws.lookups(cell.policy, cell.task, devices) or 0
-    forks = laws.forks(cell.policy, cell.task, cell.validity, devices) or 0
+    lookups = policy_laws.lookups(cell.policy, cell.task, devices) or 0
+    forks = policy_laws.forks(cell.policy, cell.task, cell.validity, devices) or 0
     time = seconds(cell, devices)
     blocks = tuple((time * (1 + step / 200),) for step in range(BLOCKS))
     known: Metadata = {
@@ -104,7 +104,7 @@ def sources(*all_results: Results) -> Sources:
     """Each as a file of its own."""
     return Sources(
         tuple(
-            Source(f"file-{number}.json", one, f"file-{number}.json")
+            ResultsSource(f"file-{number}.json", one, f"file-{number}.json")
             for number, one in enumerate(all_results, 1)
         )
     )
@@ -112,4 +112,4 @@ def sources(*all_results: Results) -> Sources:
 
 def module(name: str) -> Any:  # found by path
     """A section's module."""
-    return content.load("reports/sections", name)
+    return content.SHIPPED.load("reports/sections", name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from qcaps.commands.doctor import host, libvirt, noise
+from qcaps.commands.doctor import libvirt, noise, this_machine
 from qcaps.commands.options import add_options, print_json
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from qcaps.commands.doctor.finding import Finding
 
-CHECKS = (*host.CHECKS, *libvirt.CHECKS, *noise.CHECKS)
+CHECKS = (*this_machine.CHECKS, *libvirt.CHECKS, *noise.CHECKS)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

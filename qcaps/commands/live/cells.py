@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import argparse
 
 
-class Cell(NamedTuple):
+class LiveCell(NamedTuple):
     """`xml` is the domain."""
 
     scenario: str
@@ -26,7 +26,7 @@ def add_cells(parser: argparse.ArgumentParser) -> None:
     add_options(parser, "content", seed=0)
 
 
-def cells_of(args: argparse.Namespace) -> list[Cell]:
+def cells_of(args: argparse.Namespace) -> list[LiveCell]:
     """Every combination; raises UsageError before anything is started."""
     from qcaps.live.tasks import TASKS  # lxml
     from qcaps.scenario import scenario
@@ -35,7 +35,7 @@ def cells_of(args: argparse.Namespace) -> list[Cell]:
         if task not in TASKS:
             raise unknown("task", task, TASKS)
     return [
-        Cell(name, n, task, scenario(name, args.content).xml(n, args.seed))
+        LiveCell(name, n, task, scenario(name, args.content).xml(n, args.seed))
         for name in args.scenario
         for n in args.n
         for task in args.task

@@ -8,7 +8,7 @@ from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from qcaps.commands.live.cells import Cell, add_cells, cells_of
+from qcaps.commands.live.cells import LiveCell, add_cells, cells_of
 from qcaps.commands.live.output import finish, with_progress
 from qcaps.commands.live.pairs import RUNS, opener, version
 from qcaps.commands.live.subject import add_libvirt
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     return UNDECIDED if args.strict and verdicts - {"PASS", "IMPROVED"} else 0
 
 
-def _counted(args: argparse.Namespace, cells: list[Cell]) -> list[dict[str, Any]]:
+def _counted(args: argparse.Namespace, cells: list[LiveCell]) -> list[dict[str, Any]]:
     """A row for each cell, with the counts of both; raises LiveError where one of them refuses."""
     from qcaps.live.count import count  # lxml
 
@@ -93,9 +93,9 @@ def compared(base: Count, head: Count) -> dict[str, Any]:
     }
 
 
-def _judged(args: argparse.Namespace, cell: Cell, draw: random.Random) -> dict[str, Any]:
+def _judged(args: argparse.Namespace, cell: LiveCell, draw: random.Random) -> dict[str, Any]:
     """Ratio, interval and verdict of one cell; as many pairs as it takes."""
-    from qcaps.live.pairs import pairs
+    from qcaps.live.live_pairs import pairs
     from qcaps.measure.gate.verdict import Margins, judge
 
     _, _, task, xml = cell

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-    from qcaps.commands.live.cells import Cell
+    from qcaps.commands.live.cells import LiveCell
     from qcaps.live.counting.meter import Cost
-    from qcaps.live.host.process import LibvirtProcess
+    from qcaps.live.host.libvirt_process import LibvirtProcess
 
     Calls = Sequence[Cost]
 
 
-def keeper(args: argparse.Namespace, subject: LibvirtProcess) -> Callable[[Cell, Calls, Calls], None]:
+def keeper(args: argparse.Namespace, subject: LibvirtProcess) -> Callable[[LiveCell, Calls, Calls], None]:
     """What adds the calls of a cell, as it is and with one lookup, to the results file that was asked for.
 
     The first call of each is its warm-up.
@@ -29,10 +29,10 @@ def keeper(args: argparse.Namespace, subject: LibvirtProcess) -> Callable[[Cell,
     if args.output is None:
         return lambda _cell, _as_is, _once: None
     from qcaps.live.host.setup import a_cpu
-    from qcaps.lookups import law  # lxml
-    from qcaps.measure.cell import Cell as Question
-    from qcaps.measure.results import file as results
+    from qcaps.lookups import libvirt_laws  # lxml
+    from qcaps.measure.cell import Cell as Compared
     from qcaps.measure.results import live as live_results  # numpy, pyperf
+    from qcaps.measure.results import results_file as results
     from qcaps.measure.results.session import session_facts
 
     kept = results.Results(())
@@ -44,12 +44,12 @@ def keeper(args: argparse.Namespace, subject: LibvirtProcess) -> Callable[[Cell,
         "cpu_affinity": str(a_cpu()),
     }
 
-    def keep(cell: Cell, as_is: Calls, once: Calls) -> None:
+    def keep(cell: LiveCell, as_is: Calls, once: Calls) -> None:
         nonlocal kept
         scenario, n, task, xml = cell
         done = subject.run(task, xml)
         answer = done.capabilities if task == "capabilities" else done.xml
-        expected = law.lookups(task, answer)
+        expected = libvirt_laws.lookups(task, answer)
         facts = session if expected is None else {**session, "law": expected}
         for policy, costs in (
             (live_results.policy_of(subject.installation), as_is),
@@ -57,7 +57,7 @@ def keeper(args: argparse.Namespace, subject: LibvirtProcess) -> Callable[[Cell,
         ):
             if costs:
                 name = "daemon" if args.daemon else "embedded"
-                made = Question(scenario, n, task, live_results.VALIDITY, policy, name, args.seed)
+                made = Compared(scenario, n, task, live_results.VALIDITY, policy, name, args.seed)
                 kept = results.add(kept, [live_results.measured(made, done.xml, costs, facts)])
         results.write(args.output, kept)
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from qcaps.commands.live.cells import Cell
-    from qcaps.live.host.process import LibvirtProcess
+    from qcaps.commands.live.cells import LiveCell
+    from qcaps.live.host.libvirt_process import LibvirtProcess
 
 _LEFT = ("scenario", "task", "way", "counts", "verdict")
 
@@ -26,7 +26,7 @@ def facts(subject: LibvirtProcess) -> dict[str, Any]:
     }
 
 
-def with_progress(cells: list[Cell]) -> Iterator[Cell]:
+def with_progress(cells: list[LiveCell]) -> Iterator[LiveCell]:
     """The cells, and on standard error how far they are."""
     with progress_bar() as bar:
         for number, cell in enumerate(cells):

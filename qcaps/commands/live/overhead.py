@@ -16,7 +16,7 @@ from qcaps.commands.options import add_options
 if TYPE_CHECKING:
     import argparse
 
-    from qcaps.live.host.process import Counting
+    from qcaps.live.host.libvirt_process import Counting
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """How much longer a task takes while it is counted, by each way of counting."""
-    from qcaps.live.pairs import pairs
+    from qcaps.live.live_pairs import pairs
     from qcaps.measure.statistics import paired_ratio  # numpy
 
     ways: tuple[Counting, ...] = ("interposer", "log")

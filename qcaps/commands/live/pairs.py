@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from qcaps.live.host.process import Counting, LibvirtProcess
+    from qcaps.live.host.libvirt_process import Counting, LibvirtProcess
 
 RUNS = 5
 

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """1 if the two differ."""
     from qcaps.capabilities import cachefile  # lxml
     from qcaps.capabilities.probe import probe
-    from qcaps.live.comparison import differences
+    from qcaps.live.probe_difference import differences
 
     binary = args.binary
     start = time.perf_counter()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from qcaps.live.host.process import Counting, LibvirtProcess
+    from qcaps.live.host.libvirt_process import Counting, LibvirtProcess
 
 
 def add_libvirt(parser: argparse.ArgumentParser, flag: str = "--libvirt") -> None:

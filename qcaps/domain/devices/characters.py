@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import ON_OFF, Element
-from qcaps.domain.devices.host import SourceReconnect, SourceSeclabel
+from qcaps.domain.devices.on_host import SourceReconnect, SourceSeclabel
 
 ChardevType = Literal[
     "null", "vc", "pty", "dev", "file", "pipe", "stdio", "udp", "tcp",

@@ -13,7 +13,7 @@ from qcaps.domain.devices.disksource import (
     FileFormat,
     StorageType,
 )
-from qcaps.domain.devices.host import BackendDomain
+from qcaps.domain.devices.on_host import BackendDomain
 from qcaps.domain.devices.secret import Auth, Encryption
 from qcaps.domain.devices.virtio import VirtioDriver, VirtioModel
 from qcaps.domain.syntax import POSITIVE, U32, U64

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import TEXT, Element, Name
-from qcaps.domain.devices.host import HostPciAddress, Initiator, SourceHost, SourceReconnect, SourceSeclabel
+from qcaps.domain.devices.on_host import (
+    HostPciAddress,
+    Initiator,
+    SourceHost,
+    SourceReconnect,
+    SourceSeclabel,
+)
 from qcaps.domain.devices.secret import Auth, Encryption
 from qcaps.domain.memory import Size
 from qcaps.domain.syntax import U32, U64

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import ON_OFF, Element, Name
 from qcaps.domain.device import Device
-from qcaps.domain.devices.host import AudioId
+from qcaps.domain.devices.on_host import AudioId
 from qcaps.domain.syntax import I32
 
 SpiceMode = Literal["any", "secure", "insecure"]

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from qcaps.domain.codec import CHILD, FLAG, ON_OFF, Choose, Element, Name
 from qcaps.domain.device import Device
 from qcaps.domain.devices.disksource import StartupPolicy
-from qcaps.domain.devices.host import (
+from qcaps.domain.devices.on_host import (
     HostMdevAddress,
     HostPciAddress,
     HostScsiAddress,

@@ -6,13 +6,13 @@ from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, ON_OFF, Element, Name
 from qcaps.domain.device import Device
-from qcaps.domain.devices.host import BackendDomain, Ip, Route, Teaming
 from qcaps.domain.devices.interfacesource import (
     InterfaceBandwidth,
     InterfaceSource,
     InterfaceVirtualport,
     InterfaceVlan,
 )
+from qcaps.domain.devices.on_host import BackendDomain, Ip, Route, Teaming
 from qcaps.domain.devices.virtio import VirtioDriver
 from qcaps.domain.syntax import POSITIVE, U32, U64
 

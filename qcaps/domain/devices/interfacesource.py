@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import Choose, Element, Name
-from qcaps.domain.devices.host import HostPciAddress, HostUsbAddress, Ip, Route, SourceReconnect
+from qcaps.domain.devices.on_host import HostPciAddress, HostUsbAddress, Ip, Route, SourceReconnect
 from qcaps.domain.element import Node
 from qcaps.domain.syntax import I32, U32, U64
 

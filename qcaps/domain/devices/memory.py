@@ -10,7 +10,7 @@ from qcaps.domain.memory import Size
 from qcaps.domain.syntax import CPUSET, I31
 
 
-class MemorySource(Element):
+class ModuleSource(Element):
     """Where the host takes the memory from."""
 
     TAG: ClassVar[str] = "source"
@@ -49,5 +49,5 @@ class Memory(Device):
     access: Literal["shared", "private"] | None = None
     discard: bool | None = None
     uuid: Annotated[str, CHILD] | None = None
-    source: MemorySource | None = None
+    source: ModuleSource | None = None
     target: MemoryTarget | None = None

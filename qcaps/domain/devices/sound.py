@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from qcaps.domain.codec import Element
 from qcaps.domain.device import Device
-from qcaps.domain.devices.host import AudioId
+from qcaps.domain.devices.on_host import AudioId
 
 
 class SoundCodec(Element):

@@ -47,7 +47,7 @@ CALLS: Final = {
 """Calls of libvirt's API by the task that they are; the others go by their own name."""
 
 
-class Entry(NamedTuple):
+class FunctionEntry(NamedTuple):
     """A function of libvirt's that a thread entered, and what is known of its arguments.
 
     Where a call is seen to end, an entry without a function stands for it.
@@ -58,17 +58,17 @@ class Entry(NamedTuple):
     text: bytes
 
 
-def of_thread(thread: int, entries: Iterable[Entry]) -> int:
+def of_thread(thread: int, entries: Iterable[FunctionEntry]) -> int:
     """How many lookups that thread made."""
     return sum(one.function == LOOKUP and one.thread == thread for one in entries)
 
 
-def of_all(entries: Iterable[Entry]) -> int:
+def of_all(entries: Iterable[FunctionEntry]) -> int:
     """How many lookups any thread made."""
     return sum(one.function == LOOKUP for one in entries)
 
 
-def of_tag(tag: str, entries: Iterable[Entry]) -> int:
+def of_tag(tag: str, entries: Iterable[FunctionEntry]) -> int:
     """How many lookups were made in calls of the API that speak of `tag`."""
     ours: dict[int, bool] = {}
     lookups = 0
@@ -80,7 +80,7 @@ def of_tag(tag: str, entries: Iterable[Entry]) -> int:
     return lookups
 
 
-def of_seen_tag(tag: str, entries: Iterable[Entry]) -> int:
+def of_seen_tag(tag: str, entries: Iterable[FunctionEntry]) -> int:
     """Likewise; raises LiveError if no call speaks of it, where each of ours should have been seen."""
     seen = list(entries)
     if not any(tag.encode() in one.text for one in seen):
@@ -93,7 +93,7 @@ def of_seen_tag(tag: str, entries: Iterable[Entry]) -> int:
 class Activity:
     """Lookups of a daemon that serves many; `take` hands out what was seen since it was last called."""
 
-    def __init__(self, take: Callable[[], Iterable[Entry]]) -> None:
+    def __init__(self, take: Callable[[], Iterable[FunctionEntry]]) -> None:
         self._take = take
         self._calls: dict[int, str] = {}
 
@@ -109,11 +109,11 @@ class Activity:
         return found
 
 
-def follow(path: Path) -> Callable[[], Iterator[Entry]]:
+def follow(path: Path) -> Callable[[], Iterator[FunctionEntry]]:
     """What is logged in `path` from now on, each time since the time before."""
     read_to = path.stat().st_size
 
-    def take() -> Iterator[Entry]:
+    def take() -> Iterator[FunctionEntry]:
         nonlocal read_to
         start, read_to = read_to, path.stat().st_size
         return logged(path, start, read_to)
@@ -121,7 +121,7 @@ def follow(path: Path) -> Callable[[], Iterator[Entry]]:
     return take
 
 
-def logged(path: Path, start: int, end: int) -> Iterator[Entry]:
+def logged(path: Path, start: int, end: int) -> Iterator[FunctionEntry]:
     """The entries of a debug log from byte `start` to byte `end`; a text may have more than one line."""
     with path.open("rb") as file:
         file.seek(start)
@@ -129,9 +129,9 @@ def logged(path: Path, start: int, end: int) -> Iterator[Entry]:
     return split(text, _LINE)
 
 
-def split(text: bytes, heads: re.Pattern[bytes]) -> Iterator[Entry]:
+def split(text: bytes, heads: re.Pattern[bytes]) -> Iterator[FunctionEntry]:
     """Entries whose heads match `heads`: groups thread and function; what is between two is the text."""
     matches = list(heads.finditer(text))
     ends = [*(match.start() for match in matches[1:]), len(text)]
     for match, its_end in zip(matches, ends, strict=False):  # no entry has no end
-        yield Entry(int(match[1]), match[2], text[match.end() : its_end])
+        yield FunctionEntry(int(match[1]), match[2], text[match.end() : its_end])

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from qcaps.live.counting.entries import Entry
-    from qcaps.live.counting.shim import Counters, Reading
+    from qcaps.live.counting.entries import FunctionEntry
+    from qcaps.live.counting.shim import MappedCounters, Reading
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Meter(Protocol):
         """
 
 
-class Clock:
+class UncountedMeter:
     """Counts nothing."""
 
     def measure(self, call: Callable[[], Any], *, once: bool) -> Callable[[], Cost]:
@@ -72,7 +72,7 @@ class Clock:
 class Interposer:
     """Counts by the shared library that was loaded before libvirt, here or in a daemon of our own."""
 
-    def __init__(self, counters: Counters, *, in_daemon: bool = False) -> None:
+    def __init__(self, counters: MappedCounters, *, in_daemon: bool = False) -> None:
         """Read these counters: of the calling thread, or of all where another process makes the lookups."""
         self._counters = counters
         self._in_daemon = in_daemon
@@ -94,7 +94,7 @@ class Interposer:
 class DebugLog:
     """Counts the lines of a libvirt's debug log."""
 
-    def __init__(self, path: Path, count: Callable[[Iterable[Entry]], int]) -> None:
+    def __init__(self, path: Path, count: Callable[[Iterable[FunctionEntry]], int]) -> None:
         """Read the file `path`, which libvirt writes; `count` takes what was logged meanwhile."""
         self._path = path
         self._count = count
@@ -111,7 +111,9 @@ class DebugLog:
 class Probed:
     """Counts what the kernel's probes saw."""
 
-    def __init__(self, take: Callable[[], list[Entry]], count: Callable[[Iterable[Entry]], int]) -> None:
+    def __init__(
+        self, take: Callable[[], list[FunctionEntry]], count: Callable[[Iterable[FunctionEntry]], int]
+    ) -> None:
         """`take` hands out what was seen since it was last called; `count` takes that."""
         self._take = take
         self._count = count

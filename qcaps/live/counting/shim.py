@@ -75,7 +75,7 @@ def _minus(later: tuple[int, int], earlier: tuple[int, int] | None) -> tuple[int
     return (later[0] - earlier[0], later[1] - earlier[1]) if earlier else later
 
 
-class Counters:
+class MappedCounters:
     """The mapped file, read while libvirt counts."""
 
     def __init__(self, path: Path) -> None:
@@ -133,11 +133,11 @@ def _split(sums: list[int]) -> tuple[list[int], list[int], list[int]]:
     return sums[:first], sums[first:second], sums[second:]
 
 
-def create_counters(path: Path) -> Counters:
+def create_counters(path: Path) -> MappedCounters:
     """A new file of zeros for an interposer that is loaded later."""
     with path.open("xb") as file:
         file.truncate(SIZE)
-    return Counters(path)
+    return MappedCounters(path)
 
 
 def compiled(libvirt_version: int, cache: Path | None = None) -> Path:

@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.live.counting.entries import Entry, split
+from qcaps.live.counting.entries import FunctionEntry, split
 from qcaps.live.errors import LiveError, NotPermitted
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Uprobes:
             self.close()
             raise
 
-    def take(self) -> list[Entry]:
+    def take(self) -> list[FunctionEntry]:
         """What was seen since the last time. Raises LiveError if some was lost."""
         assert self._pipe is not None
         parts = []
@@ -113,9 +113,9 @@ class Uprobes:
         _remove(self._tracefs, self._group)
 
 
-def _without_end(one: Entry) -> Entry:
+def _without_end(one: FunctionEntry) -> FunctionEntry:
     """The end of a call is a call of nothing: what its thread does next belongs to nobody."""
-    return Entry(one.thread, b"", b"") if one.function.endswith(_END.encode()) else one
+    return FunctionEntry(one.thread, b"", b"") if one.function.endswith(_END.encode()) else one
 
 
 def usable() -> str:

@@ -24,7 +24,7 @@ from qcaps.live.counting.entries import (
     of_tag,
     of_thread,
 )
-from qcaps.live.counting.meter import Clock, DebugLog, Interposer, Meter, Probed
+from qcaps.live.counting.meter import DebugLog, Interposer, Meter, Probed, UncountedMeter
 from qcaps.live.counting.shim import ENVIRONMENT, create_counters
 from qcaps.live.counting.uprobes import Uprobes
 from qcaps.live.errors import LiveError, NoLibvirt
@@ -58,7 +58,7 @@ _DAEMON_START_S: Final = 30.0
 
 
 @dataclass
-class Link:
+class Connected:
     """An open connection. `tag`, unless empty, begins every name we may use; `activity` is what a daemon
     does for all; `release` undoes the rest.
     """
@@ -71,16 +71,16 @@ class Link:
     release: Callable[[], None] = lambda: None
 
 
-def connect(setup: Setup) -> Link:
+def connect(setup: Setup) -> Connected:
     """As `setup` says. Raises LiveError and its kinds."""
     if setup.uri:
         return _running(setup)
     return _private(setup) if setup.daemon else _embedded(setup)
 
 
-def _embedded(setup: Setup) -> Link:
+def _embedded(setup: Setup) -> Connected:
     folder = Path(setup.folder)
-    meter: Meter = Clock()
+    meter: Meter = UncountedMeter()
     if setup.counting == "interposer":
         # Before libvirt: what is bound already stays bound.
         counters = create_counters(folder / "counters")
@@ -96,7 +96,7 @@ def _embedded(setup: Setup) -> Link:
     (root / "etc" / "qemu.conf").write_text((_QEMU_USER if os.geteuid() == 0 else "") + _QEMU_CONF)
     libvirt.virEventRegisterDefaultImpl()
     threading.Thread(target=_run_events, args=(libvirt,), daemon=True).start()
-    return Link(libvirt, _open(libvirt, f"qemu:///embed?root={root}"), meter)
+    return Connected(libvirt, _open(libvirt, f"qemu:///embed?root={root}"), meter)
 
 
 def _run_events(libvirt: Any) -> None:  # noqa: ANN401  # libvirt has no types
@@ -113,11 +113,11 @@ def _log_to(path: Path) -> Path:
     return path
 
 
-def _private(setup: Setup) -> Link:
+def _private(setup: Setup) -> Connected:
     folder = Path(setup.folder)
     configuration = _DAEMON_CONF.format(folder=folder)
     environment = dict(os.environ)
-    meter: Meter = Clock()
+    meter: Meter = UncountedMeter()
     if setup.counting == "interposer":
         meter = Interposer(create_counters(folder / "counters"), in_daemon=True)
         environment |= {ENVIRONMENT: str(folder / "counters"), "LD_PRELOAD": setup.shim}
@@ -136,7 +136,7 @@ def _private(setup: Setup) -> Link:
     _await(socket, daemon, setup.daemon)
     libvirt = _import_libvirt(setup.library)
     connection = _open(libvirt, f"qemu+unix:///system?socket={socket}")
-    return Link(libvirt, connection, meter, release=partial(_end, daemon))
+    return Connected(libvirt, connection, meter, release=partial(_end, daemon))
 
 
 def _await(socket: Path, daemon: subprocess.Popen[bytes], program: str) -> None:
@@ -154,14 +154,14 @@ def _end(daemon: subprocess.Popen[bytes]) -> None:
     daemon.wait()
 
 
-def _running(setup: Setup) -> Link:
+def _running(setup: Setup) -> Connected:
     libvirt = _import_libvirt(setup.library)
     connection = _open(libvirt, setup.uri)
     tag = f"qcaps-{secrets.token_hex(6)}"
     if setup.counting == "uprobes":
         probes = Uprobes(Path(setup.library), Path(setup.driver))
         meter: Meter = Probed(probes.take, partial(of_seen_tag, tag))
-        return Link(libvirt, connection, meter, tag, Activity(probes.take), probes.close)
+        return Connected(libvirt, connection, meter, tag, Activity(probes.take), probes.close)
     log = AdminLog(setup.uri)
     before = log.settings()
     path = Path(setup.folder) / "debug.log"
@@ -172,7 +172,7 @@ def _running(setup: Setup) -> Link:
         log.set(before)
         raise
     activity = Activity(follow(path))
-    return Link(
+    return Connected(
         libvirt, connection, DebugLog(path, partial(of_tag, tag)), tag, activity, partial(log.set, before)
     )
 

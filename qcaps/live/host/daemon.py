@@ -15,8 +15,8 @@ from qcaps.live.counting import uprobes
 from qcaps.live.counting.adminlog import AdminLog, check_local
 from qcaps.live.errors import LiveError, NoLibvirt, NotPermitted
 from qcaps.live.host.installation import INSTALL, find
-from qcaps.live.host.namespace import KVM_MODE, Place, place
-from qcaps.live.host.process import Counting, LibvirtProcess, Way, way_of
+from qcaps.live.host.libvirt_process import Counting, LibvirtProcess, Way, way_of
+from qcaps.live.host.live_folder import KVM_MODE, LiveFolder, place
 from qcaps.live.host.setup import Setup, a_cpu
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class RunningDaemon(LibvirtProcess):
         way = _way_of_running(uri, counting)
         # Where the probes have to mount a tracefs, the mount is to end with the process that needs it.
         prefix = _PRIVATE_MOUNTS if way.name == "uprobes" else ()
-        where = Place(Path(tempfile.mkdtemp(prefix="qcaps-live-")), prefix, temporary=True)
+        where = LiveFolder(Path(tempfile.mkdtemp(prefix="qcaps-live-")), prefix, temporary=True)
         setup = Setup(
             folder=str(where.folder),
             counting=way.name,

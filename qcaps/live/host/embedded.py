@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qcaps.live.host.installation import find
-from qcaps.live.host.namespace import KVM_MODE, place
-from qcaps.live.host.process import Counting, LibvirtProcess, LiveDone, way_of
+from qcaps.live.host.libvirt_process import Counting, LibvirtProcess, LiveDone, way_of
+from qcaps.live.host.live_folder import KVM_MODE, place
 from qcaps.live.host.setup import Setup, a_cpu
 
 if TYPE_CHECKING:

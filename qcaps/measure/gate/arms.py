@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from qcaps.child import dies_with
 from qcaps.errors import QcapsError
 from qcaps.measure.worker.forker import PROTOCOL
-from qcaps.measure.worker.process import Answer, take
+from qcaps.measure.worker.running import Answer, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

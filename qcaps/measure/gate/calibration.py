@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from qcaps.measure.cell import Cell
-    from qcaps.measure.gate.gate import Judged, Outcome
-    from qcaps.measure.gate.pairs import Store
+    from qcaps.measure.gate.decision import GateOutcome, Judged
+    from qcaps.measure.gate.pair_store import PairStore
     from qcaps.measure.gate.series import Pair
 
 
@@ -100,7 +100,7 @@ class History:
     levels: dict[Cell, list[float]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
 
-    def add(self, slowdown: float, outcome: Outcome, store: Store, seconds: float) -> None:
+    def add(self, slowdown: float, outcome: GateOutcome, store: PairStore, seconds: float) -> None:
         """One decision on every cell, and how many seconds each took."""
         self.verdicts.append((slowdown, points(outcome.judged)))
         self.seconds.append(seconds)

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qcaps.lookups import laws
+from qcaps.lookups import policy_laws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,8 +46,8 @@ def faults(cell: Cell, base: Counts | None, head: Counts) -> Iterator[CountFault
             differing.add(what)
             yield CountFault(cell, what, expected, getattr(head, what), "base", _site(base, head, what))
     for what, law in (
-        ("lookups", laws.lookups(cell.policy, cell.task, head.devices)),
-        ("forks", laws.forks(cell.policy, cell.task, cell.validity, head.devices)),
+        ("lookups", policy_laws.lookups(cell.policy, cell.task, head.devices)),
+        ("forks", policy_laws.forks(cell.policy, cell.task, cell.validity, head.devices)),
         ("probes", 0),
     ):
         if cell.subject == "reference" and law not in (None, getattr(head, what)) and what not in differing:

@@ -1,15 +1,16 @@
 """How much slower is too slow, kept with the benchmarks: `bench/margins.toml`.
 
 [default]
-delta = 0.01        a regression is more than this share of the base
-margin = 0.03       what is surely less than this passes
+delta = "1 %"       a regression is more than this of the base
+margin = "3 %"      what is surely less than this passes
 
 [benchmark."simple/1 define ctime once"]      by the name of a benchmark, or of "… slope", "… intercept"
-margin = 0.05
+margin = "5 %"
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _KNOWN = tuple(one.name for one in fields(Margins))
-_LARGEST = 10.0
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
+_LARGEST_PERCENT = 1000
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,17 @@ def read(path: Path) -> MarginTable:
 def _margins(path: Path, name: str, given: Any, start: Margins) -> Margins:  # noqa: ANN401  # TOML
     if not isinstance(given, dict) or given.keys() - set(_KNOWN):
         raise UsageError(f"{path}: {name!r}: expected {' and '.join(_KNOWN)}, found {given!r:.60}")
-    for key, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LARGEST:
-            raise UsageError(f"{path}: {name!r}: {key} = {value!r}: expected a share such as 0.03")
-    found = replace(start, **{key: float(value) for key, value in given.items()})
+    found = replace(start, **{key: _share(path, name, key, value) for key, value in given.items()})
     if found.margin <= found.delta:
-        raise UsageError(f"{path}: {name!r}: margin {found.margin:g} must be more than delta {found.delta:g}")
+        raise UsageError(
+            f"{path}: {name!r}: margin {100 * found.margin:g} % must be more than delta {100 * found.delta:g} %"
+        )
     return found
+
+
+def _share(path: Path, name: str, key: str, value: object) -> float:
+    """What `"3 %"` is: one unit everywhere, and no number that could be meant as another."""
+    percent = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    if percent is None or not 0 < float(percent[1]) < _LARGEST_PERCENT:
+        raise UsageError(f'{path}: {name!r}: {key} = {value!r}: expected a percentage such as "3 %"')
+    return float(percent[1]) / 100

@@ -48,7 +48,7 @@ class BuildError(ArmError):
 
 
 @dataclass(frozen=True)
-class Source:
+class ArmSource:
     """How the user named an arm: by a revision, by an interpreter, or by neither (this very qcaps)."""
 
     name: str
@@ -56,7 +56,7 @@ class Source:
     python: str | None = None
 
 
-def arm_from(source: Source, repository: Path, builds: Path, say: Callable[[str], None]) -> Arm:
+def arm_from(source: ArmSource, repository: Path, builds: Path, say: Callable[[str], None]) -> Arm:
     """The arm ready to be timed. Raises UsageError, or BuildError for a revision that does not build."""
     if source.revision is not None:
         return _arm_from_revision(source.name, source.revision, repository, builds, say)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from qcaps.measure.gate.arms import Turn, running
-from qcaps.measure.results.file import Measured, Metadata, Run
+from qcaps.measure.results.results_file import Measured, Metadata, Run
 from qcaps.measure.subject import Counts
 from qcaps.measure.worker.chance import Chance
 from qcaps.measure.worker.work import Job
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from qcaps.measure.cell import Cell
     from qcaps.measure.gate.arms import Arm, ArmProcess
-    from qcaps.measure.worker.process import Answer
+    from qcaps.measure.worker.running import Answer
 
 Sides = tuple[Measured, Measured]
 _PATIENCE_SECONDS = 120.0

@@ -15,24 +15,24 @@ from typing import TYPE_CHECKING
 from qcaps.errors import QcapsError, UsageError
 from qcaps.measure.gate import counting
 from qcaps.measure.gate.arms import MismatchError
-from qcaps.measure.gate.gate import Judged, Outcome, judge_all
-from qcaps.measure.gate.pairs import Store, paired
+from qcaps.measure.gate.decision import GateOutcome, Judged, judge_all
+from qcaps.measure.gate.pair_store import PairStore, paired
 from qcaps.measure.gate.series import point
 from qcaps.measure.gate.verdict import ALPHA, Interval, Judgement, Margins, Verdict
-from qcaps.measure.results import file as results_file
+from qcaps.measure.results import results_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.measure.gate.margins import MarginTable
-    from qcaps.measure.results.file import Measured, Results
+    from qcaps.measure.results.results_file import Measured, Results
 
 DRIFT = 0.037
 _SAME = ("hostname", "cpu_model_name", "platform", "python_version")
 _SESSION = "gate_session"
 
 
-def compare_files(base_file: Path, head_file: Path, table: MarginTable, drift: float = DRIFT) -> Outcome:
+def compare_files(base_file: Path, head_file: Path, table: MarginTable, drift: float = DRIFT) -> GateOutcome:
     """The verdicts on two files. Raises UsageError for a bad one, MismatchError if they do not match."""
     base, head = read(base_file), read(head_file)
     bases = {one.cell: one for one in base.measured}
@@ -41,7 +41,7 @@ def compare_files(base_file: Path, head_file: Path, table: MarginTable, drift: f
         raise MismatchError(
             f"{base_file} and {head_file} have no benchmark in common: measure the same suite"
         )
-    outcome = Outcome(finished=True)
+    outcome = GateOutcome(finished=True)
     _note_missing(outcome, base, head, len(both))
     for one, other in both:
         outcome.counts[one.cell] = (one.counts, other.counts)
@@ -49,7 +49,7 @@ def compare_files(base_file: Path, head_file: Path, table: MarginTable, drift: f
     if outcome.faults:
         return outcome
     if _measured_together(base, head):
-        outcome.judged = judge_all(outcome, table, Store(None, pairs=paired(base, head)))
+        outcome.judged = judge_all(outcome, table, PairStore(None, pairs=paired(base, head)))
         return outcome
     _check_machine(base_file, head_file, both[0])
     outcome.judged = [_judged(one, other, table, drift) for one, other in both]
@@ -136,7 +136,7 @@ def _check_machine(base_file: Path, head_file: Path, both: tuple[Measured, Measu
             )
 
 
-def _note_missing(outcome: Outcome, base: Results, head: Results, both: int) -> None:
+def _note_missing(outcome: GateOutcome, base: Results, head: Results, both: int) -> None:
     for results, name in ((base, "base"), (head, "head")):
         if missing := len(results.measured) - both:
             outcome.notes.append(f"{missing} benchmarks are in {name} only, and were not compared")

@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from qcaps.lookups import law
-from qcaps.measure.results.file import Measured, Run
+from qcaps.lookups import libvirt_laws
+from qcaps.measure.results.results_file import Measured, Run
 from qcaps.measure.subject import Counts
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from qcaps.live.counting.meter import Cost
     from qcaps.live.host.installation import Installation
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results.file import Metadata
+    from qcaps.measure.results.results_file import Metadata
 
 ONCE = "once"
 VALIDITY = "ctime"
@@ -44,7 +44,7 @@ def measured(cell: Cell, xml: str | None, costs: Sequence[Cost], facts: Metadata
     return Measured(
         cell,
         Counts(
-            devices=law.devices(xml) if xml else 0,
+            devices=libvirt_laws.devices(xml) if xml else 0,
             lookups=lookups,
             validations=lookups,
             forks=last.forks or 0,

@@ -17,7 +17,7 @@ import qcaps
 from qcaps.git import git
 
 if TYPE_CHECKING:
-    from qcaps.measure.results.file import Metadata
+    from qcaps.measure.results.results_file import Metadata
 
 _FSYNCS = 11
 _GIT_SECONDS = 10

@@ -6,18 +6,18 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from qcaps.measure.subject import Arm, Counts
+    from qcaps.measure.subject import Counts, PreparedCell
 
 
 @runtime_checkable
 class Scalable(Protocol):
     """An arm that can do a known share more of its own work."""
 
-    def scaled(self, share: float) -> Arm:
+    def scaled(self, share: float) -> PreparedCell:
         """The arm with so much more to do: 0.03 is 3 % more."""
 
 
-def slowed(arm: Arm, share: float) -> Arm:
+def slowed(arm: PreparedCell, share: float) -> PreparedCell:
     """The arm with a known slowdown: more of its own work where it can be measured out, else spinning."""
     return arm.scaled(share) if isinstance(arm, Scalable) else Slowed(arm, share)
 
@@ -28,7 +28,7 @@ class Slowed:
     In proportion to the very call, so that the quickest call of a block is slower by exactly the share.
     """
 
-    def __init__(self, arm: Arm, share: float) -> None:
+    def __init__(self, arm: PreparedCell, share: float) -> None:
         self._arm = arm
         self._share = share
         self.reset = arm.reset

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.cache.cache import CapabilityCache
-from qcaps.cache.host import Host
+from qcaps.cache.host_files import Host
 from qcaps.cache.validity import by_name as validity_by_name
 from qcaps.capabilities.snapshots import snapshot
+from qcaps.content import SHIPPED, ContentFolders
+from qcaps.driver.domain_store import DomainStore
 from qcaps.driver.driver import Driver
 from qcaps.driver.phases import untimed
-from qcaps.driver.store import Store
 from qcaps.errors import UsageError
 from qcaps.lookups.policy import by_name as policy_by_name
 from qcaps.measure.torn.swapper import install, swapping
@@ -41,7 +42,7 @@ OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Arm:
+class TornArm:
     """A policy, how finely it looks at the binary, and how often an undone task is run again."""
 
     policy: str
@@ -65,11 +66,11 @@ class Experiment:
     scenario: str
     n: int
     removed: tuple[str, ...]
-    arms: tuple[Arm, ...]
+    arms: tuple[TornArm, ...]
     tasks: int = 500
     mean: float = 0.002
     seed: int = 0
-    content: Path | None = None
+    content: ContentFolders = SHIPPED
     quiet_rounds: int = 24
 
 
@@ -100,7 +101,7 @@ class Tally:
     window: list[float] = field(default_factory=list)
 
 
-def run(experiment: Experiment, progress: OnProgress = lambda _done, _of: None) -> dict[Arm, Tally]:
+def run(experiment: Experiment, progress: OnProgress = lambda _done, _of: None) -> dict[TornArm, Tally]:
     """Carries the experiment out in a temporary folder. Raises UsageError."""
     if experiment.tasks < 1 or not 0 < experiment.mean < 3600:  # noqa: PLR2004  # an hour is no race
         raise UsageError("expected at least one task and a mean interval above 0 and below an hour")
@@ -125,7 +126,7 @@ def run(experiment: Experiment, progress: OnProgress = lambda _done, _of: None) 
 
 
 @contextmanager
-def _subjects(experiment: Experiment, scratch: str) -> Iterator[dict[Arm, _Subject]]:
+def _subjects(experiment: Experiment, scratch: str) -> Iterator[dict[TornArm, _Subject]]:
     binary = Path(scratch) / "qemu"
     install(binary, 0)
     xml = scenario(experiment.scenario, experiment.content).xml(experiment.n, experiment.seed).encode()
@@ -167,7 +168,14 @@ class _Subject:
     """A driver under one arm. The capabilities' `package` says which contents of the binary they are of."""
 
     def __init__(
-        self, arm: Arm, binary: Path, sets: dict[str, Capabilities], xml: bytes, *, folder: Path, host: Host
+        self,
+        arm: TornArm,
+        binary: Path,
+        sets: dict[str, Capabilities],
+        xml: bytes,
+        *,
+        folder: Path,
+        host: Host,
     ) -> None:
         def prober(path: str) -> Capabilities:
             contents = _contents(path)
@@ -179,7 +187,11 @@ class _Subject:
         self._binary = str(binary)
         self._xml = xml
         self._driver = Driver(
-            Store(folder), self.cache, policy_by_name(arm.policy), emulator=self._binary, retries=arm.retries
+            DomainStore(folder),
+            self.cache,
+            policy_by_name(arm.policy),
+            emulator=self._binary,
+            retries=arm.retries,
         )
         self._at_commit = self._after = ""
 

@@ -26,7 +26,7 @@ from qcaps.measure.suite import sources
 if TYPE_CHECKING:
     import argparse
 
-    from qcaps.measure.subject import Arm
+    from qcaps.measure.subject import PreparedCell
 
 _OPTIONS = (
     ("--scenario", "simple"),
@@ -56,7 +56,7 @@ def bench_task(task: str) -> None:
         arm.close()
 
 
-def _time(loops: int, arm: Arm) -> float:
+def _time(loops: int, arm: PreparedCell) -> float:
     """Seconds of so many runs, each put back before the next."""
     total, run, reset, clock = 0, arm.run, arm.reset, perf_counter_ns
     for _ in range(loops):

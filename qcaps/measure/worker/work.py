@@ -31,7 +31,7 @@ from qcaps.measure.subject import subject
 from qcaps.measure.subjects.slowdown import slowed
 
 if TYPE_CHECKING:
-    from qcaps.measure.subject import Arm
+    from qcaps.measure.subject import PreparedCell
 
 _MOST_WARMUPS, _WARM_NS = 3, 100_000_000
 _BLOCK_NS = 20_000_000
@@ -132,7 +132,7 @@ def calls_a_block(slowest_ns: int) -> int:
     return min(max(_BLOCK_NS // max(slowest_ns, 1), _FEWEST_CALLS), _MOST_CALLS)
 
 
-def _prepare(job: Job, number: int, cell: Cell) -> Arm:
+def _prepare(job: Job, number: int, cell: Cell) -> PreparedCell:
     directory = Path(job.directory) / str(number)
     directory.mkdir()
     arm = subject(cell.subject).prepare(cell, job.xml.encode(), directory)
@@ -153,7 +153,7 @@ def _explain(job: Job) -> None:
     _say("trace", names.seen)
 
 
-def _rounds(job: Job, arms: list[Arm], calls: int, began: float) -> bool:
+def _rounds(job: Job, arms: list[PreparedCell], calls: int, began: float) -> bool:
     """Time them; whether each run added the same to each arm's counters."""
     order = random.Random(job.seed)
     numbers = list(range(len(arms)))
@@ -176,7 +176,7 @@ def _rounds(job: Job, arms: list[Arm], calls: int, began: float) -> bool:
     return all(len(one) == 1 for one in steps)
 
 
-def _warm_up(arm: Arm) -> list[int]:
+def _warm_up(arm: PreparedCell) -> list[int]:
     """Nanoseconds of up to three runs; fewer of a long one, which needs no more."""
     values: list[int] = []
     while len(values) < _MOST_WARMUPS and sum(values) < _WARM_NS:
@@ -184,7 +184,7 @@ def _warm_up(arm: Arm) -> list[int]:
     return values
 
 
-def _timed_calls(arm: Arm, calls: int) -> list[int]:
+def _timed_calls(arm: PreparedCell, calls: int) -> list[int]:
     """Nanoseconds of each of `calls` runs."""
     run, reset, clock = arm.run, arm.reset, perf_counter_ns
     values = []

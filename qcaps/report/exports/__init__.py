@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from qcaps.errors import unknown
 
 if TYPE_CHECKING:
-    from qcaps.measure.results.file import Results
-    from qcaps.report.verdicts import Report
+    from qcaps.measure.results.results_file import Results
+    from qcaps.report.verdicts import GateReport
 
 
 class Export(NamedTuple):
@@ -27,7 +27,7 @@ class Export(NamedTuple):
 class ExportModule(Protocol):
     """What the module behind a format offers."""
 
-    def text(self, report: Report, results: Results) -> str:
+    def text(self, report: GateReport, results: Results) -> str:
         """The whole file."""
 
 
@@ -49,6 +49,6 @@ def by_name(name: str) -> Export:
     raise unknown("export", name, (export.name for export in EXPORTS))
 
 
-def text(export: Export, report: Report, results: Results) -> str:
+def text(export: Export, report: GateReport, results: Results) -> str:
     """The contents of the format's file."""
     return cast("ExportModule", importlib.import_module(export.module)).text(report, results)

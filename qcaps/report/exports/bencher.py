@@ -6,20 +6,20 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qcaps.measure.results.file import Results
-    from qcaps.report.verdicts import Report, Row
+    from qcaps.measure.results.results_file import Results
+    from qcaps.report.verdicts import GateReport, VerdictRow
 
 _NANO = 1e9
 
 
-def text(report: Report, results: Results) -> str:
+def text(report: GateReport, results: Results) -> str:
     """The time of head, its bounds those of the ratio on the time of base."""
     del results
     found = {row.name: measures for row in report.rows if (measures := _measures(row))}
     return json.dumps(found, indent=2) + "\n"
 
 
-def _measures(row: Row) -> dict[str, dict[str, float]]:
+def _measures(row: VerdictRow) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     if row.head_seconds is not None and row.base_seconds is not None:
         found["latency"] = {"value": row.head_seconds * _NANO}

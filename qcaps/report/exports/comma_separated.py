@@ -7,18 +7,18 @@ import io
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
-from qcaps.report.verdicts import Row
+from qcaps.report.verdicts import VerdictRow
 
 if TYPE_CHECKING:
-    from qcaps.measure.results.file import Results
-    from qcaps.report.verdicts import Report
+    from qcaps.measure.results.results_file import Results
+    from qcaps.report.verdicts import GateReport
 
 
-def text(report: Report, results: Results) -> str:
+def text(report: GateReport, results: Results) -> str:
     """The rows, by the names of their fields."""
     del results
     out = io.StringIO()
-    writer = csv.DictWriter(out, [one.name for one in fields(Row)], lineterminator="\n")
+    writer = csv.DictWriter(out, [one.name for one in fields(VerdictRow)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(row) for row in report.rows)
     return out.getvalue()

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from qcaps.report.verdicts import texts
 
 if TYPE_CHECKING:
-    from qcaps.measure.results.file import Results
-    from qcaps.report.verdicts import Report
+    from qcaps.measure.results.results_file import Results
+    from qcaps.report.verdicts import GateReport
 
 _MICRO = 1e6
 
 
-def text(report: Report, results: Results) -> str:
+def text(report: GateReport, results: Results) -> str:
     """Head's time in microseconds, and lookups as a benchmark of their own."""
     del results
     entries: list[dict[str, str | float]] = []

@@ -8,13 +8,13 @@ from xml.etree import ElementTree as ET  # written here, never read
 from qcaps.report.verdicts import texts
 
 if TYPE_CHECKING:
-    from qcaps.measure.results.file import Results
-    from qcaps.report.verdicts import Report, Row
+    from qcaps.measure.results.results_file import Results
+    from qcaps.report.verdicts import GateReport, VerdictRow
 
 _SKIPPED = ("INCONCLUSIVE", "UNCONFIRMED")
 
 
-def text(report: Report, results: Results) -> str:
+def text(report: GateReport, results: Results) -> str:
     """One case for all counts, one a series, one for the host where it is too noisy."""
     del results
     cases = [_counts(report), *(_case(row) for row in report.rows)]
@@ -33,7 +33,7 @@ def text(report: Report, results: Results) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
 
 
-def _counts(report: Report) -> ET.Element:
+def _counts(report: GateReport) -> ET.Element:
     case = ET.Element("testcase", classname="qcaps.gate", name="counts")
     if report.faults:
         failure = ET.SubElement(case, "failure", message=report.faults[0])
@@ -41,7 +41,7 @@ def _counts(report: Report) -> ET.Element:
     return case
 
 
-def _case(row: Row) -> ET.Element:
+def _case(row: VerdictRow) -> ET.Element:
     _, verdict, change, interval, *_ = texts(row)
     if verdict in _SKIPPED:
         case = _skipped(row.name, f"{verdict}: {change} ({interval})")

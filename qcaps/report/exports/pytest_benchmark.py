@@ -13,13 +13,13 @@ import qcaps
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qcaps.measure.results.file import Measured, Results
-    from qcaps.report.verdicts import Report
+    from qcaps.measure.results.results_file import Measured, Results
+    from qcaps.report.verdicts import GateReport
 
 _VERSION = "5.0.0"
 
 
-def text(report: Report, results: Results) -> str:
+def text(report: GateReport, results: Results) -> str:
     """All of head's block values, with the statistics pytest-benchmark shows of them."""
     now = datetime.now(UTC).isoformat()
     return (
@@ -40,7 +40,7 @@ def text(report: Report, results: Results) -> str:
 def _benchmark(one: Measured) -> dict[str, Any]:
     values = [value for run in one.runs for value in run.block_values]
     return {
-        "group": one.cell.question.name,
+        "group": one.cell.comparison.name,
         "name": one.cell.name,
         "fullname": f"qcaps::{one.cell.name}",
         "params": {key: str(value) for key, value in one.cell.to_plain().items()},

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qcaps.domain.address import UsbAddress
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Controller, Disk, Hostdev, Hub, Input, Interface, Redirdev, Serial, Sound
-from qcaps.domain.devices.host import HostUsbAddress
+from qcaps.domain.devices.on_host import HostUsbAddress
 from qcaps.rules.addresses.given import ports
 from qcaps.rules.refusal import Refused
 

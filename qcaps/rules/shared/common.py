@@ -20,7 +20,7 @@ from qcaps.domain.device import Alias, Device
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qcaps.domain.devices.host import SourceSeclabel
+    from qcaps.domain.devices.on_host import SourceSeclabel
 
 _D = TypeVar("_D", bound=Device)
 

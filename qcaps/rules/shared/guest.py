@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qcaps.domain.domain import Domain
     from qcaps.domain.numa import NumaCell
     from qcaps.rules.draft import Draft
-    from qcaps.rules.shared.host import HostFacts
+    from qcaps.rules.shared.host_facts import HostFacts
     from qcaps.rules.shared.storage import Storage
 
 
@@ -136,9 +136,9 @@ class Guest:
         return () if cpu is None or cpu.numa is None else cpu.numa.cell
 
     @cached_property
-    def iothreads(self) -> Iothreads:
+    def iothreads(self) -> IothreadNumbers:
         """The numbers of the I/O threads."""
-        return Iothreads.of(self.domain)
+        return IothreadNumbers.of(self.domain)
 
     @cached_property
     def has_usb(self) -> bool:
@@ -216,7 +216,7 @@ class Guest:
 
 
 @dataclass(frozen=True)
-class Iothreads:
+class IothreadNumbers:
     """The numbers of the I/O threads: those listed, then the lowest free ones up to the count.
 
     Never spelt out: a file may ask for billions.
@@ -226,7 +226,7 @@ class Iothreads:
     count: int
 
     @classmethod
-    def of(cls, domain: Domain) -> Iothreads:
+    def of(cls, domain: Domain) -> IothreadNumbers:
         """Those of `domain`."""
         listed = sorted({one.id for one in domain.iothreadids.iothread}) if domain.iothreadids else ()
         count = (domain.iothreads.value or 0) if domain.iothreads else 0

@@ -9,7 +9,7 @@ from qcaps.rules.shared.refuse import malformed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qcaps.domain.devices.host import SourceHost
+    from qcaps.domain.devices.on_host import SourceHost
 
 
 def check_hosts(hosts: Iterable[SourceHost]) -> None:

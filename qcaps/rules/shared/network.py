@@ -9,8 +9,8 @@ from qcaps.rules.shared.common import filled_pci, says_something
 
 if TYPE_CHECKING:
     from qcaps.domain.devices import Interface
-    from qcaps.domain.devices.host import Ip
     from qcaps.domain.devices.interfacesource import InterfaceSource, InterfaceVlan
+    from qcaps.domain.devices.on_host import Ip
 
 _ALWAYS: Final = {"line", "unknown_attributes", "unknown_children", "ip", "route"}
 _SOCKET: Final = _ALWAYS | {"address", "port"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.domain.devices.host import HostPciAddress
+from qcaps.domain.devices.on_host import HostPciAddress
 from qcaps.rules.addresses.pci import flags as f
 from qcaps.rules.shared.refuse import malformed
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qcaps.domain.devices.disksource import DiskSource
-    from qcaps.domain.devices.host import SourceHost
+    from qcaps.domain.devices.on_host import SourceHost
     from qcaps.rules.start.argument import Json, Properties
 
 _PORTS: Final = {

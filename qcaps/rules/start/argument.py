@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from qcaps.rules.shared.sets import ranges
+
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
 
@@ -76,17 +78,6 @@ def blockdev(properties: Properties) -> tuple[str, str]:
     )
 
 
-def ranges(numbers: list[int]) -> list[str]:
-    """`numbers` in order, neighbours drawn together: 0-3, 8."""
-    found: list[list[int]] = []
-    for number in sorted(numbers):
-        if found and found[-1][1] == number - 1:
-            found[-1][1] = number
-        else:
-            found.append([number, number])
-    return [str(first) if first == last else f"{first}-{last}" for first, last in found]
-
-
 def _words(key: str, value: Json) -> list[str]:
     if isinstance(value, bool):
         return [f"{key}={on_off(state=value)}"]
@@ -94,6 +85,7 @@ def _words(key: str, value: Json) -> list[str]:
         return [word for name, inner in value.items() for word in _words(f"{key}.{name}", inner)]
     if isinstance(value, list):
         if value and all(isinstance(one, int) for one in value):
-            return [f"{key}={part}" for part in ranges([int(str(one)) for one in value])]
+            numbers = sum(1 << number for number in {int(str(one)) for one in value})
+            return [f"{key}={part}" for part in ranges(numbers).split(",")]
         return [f"{key}={one['str']}" for one in value if isinstance(one, dict)]
     return [f"{key}={escaped(str(value))}"]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from qcaps.domain.codec import Element
     from qcaps.domain.devices.characters import ChardevLog, ChardevProtocol, ChardevSource
-    from qcaps.domain.devices.host import SourceReconnect
+    from qcaps.domain.devices.on_host import SourceReconnect
     from qcaps.rules.start.launch import Launch
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qcaps.domain.devices.disksource import DiskSource
-from qcaps.domain.devices.host import SourceHost
+from qcaps.domain.devices.on_host import SourceHost
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.protocol import located
 from qcaps.rules.start.argument import blockdev, escaped, on_off
@@ -13,7 +13,7 @@ from qcaps.rules.start.argument import blockdev, escaped, on_off
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.domain.boot import Nvram
+    from qcaps.domain.boot import FirmwareVariables
     from qcaps.domain.sysinfo import Sysinfo, SysinfoTable
     from qcaps.rules.start.argument import Properties
     from qcaps.rules.start.launch import Launch
@@ -123,7 +123,7 @@ def _tables(given: Sysinfo, name: str) -> tuple[SysinfoTable, ...]:
     return found if isinstance(found, tuple) else () if found is None else (found,)
 
 
-def _variables(given: Nvram) -> Properties:
+def _variables(given: FirmwareVariables) -> Properties:
     """Where the variables are. Raises Refused where only libvirt, which picks firmware, could tell."""
     source = given.source
     if source is None:

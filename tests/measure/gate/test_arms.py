@@ -12,9 +12,9 @@ import pytest
 import qcaps
 from qcaps.measure.cell import Cell
 from qcaps.measure.gate.arms import Arm, ArmError, MismatchError
-from qcaps.measure.gate.gate import Outcome, check_counts, check_host, decide
+from qcaps.measure.gate.decision import GateOutcome, check_counts, check_host, decide
 from qcaps.measure.gate.margins import MarginTable
-from qcaps.measure.gate.pairs import Store
+from qcaps.measure.gate.pair_store import PairStore
 from qcaps.measure.gate.rounds import Bench, take_round
 from qcaps.measure.gate.verdict import PREFLIGHT_PAIRS, Verdict
 from qcaps.measure.suite import sources
@@ -43,14 +43,14 @@ def edited(tmp_path: Path, file: str, old: str, new: str) -> Arm:
     return Arm("head", sys.executable, "edited", str(copy.parent))
 
 
-def counted(tmp_path: Path, head: Arm, *cells: Cell) -> Outcome:
-    outcome = Outcome()
+def counted(tmp_path: Path, head: Arm, *cells: Cell) -> GateOutcome:
+    outcome = GateOutcome()
     check_counts(bench(tmp_path, *cells), (BASE, head), cells, outcome)
     return outcome
 
 
 def test_equal_arms_count_the_same_and_a_pair_is_a_block_of_each(tmp_path: Path) -> None:
-    one, outcome = bench(tmp_path, ONCE, LOOP), Outcome()
+    one, outcome = bench(tmp_path, ONCE, LOOP), GateOutcome()
     check_counts(one, (BASE, HEAD), (ONCE, LOOP), outcome)
     assert outcome.faults == []
     assert outcome.counts[ONCE][1].lookups == 1
@@ -66,8 +66,9 @@ def test_equal_arms_count_the_same_and_a_pair_is_a_block_of_each(tmp_path: Path)
         assert {"b", "h"} >= set(turns)
 
 
+@pytest.mark.slow
 def test_a_large_slowdown_fails_and_none_does_not(tmp_path: Path) -> None:
-    one, outcome = bench(tmp_path, LOOP), Outcome()
+    one, outcome = bench(tmp_path, LOOP), GateOutcome()
     check_counts(one, (BASE, HEAD), (LOOP,), outcome)
     one.calls[LOOP] = 5
     slow = Arm("head", sys.executable, path=BASE.path, slowdown=0.6)
@@ -75,13 +76,13 @@ def test_a_large_slowdown_fails_and_none_does_not(tmp_path: Path) -> None:
     assert [judged.verdict for judged in found.judged] == [Verdict.FAIL]
     assert found.judged[0].judgement.confirmation is not None
     # all that was decided upon is in the files, and gives the same verdict again
-    assert Store.from_folder(tmp_path).pairs == store.pairs
+    assert PairStore.from_folder(tmp_path).pairs == store.pairs
     fair, _ = decide(one, (BASE, HEAD), outcome, MarginTable())
     assert fair.judged[0].verdict is not Verdict.FAIL
 
 
 def test_a_slowdown_of_the_pipeline_is_spun(tmp_path: Path) -> None:
-    one, outcome = bench(tmp_path, ONCE), Outcome()
+    one, outcome = bench(tmp_path, ONCE), GateOutcome()
     check_counts(one, (BASE, HEAD), (ONCE,), outcome)
     slow = Arm("head", sys.executable, path=BASE.path, slowdown=3.0)
     for base, head in take_round(one, (BASE, slow), (ONCE,), lambda _cell: 0):
@@ -112,7 +113,7 @@ def test_counts_that_both_get_wrong_are_held_against_the_closed_form(tmp_path: P
         "_all(Sharing.TASK))\nONCE_ABORT",
         "_all(Sharing.ALONE))\nONCE_ABORT",
     )
-    outcome = Outcome()
+    outcome = GateOutcome()
     base = Arm("base", sys.executable, path=head.path)
     check_counts(bench(tmp_path, ONCE), (base, head), (ONCE,), outcome)
     (fault,) = outcome.faults
@@ -133,7 +134,7 @@ def test_an_arm_that_hangs_is_killed(tmp_path: Path) -> None:
     )
     one = bench(tmp_path, ONCE, patience=1.5)
     with pytest.raises(ArmError, match="hung for"):
-        check_counts(one, (BASE, head), (ONCE,), Outcome())
+        check_counts(one, (BASE, head), (ONCE,), GateOutcome())
 
 
 @pytest.mark.parametrize(
@@ -152,15 +153,15 @@ def test_a_version_without_blocks_cannot_be_compared(tmp_path: Path) -> None:
     head = edited(tmp_path, "measure/worker/forker.py", "PROTOCOL = 1", "PROTOCOL = 99")
     one = bench(tmp_path, LOOP)
     with pytest.raises(MismatchError, match="version 99 of the protocol") as caught:
-        check_counts(one, (BASE, head), (LOOP,), Outcome())
+        check_counts(one, (BASE, head), (LOOP,), GateOutcome())
     assert caught.value.exit_status == 4
     (Path(head.path) / "qcaps" / "measure" / "worker" / "forker.py").unlink()
     with pytest.raises(MismatchError, match=r"has no qcaps\.measure\.worker\.forker"):
-        check_counts(one, (BASE, head), (LOOP,), Outcome())
+        check_counts(one, (BASE, head), (LOOP,), GateOutcome())
 
 
 def test_the_host_is_judged_by_base_against_itself(tmp_path: Path) -> None:
-    one, store = bench(tmp_path, LOOP), Store(None)
+    one, store = bench(tmp_path, LOOP), PairStore(None)
     said = check_host(one, BASE, (LOOP,), store, lambda _progress: None)
     assert store.taken(LOOP) == PREFLIGHT_PAIRS
     assert isinstance(said, str)

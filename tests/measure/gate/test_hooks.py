@@ -310,6 +310,7 @@ def test_hooks_of_the_user_do_not_run(tmp_path: Path, look: str, monkeypatch: py
     assert not mark.exists()
 
 
+@pytest.mark.slow
 def test_a_gate_in_a_hook(tmp_path: Path) -> None:
     """The whole of it: the base is built from its own commit, and the commit being made is the user's."""
     ours = tmp_path / "ours"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from qcaps.measure.cell import Cell
-from qcaps.measure.gate.pairs import paired
-from qcaps.measure.results.file import Measured, Results, Run
+from qcaps.measure.gate.pair_store import paired
+from qcaps.measure.results.results_file import Measured, Results, Run
 from qcaps.measure.subject import Counts
 
 CELL = Cell("disks", 4)

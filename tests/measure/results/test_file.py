@@ -11,8 +11,8 @@ import pytest
 
 from qcaps.errors import QcapsError
 from qcaps.measure.cell import Cell
-from qcaps.measure.results import file as results_file
-from qcaps.measure.results.file import Measured, Results, Run
+from qcaps.measure.results import results_file
+from qcaps.measure.results.results_file import Measured, Results, Run
 from qcaps.measure.subject import Counts
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import pytest
 
 from qcaps import files
 from qcaps.errors import QcapsError
-from qcaps.measure.results import file as results_file
+from qcaps.measure.results import results_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +63,7 @@ def hidden(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_of_four_runs_in_one_folder_one_goes_on_and_three_say_who_holds_it(tmp_path: Path) -> None:
     runs = [
         subprocess.Popen(
@@ -91,6 +92,7 @@ def test_of_four_runs_in_one_folder_one_goes_on_and_three_say_who_holds_it(tmp_p
     assert set(blocks(file).values()) == {30}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [False, True])
 def test_a_run_killed_at_any_instant_is_gone_on_with(tmp_path: Path, *, group: bool) -> None:
     draw = random.Random(7)
@@ -116,6 +118,7 @@ def test_a_run_killed_at_any_instant_is_gone_on_with(tmp_path: Path, *, group: b
             path.unlink()
 
 
+@pytest.mark.slow
 def test_what_is_measured_is_not_measured_again_unless_forced(tmp_path: Path) -> None:
     assert run(tmp_path, *SHORT).returncode == 0
     file = tmp_path / "qcaps-results" / "results.json"
@@ -127,6 +130,7 @@ def test_what_is_measured_is_not_measured_again_unless_forced(tmp_path: Path) ->
     assert file.read_bytes() != first
 
 
+@pytest.mark.slow
 def test_results_of_another_plan_are_not_written_over(tmp_path: Path) -> None:
     assert run(tmp_path, *SHORT).returncode == 0
     file = tmp_path / "qcaps-results" / "results.json"
@@ -142,6 +146,7 @@ def test_results_of_another_plan_are_not_written_over(tmp_path: Path) -> None:
     assert set(blocks(file).values()) == {30}
 
 
+@pytest.mark.slow
 def test_a_figure_of_an_older_report_goes_and_a_user_s_file_stays(tmp_path: Path) -> None:
     assert run(tmp_path, *SHORT).returncode == 0
     out = tmp_path / "qcaps-results"
@@ -158,7 +163,7 @@ def test_a_figure_of_an_older_report_goes_and_a_user_s_file_stays(tmp_path: Path
 
 
 def _kill_workers(run_id: int, seconds: float) -> int:
-    """SIGKILL each worker of that run once it has worked for a second; how many."""
+    """SIGKILL each worker of that run once it has worked for two seconds; how many."""
     killed: set[int] = set()
     end = time.monotonic() + seconds
     while time.monotonic() < end and Path(f"/proc/{run_id}").exists():
@@ -170,13 +175,14 @@ def _kill_workers(run_id: int, seconds: float) -> int:
                 continue
             parent, ticks, pid = int(fields[1]), int(fields[11]) + int(fields[12]), int(status.parent.name)
             worked = ticks / os.sysconf("SC_CLK_TCK")
-            if parent == run_id and b"worker.work" in command and pid not in killed and worked > 1:
+            if parent == run_id and b"worker.work" in command and pid not in killed and worked > 2:
                 os.kill(pid, signal.SIGKILL)
                 killed.add(pid)
         time.sleep(0.01)
     return len(killed)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_twice_is_said_and_its_series_marked(tmp_path: Path) -> None:
     size = "--scenario serials -n 64 --processes 1 --pairs 400"
     plan = [*size.split(), *["--task", "define", "--validity", "fork", "--policy", "once"]]

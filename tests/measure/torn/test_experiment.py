@@ -15,8 +15,8 @@ import pytest
 
 from qcaps.commands import main
 from qcaps.errors import QcapsError, UsageError
-from qcaps.measure.torn import file as tornfile
-from qcaps.measure.torn.experiment import Arm, Experiment, Tally, run
+from qcaps.measure.torn import torn_file as tornfile
+from qcaps.measure.torn.experiment import Experiment, Tally, TornArm, run
 from qcaps.measure.torn.swapper import install, swapping
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ EXPERIMENT = Experiment(
     "disks",
     2,
     ("pcie-root-port",),
-    (Arm("naive"), Arm("once"), Arm("once-abort")),
+    (TornArm("naive"), TornArm("once"), TornArm("once-abort")),
     tasks=60,
     mean=0.001,
     quiet_rounds=2,
@@ -34,16 +34,20 @@ EXPERIMENT = Experiment(
 
 
 @pytest.fixture(scope="module")
-def tallies() -> dict[Arm, Tally]:
+def tallies() -> dict[TornArm, Tally]:
     """Rounds of the experiment until the harm was seen, which chance decides."""
     for seed in range(20):
         found = run(replace(EXPERIMENT, seed=seed))
-        if found[Arm("naive")].torn and found[Arm("once")].stale and found[Arm("once-abort")].aborted:
+        if (
+            found[TornArm("naive")].torn
+            and found[TornArm("once")].stale
+            and found[TornArm("once-abort")].aborted
+        ):
             return found
     pytest.fail("1200 tasks a policy, and no binary was replaced in the middle of one")
 
 
-def test_every_task_is_counted_once(tallies: dict[Arm, Tally]) -> None:
+def test_every_task_is_counted_once(tallies: dict[TornArm, Tally]) -> None:
     for tally in tallies.values():
         assert tally.tasks == 60
         counted = tally.consistent + tally.torn + tally.stale + tally.refused + tally.aborted
@@ -51,17 +55,17 @@ def test_every_task_is_counted_once(tallies: dict[Arm, Tally]) -> None:
         assert tally.torn_refused <= tally.torn
 
 
-def test_once_tears_no_task_and_once_abort_commits_nothing_stale(tallies: dict[Arm, Tally]) -> None:
-    assert tallies[Arm("naive")].torn > 0
-    assert tallies[Arm("once")].torn == 0
-    assert tallies[Arm("once")].stale > 0
-    assert tallies[Arm("once")].refused == 0  # either set alone accepts the domain
-    assert tallies[Arm("once-abort")].torn == 0
-    assert tallies[Arm("once-abort")].stale == 0
+def test_once_tears_no_task_and_once_abort_commits_nothing_stale(tallies: dict[TornArm, Tally]) -> None:
+    assert tallies[TornArm("naive")].torn > 0
+    assert tallies[TornArm("once")].torn == 0
+    assert tallies[TornArm("once")].stale > 0
+    assert tallies[TornArm("once")].refused == 0  # either set alone accepts the domain
+    assert tallies[TornArm("once-abort")].torn == 0
+    assert tallies[TornArm("once-abort")].stale == 0
 
 
 def test_whole_seconds_let_stale_commits_through_and_nanoseconds_do_not() -> None:
-    coarse, fine = Arm("once-abort", whole_seconds=True), Arm("once-abort")
+    coarse, fine = TornArm("once-abort", whole_seconds=True), TornArm("once-abort")
     found = run(replace(EXPERIMENT, arms=(coarse, fine), tasks=100))
     assert found[coarse].swaps > 0
     assert found[coarse].stale > 0
@@ -69,7 +73,7 @@ def test_whole_seconds_let_stale_commits_through_and_nanoseconds_do_not() -> Non
 
 
 def test_retries_bring_tasks_through() -> None:
-    bare, patient = Arm("once-abort"), Arm("once-abort", retries=20)
+    bare, patient = TornArm("once-abort"), TornArm("once-abort", retries=20)
     found = run(replace(EXPERIMENT, arms=(bare, patient), tasks=60, mean=0.004))
     assert found[patient].aborted <= found[bare].aborted
     assert found[patient].consistent > found[bare].consistent
@@ -77,7 +81,7 @@ def test_retries_bring_tasks_through() -> None:
     assert found[patient].stale == found[patient].torn == 0
 
 
-def test_a_file_comes_back_as_it_was_written(tallies: dict[Arm, Tally], tmp_path: Path) -> None:
+def test_a_file_comes_back_as_it_was_written(tallies: dict[TornArm, Tally], tmp_path: Path) -> None:
     found = tornfile.found(EXPERIMENT, tallies)
     path = tmp_path / "torn.json"
     tornfile.write(path, found)
@@ -101,7 +105,9 @@ def test_a_file_comes_back_as_it_was_written(tallies: dict[Arm, Tally], tmp_path
         lambda text: text.replace('"ratio": 1', '"ratio": null'),
     ],
 )
-def test_a_damaged_file_is_one_clear_line(damage: object, tallies: dict[Arm, Tally], tmp_path: Path) -> None:
+def test_a_damaged_file_is_one_clear_line(
+    damage: object, tallies: dict[TornArm, Tally], tmp_path: Path
+) -> None:
     assert callable(damage)
     path = tmp_path / "torn.json"
     tornfile.write(path, tornfile.found(EXPERIMENT, tallies))
@@ -123,9 +129,9 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     content = tmp_path / "content"
     (content / "bench" / "torn").mkdir(parents=True)
     (content / "bench" / "torn" / "pair.py").write_text(
-        "from qcaps.measure.torn.experiment import Arm\n"
+        "from qcaps.measure.torn.experiment import TornArm\n"
         "SCENARIO, N, REMOVED = 'disks', 1, ('pcie-root-port',)\n"
-        "def arms():\n    return [Arm('once'), Arm('once-abort', retries=1)]\n"
+        "def arms():\n    return [TornArm('once'), TornArm('once-abort', retries=1)]\n"
     )
     file = tmp_path / "torn.json"
     arguments = ["torn", "pair", "--content", str(content), "--tasks", "5", "--output", str(file)]

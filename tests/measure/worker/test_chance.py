@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import qcaps
-from qcaps.commands.doctor import host
+from qcaps.commands.doctor import this_machine
 from qcaps.measure.gate.arms import Arm, running
 from qcaps.measure.worker import chance
 from qcaps.measure.worker.chance import Chance, Layout, why_random
@@ -111,7 +111,7 @@ def test_where_it_is_refused_only_the_seed_is_drawn_and_the_doctor_says_so(
     why_random.cache_clear()
     try:
         assert Chance.draw(random.Random(1)).layout is None
-        found = host._layout()
+        found = this_machine._layout()
         assert not found.ok
         assert "personality(2)" in found.text
     finally:
@@ -122,8 +122,8 @@ def test_where_it_is_refused_only_the_seed_is_drawn_and_the_doctor_says_so(
 def test_a_low_hard_limit_leaves_layouts_to_the_kernel(kilobytes: int) -> None:
     code = (
         "import random; from qcaps.measure.worker.chance import Chance;"
-        "from qcaps.commands.doctor import host;"
-        "assert Chance.draw(random.Random(1)).layout is None; print(host._layout().text)"
+        "from qcaps.commands.doctor import this_machine;"
+        "assert Chance.draw(random.Random(1)).layout is None; print(this_machine._layout().text)"
     )
     done = subprocess.run(
         ["bash", "-c", f'ulimit -s {kilobytes} && exec "$0" -c "$1"', sys.executable, code],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from qcaps.measure.cell import TASKS, Cell
-from qcaps.measure.worker.process import Answer, WorkerError, run_worker
+from qcaps.measure.worker.running import Answer, WorkerError, run_worker
 from qcaps.measure.worker.work import Job, calls_a_block
 from qcaps.scenario import scenario
 

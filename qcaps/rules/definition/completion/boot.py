@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.boot import Firmware, FirmwareFeature, Nvram, OsBoot, OsType
+from qcaps.domain.boot import Firmware, FirmwareFeature, FirmwareVariables, OsBoot, OsType
 from qcaps.domain.codec import evolve
 from qcaps.rules.refusal import Refused
 
@@ -104,7 +104,7 @@ def set_nvram(draft: Draft) -> None:
         return
     if os.nvram is None or not (os.nvram.value or os.nvram.source):
         path = f"{NVRAM_FOLDER}/{draft.domain.name}_VARS.fd"
-        draft.set(os=evolve(os, nvram=evolve(os.nvram or Nvram(), value=path)))
+        draft.set(os=evolve(os, nvram=evolve(os.nvram or FirmwareVariables(), value=path)))
 
 
 def complete(draft: Draft) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qcaps.capabilities.targets import ARM, PPC64, S390, X86
 from qcaps.domain.codec import evolve
-from qcaps.domain.cpu import Cpu, CpuFeature, CpuModel
+from qcaps.domain.cpu import Cpu, CpuFeature, GuestCpuModel
 from qcaps.rules.definition.completion import numa
 from qcaps.rules.refusal import Refused
 
@@ -54,7 +54,7 @@ def parsed(domain: Domain) -> dict[str, Any]:
     }
 
 
-def _model(cpu: Cpu, mode: str) -> CpuModel | None:
+def _model(cpu: Cpu, mode: str) -> GuestCpuModel | None:
     model = cpu.model
     if model is None or mode in _OF_THE_HOST or not (model.value or model.vendor_id):
         return None
@@ -77,7 +77,7 @@ def set_default(draft: Draft, caps: Capabilities) -> None:
         return
     cpu = cpu or Cpu()
     if model != "host":
-        chosen = CpuModel(fallback="forbid", value=model)
+        chosen = GuestCpuModel(fallback="forbid", value=model)
         draft.set(cpu=evolve(cpu, mode="custom", match="exact", check="none", model=chosen))
         return
     if domain.type != "kvm":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Memory as Module
-from qcaps.domain.memory import CurrentMemory, Hugepages, Memory, kib
+from qcaps.domain.memory import CurrentMemory, GuestMemory, Hugepages, kib
 from qcaps.domain.syntax import cpuset
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared import numa
@@ -104,7 +104,7 @@ def complete(draft: Draft) -> None:
         current = total
     _check_maximum(domain, total)
     draft.set(
-        memory=evolve(domain.memory or Memory(), value=total, unit="KiB"),
+        memory=evolve(domain.memory or GuestMemory(), value=total, unit="KiB"),
         current_memory=evolve(domain.current_memory or CurrentMemory(), value=current, unit="KiB"),
     )
 

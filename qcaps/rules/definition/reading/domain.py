@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qcaps.domain.syntax import CPUSET_LENGTH, cpuset, each, uuid
 from qcaps.rules.definition.reading.numa import check_parsed_numa
 from qcaps.rules.refusal import Refused
-from qcaps.rules.shared.guest import Iothreads
+from qcaps.rules.shared.guest import IothreadNumbers
 from qcaps.rules.shared.refuse import internal, malformed, unsupported
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _check_iothreads(domain: Domain) -> None:
 # Follows: virDomainDefTunablesParse
 def _check_cputune(domain: Domain, cputune: Cputune) -> None:
     vcpus = 1 if domain.vcpu is None or domain.vcpu.value is None else domain.vcpu.value
-    iothreads = Iothreads.of(domain)
+    iothreads = IothreadNumbers.of(domain)
     # a pin for a CPU that is not there is dropped
     _check_once("vcpupin", ((pin.vcpu, pin) for pin in cputune.vcpupin if pin.vcpu < vcpus))
     for pin in cputune.iothreadpin:

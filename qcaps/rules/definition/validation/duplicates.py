@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from qcaps.domain.devices import Console, Disk, Filesystem, Hostdev, Interface, Iommu, Serial, Video
-from qcaps.domain.devices.host import HostMdevAddress, HostPciAddress, HostScsiAddress, HostUsbAddress
+from qcaps.domain.devices.on_host import HostMdevAddress, HostPciAddress, HostScsiAddress, HostUsbAddress
 from qcaps.domain.syntax import uuid
 from qcaps.rules import orders
 from qcaps.rules.definition.validation.cpu import topology_vcpus

@@ -9,7 +9,7 @@ from qcaps.rules.shared.refuse import unsupported
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.boot import Loader, Nvram, Os
+    from qcaps.domain.boot import FirmwareVariables, Loader, Os
     from qcaps.rules.shared.guest import Guest
 
 _LONGEST_TIMEOUT = 65535  # milliseconds
@@ -56,7 +56,7 @@ def check_os(guest: Guest) -> None:
         _check_stateless(os, os.loader)
 
 
-def _has_variables(nvram: Nvram | None) -> bool:
+def _has_variables(nvram: FirmwareVariables | None) -> bool:
     return nvram is not None and (nvram.type is not None or bool(nvram.value))
 
 

@@ -18,7 +18,7 @@ from qcaps.rules.definition.validation.duplicates import check_alias_free, check
 from qcaps.rules.definition.validation.memory import check_hotplug
 from qcaps.rules.devices.hostdev.refuse import refuse_interface, refuse_interface_by_qemu
 from qcaps.rules.shared.guest import Guest
-from qcaps.rules.shared.host import PLAIN_HOST, HostFacts
+from qcaps.rules.shared.host_facts import PLAIN_HOST, HostFacts
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities

@@ -17,7 +17,7 @@ from qcaps.rules.shared.state import NARROW_SCSI_UNITS
 if TYPE_CHECKING:
     from qcaps.domain.devices.disk import DiskIotune
     from qcaps.domain.devices.disksource import DiskFormatMetadataCache, DiskSource
-    from qcaps.domain.devices.host import SourceHost
+    from qcaps.domain.devices.on_host import SourceHost
     from qcaps.domain.domain import Domain
     from qcaps.rules.shared.state import State
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qcaps.domain.address import CcwAddress, DriveAddress, PciAddress
 from qcaps.domain.codec import evolve
-from qcaps.domain.devices.host import HostPciAddress
+from qcaps.domain.devices.on_host import HostPciAddress
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.common import filled_pci
 from qcaps.rules.shared.network import addresses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices.host import HostUsbAddress
+from qcaps.domain.devices.on_host import HostUsbAddress
 from qcaps.rules.shared.guest import address_type
 from qcaps.rules.shared.refuse import internal, need, unsupported
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices.host import HostPciAddress
+from qcaps.domain.devices.on_host import HostPciAddress
 from qcaps.domain.syntax import uuid
 from qcaps.rules.shared.hosts import check_hosts
 from qcaps.rules.shared.pci import check_pci_numbers

@@ -7,7 +7,7 @@ import socket
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices.host import HostPciAddress
+from qcaps.domain.devices.on_host import HostPciAddress
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.pci import check_pci_numbers
 from qcaps.rules.shared.refuse import malformed, unsupported

@@ -16,7 +16,7 @@ from qcaps.rules.shared.sizes import in_kib
 
 if TYPE_CHECKING:
     from qcaps.domain.devices import Memory
-    from qcaps.domain.devices.memory import MemorySource
+    from qcaps.domain.devices.memory import ModuleSource
     from qcaps.domain.domain import Domain
     from qcaps.rules.shared.state import State
 
@@ -56,7 +56,7 @@ def _uuid(module: Memory, text: str) -> str:
 
 
 # Follows: virDomainMemorySourceDefParseXML
-def _memory_source(source: MemorySource) -> MemorySource | None:
+def _memory_source(source: ModuleSource) -> ModuleSource | None:
     changes: dict[str, Any] = {}
     if source.nodemask:
         changes["nodemask"] = canonical(source.nodemask)

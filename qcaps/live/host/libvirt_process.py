@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from qcaps.live.host.installation import Installation
-    from qcaps.live.host.namespace import Place
+    from qcaps.live.host.live_folder import LiveFolder
     from qcaps.live.host.setup import Setup
 
 Counting = Literal["interposer", "log", "uprobes", "none"]
@@ -89,7 +89,9 @@ class LibvirtProcess:
     `counted_by` says how lookups are counted, and `fallback` why not by the interposer.
     """
 
-    def __init__(self, setup: Setup, place: Place, installation: Installation, fallback: str = "") -> None:
+    def __init__(
+        self, setup: Setup, place: LiveFolder, installation: Installation, fallback: str = ""
+    ) -> None:
         """Start and connect. Raises LiveError and its kinds."""
         self.installation = installation
         self.counted_by = setup.counting
@@ -98,7 +100,7 @@ class LibvirtProcess:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as this object
         try:
             self._process = subprocess.Popen(
-                [*self._place.prefix, sys.executable, "-P", "-m", "qcaps.live.host.worker"],
+                [*self._place.prefix, sys.executable, "-P", "-m", "qcaps.live.host.holder"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

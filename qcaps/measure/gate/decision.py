@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.measure.gate import counting, pairs
+from qcaps.measure.gate import counting, pair_store
 from qcaps.measure.gate.arms import Arm, MismatchError, running
 from qcaps.measure.gate.rounds import Bench, calls_for, counts_of, take_round
 from qcaps.measure.gate.series import Series, all_series, point
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from qcaps.measure.cell import Cell
     from qcaps.measure.gate.counting import CountFault, Lookups
     from qcaps.measure.gate.margins import MarginTable
-    from qcaps.measure.gate.pairs import Store
+    from qcaps.measure.gate.pair_store import PairStore
     from qcaps.measure.subject import Counts
-    from qcaps.measure.worker.process import Answer
+    from qcaps.measure.worker.running import Answer
 
 
 class Progress(NamedTuple):
@@ -50,7 +50,7 @@ class Judged:
 
 
 @dataclass
-class Outcome:
+class GateOutcome:
     """All a gate found; filled as it goes, so that what was found before Ctrl-C can be reported."""
 
     counts: dict[Cell, tuple[Counts, Counts]] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Outcome:
         return any(one.verdict in verdicts for one in self.judged)
 
 
-def exit_status(outcome: Outcome, *, strict: bool) -> int:
+def exit_status(outcome: GateOutcome, *, strict: bool) -> int:
     """0 nothing is known to be worse, 1 a regression, 3 under `strict` if something could not be decided."""
     if outcome.faults or outcome.any(Verdict.FAIL):
         return 1
@@ -73,7 +73,7 @@ def exit_status(outcome: Outcome, *, strict: bool) -> int:
     return 3 if strict and unsure else 0
 
 
-def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], outcome: Outcome) -> None:
+def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], outcome: GateOutcome) -> None:
     """Count each cell's task once in each arm, compare, and note how many calls make a block.
 
     Raises ArmError, and MismatchError for arms that do not work on the same.
@@ -100,7 +100,7 @@ def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], out
 
 
 def check_host(
-    bench: Bench, base: Arm, cells: Sequence[Cell], store: Store, on_progress: Callable[[Progress], None]
+    bench: Bench, base: Arm, cells: Sequence[Cell], store: PairStore, on_progress: Callable[[Progress], None]
 ) -> str:
     """Pairs of base with base over the cells in turn; why the host is too noisy, or ""."""
 
@@ -121,8 +121,8 @@ def check_host(
 def take_verdicts(
     bench: Bench,
     arms: tuple[Arm, Arm],
-    store: Store,
-    outcome: Outcome,
+    store: PairStore,
+    outcome: GateOutcome,
     on_progress: Callable[[Progress], None],
 ) -> None:
     """Rounds over all cells that a verdict of `outcome` still needs, until there is each; rounds are kept."""
@@ -144,31 +144,31 @@ def take_verdicts(
 def decide(
     bench: Bench,
     arms: tuple[Arm, Arm],
-    counted: Outcome,
+    counted: GateOutcome,
     table: MarginTable,
     *,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
     folder: Path | None = None,
-) -> tuple[Outcome, Store]:
+) -> tuple[GateOutcome, PairStore]:
     """The verdicts on cells that were counted, from pairs of their own, kept in `folder` if there is one."""
-    outcome, store = Outcome(counts=counted.counts), pairs.Store(folder)
+    outcome, store = GateOutcome(counts=counted.counts), pair_store.PairStore(folder)
     outcome.judged = judge_all(outcome, table, store)
     take_verdicts(bench, arms, store, outcome, on_progress)
     return outcome, store
 
 
-def judge_all(outcome: Outcome, table: MarginTable, store: Store) -> list[Judged]:
+def judge_all(outcome: GateOutcome, table: MarginTable, store: PairStore) -> list[Judged]:
     """All series of the cells that were counted, with the verdicts that the pairs there are allow."""
     series = all_series({cell: counts[1].devices for cell, counts in outcome.counts.items()})
     return [_judged(one, table.of(one.name), store) for one in series]
 
 
-def open_store(folder: Path, *, preflight: bool = False) -> Store:
+def open_store(folder: Path, *, preflight: bool = False) -> PairStore:
     """The pairs a session has so far."""
-    return pairs.Store.from_folder(folder, f"{pairs.PREFLIGHT}-" if preflight else "")
+    return pair_store.PairStore.from_folder(folder, f"{pair_store.PREFLIGHT}-" if preflight else "")
 
 
-def _judged(series: Series, margins: Margins, store: Store) -> Judged:
+def _judged(series: Series, margins: Margins, store: PairStore) -> Judged:
     judgement = judge(series.differences(store.pairs), margins)
     if len(series.cells) != 1:
         return Judged(series, margins, judgement)
@@ -190,7 +190,7 @@ def _wanted(judged: Sequence[Judged]) -> dict[Cell, int]:
     return wanted
 
 
-def _progress(cell: Cell, store: Store, judged: Sequence[Judged], wanted: dict[Cell, int]) -> Progress:
+def _progress(cell: Cell, store: PairStore, judged: Sequence[Judged], wanted: dict[Cell, int]) -> Progress:
     done = sum(min(store.taken(one), count) for one, count in wanted.items())
     interval = next((one.judgement.interval for one in judged if one.series.cells == (cell,)), None)
     return Progress(done, sum(wanted.values()), cell.name, interval)

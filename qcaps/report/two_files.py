@@ -11,7 +11,7 @@ from qcaps.report.table import duration
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from qcaps.measure.results.file import Results
+    from qcaps.measure.results.results_file import Results
 
 HEADINGS = ("benchmark", "A", "B", "B / A", "lookups A", "lookups B", "forks A", "forks B")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 from qcaps.bounded import read_bounded
 from qcaps.errors import QcapsError
 from qcaps.files import replace_file
-from qcaps.measure.torn.experiment import REFERENCE, Arm, Experiment, Tally
+from qcaps.measure.torn.experiment import REFERENCE, Experiment, Tally, TornArm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ _KIND, _VERSION = "qcaps torn", 1
 
 
 @dataclass(frozen=True)
-class Row:
+class TornRow:
     """One arm; the counts are those of `torn.Tally`.
 
     `ratio` is the time of a task, nothing being replaced, over that of `once` that sees the binary as finely,
@@ -53,7 +53,7 @@ class Row:
     @property
     def name(self) -> str:
         """As `torn.Arm` calls it."""
-        return Arm(self.policy, self.whole_seconds, self.retries).name
+        return TornArm(self.policy, self.whole_seconds, self.retries).name
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class Found:
     mean_ms: float
     seed: int
     swaps: int
-    rows: tuple[Row, ...]
+    rows: tuple[TornRow, ...]
 
 
-def found(experiment: Experiment, tallies: Mapping[Arm, Tally]) -> Found:
+def found(experiment: Experiment, tallies: Mapping[TornArm, Tally]) -> Found:
     """The rows of an experiment."""
     rows = tuple(_row(arm, tally, tallies) for arm, tally in tallies.items())
     return Found(
@@ -83,13 +83,13 @@ def found(experiment: Experiment, tallies: Mapping[Arm, Tally]) -> Found:
     )
 
 
-def _row(arm: Arm, tally: Tally, tallies: Mapping[Arm, Tally]) -> Row:
+def _row(arm: TornArm, tally: Tally, tallies: Mapping[TornArm, Tally]) -> TornRow:
     from qcaps.measure.statistics import Ratio, paired_ratio  # numpy, only at the end
 
-    once = tallies.get(Arm(REFERENCE, arm.whole_seconds))
+    once = tallies.get(TornArm(REFERENCE, arm.whole_seconds))
     timed = once is not None and once is not tally and once.quiet
     ratio = paired_ratio(tally.quiet, once.quiet) if once and timed else Ratio(1, 1, 1, 0)
-    return Row(
+    return TornRow(
         **asdict(arm),
         **{name: getattr(tally, name) for name, kind in get_type_hints(Tally).items() if kind is int},
         ratio=ratio.ratio,
@@ -124,7 +124,7 @@ def read(path: Path) -> Found:
     """What a file says. Raises QcapsError for one that `write` did not write."""
     try:
         plain = json.loads(read_bounded(path))
-        rows = tuple(_checked(Row, row) for row in plain["rows"])
+        rows = tuple(_checked(TornRow, row) for row in plain["rows"])
         removed = tuple(str(flag) for flag in plain["removed"])
         what = _checked(Found, {**plain, "rows": rows, "removed": removed})
         kind = (plain["kind"], plain["version"])

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from qcaps.errors import QcapsError
 from qcaps.measure.gate.series import Pair
-from qcaps.measure.results import file as results_file
-from qcaps.measure.results import kept
-from qcaps.measure.results.file import Results
+from qcaps.measure.results import kept, results_file
+from qcaps.measure.results.results_file import Results
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from qcaps.measure.cell import Cell
     from qcaps.measure.gate.rounds import Sides
-    from qcaps.measure.results.file import Run
+    from qcaps.measure.results.results_file import Run
 
 BASE, HEAD, SESSION = "base.json", "head.json", "gate.json"
 PREFLIGHT = "preflight"
@@ -30,7 +29,7 @@ _EMPTY = Results(())
 
 
 @dataclass
-class Store:
+class PairStore:
     """Pairs in memory and, with a folder, on disk; `prefix` tells the pre-flight's files from the gate's."""
 
     folder: Path | None
@@ -40,7 +39,7 @@ class Store:
     pairs: dict[Cell, list[Pair]] = field(default_factory=dict)
 
     @classmethod
-    def from_folder(cls, folder: Path, prefix: str = "") -> Store:
+    def from_folder(cls, folder: Path, prefix: str = "") -> PairStore:
         """What an earlier session left; blocks whose partner was not written are dropped."""
         base, head = (_read(folder / (prefix + name)) for name in (BASE, HEAD))
         return cls(folder, prefix, base, head, paired(base, head))

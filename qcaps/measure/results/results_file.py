@@ -63,11 +63,11 @@ class Results:
 
     measured: tuple[Measured, ...]
 
-    def by_question(self) -> dict[Cell, dict[str, Measured]]:
+    def by_comparison(self) -> dict[Cell, dict[str, Measured]]:
         """The arms of each comparison by policy, in the order they were measured."""
         found: dict[Cell, dict[str, Measured]] = {}
         for one in self.measured:
-            found.setdefault(one.cell.question, {})[one.cell.policy] = one
+            found.setdefault(one.cell.comparison, {})[one.cell.policy] = one
         return found
 
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Generator
 
-    from qcaps.live.host.process import LibvirtProcess
+    from qcaps.live.host.libvirt_process import LibvirtProcess
 
 PAIRS_A_PROCESS = 8
 """Then both are started afresh: where a process happens to lie in memory makes it faster or slower."""
@@ -16,7 +16,7 @@ PAIRS_A_PROCESS = 8
 _WARM_UP = 3
 
 
-class Pair(NamedTuple):
+class LivePair(NamedTuple):
     """The fastest run of each block, in nanoseconds."""
 
     base: int
@@ -29,7 +29,7 @@ def pairs(
     xml: str,
     runs: int,
     draw: random.Random,
-) -> Generator[Pair, None, None]:
+) -> Generator[LivePair, None, None]:
     """Pairs without end. Raises LiveError where a libvirt refuses the task."""
     while True:
         with openers[0]() as base, openers[1]() as head:
@@ -40,4 +40,4 @@ def pairs(
                 for side in draw.sample((0, 1), 2):
                     costs = (base, head)[side].costs(task, xml, [False] * runs)
                     best[side] = min(cost.ns for cost in costs)
-                yield Pair(best[0], best[1])
+                yield LivePair(best[0], best[1])

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from qcaps.cache.access import User, qemu_user
-from qcaps.capabilities.host import host_cpu_signature, kernel_version, self_ctime, self_version
+from qcaps.capabilities.host_stamps import host_cpu_signature, kernel_version, self_ctime, self_version
 
 # Where distributions put QEMU's loadable modules: Debian's multiarch directory, then others'.
 _MODULE_DIRS = ("/usr/lib/{arch}-linux-gnu/qemu", "/usr/lib64/qemu", "/usr/lib64/qemu-kvm", "/usr/lib/qemu")

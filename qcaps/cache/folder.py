@@ -20,11 +20,11 @@ _LEFTOVER = re.compile(r"\.[0-9a-f]{64}\.xml\.[0-9a-f]{8}")
 """What a save writes before it renames it; a file of another shape is somebody else's."""
 
 
-class StoreError(QcapsError):
+class CacheFolderError(QcapsError):
     """An entry could not be saved; whatever was there before is still there."""
 
 
-class Store:
+class CacheFolder:
     """A directory of entries. Ours: never libvirt's own, whose entries we would replace as outdated."""
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -97,7 +97,7 @@ class Store:
         return entry
 
     def save(self, binary: str, entry: Entry) -> None:
-        """Write the entry of `binary`, all or nothing; StoreError if the directory or disk refuses.
+        """Write the entry of `binary`, all or nothing; CacheFolderError if the directory or disk refuses.
 
         Follows: virFileCacheSave
         """
@@ -108,7 +108,9 @@ class Store:
             os.makedirs(self.directory, exist_ok=True)  # noqa: PTH103  a str
             cachefile.write(path, entry)
         except (OSError, cachefile.CacheFileError) as error:
-            raise StoreError(f"cannot save capabilities: {error}: choose another cache directory") from error
+            raise CacheFolderError(
+                f"cannot save capabilities: {error}: choose another cache directory"
+            ) from error
 
     def discard(self, binary: str) -> None:
         """Remove the outdated file of `binary`, as libvirt does; one that stays is replaced by a save."""

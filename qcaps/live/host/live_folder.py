@@ -24,7 +24,7 @@ _NAMESPACES: Final = (
 
 
 @dataclass(frozen=True)
-class Place:
+class LiveFolder:
     """A folder of libvirt's own, and the command line that goes before a program's to run it there.
 
     `temporary` says whether the folder is on the host, and has to be removed.
@@ -40,14 +40,14 @@ class Place:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def place(kvm_mode: int = KVM_MODE, *, daemon: bool = False) -> Place:
+def place(kvm_mode: int = KVM_MODE, *, daemon: bool = False) -> LiveFolder:
     """Private namespaces for root, a folder in the temporary directory for everyone else.
 
     Inside, `/dev/kvm` is a node with the permissions `kvm_mode`; with `daemon`,
     what a daemon keeps in `/etc` and `/var` is private too. Raises NotPermitted if a tool is missing.
     """
     if os.geteuid() != 0:
-        return Place(Path(tempfile.mkdtemp(prefix="qcaps-live-")), (), temporary=True)
+        return LiveFolder(Path(tempfile.mkdtemp(prefix="qcaps-live-")), (), temporary=True)
     for tool in ("setpriv", "unshare", "bash"):
         if shutil.which(tool) is None:
             raise NotPermitted(f"no {tool} on PATH: install util-linux and bash, or run as an ordinary user")
@@ -60,4 +60,4 @@ def place(kvm_mode: int = KVM_MODE, *, daemon: bool = False) -> Place:
         f"{kvm_mode:o}",
         "daemon" if daemon else "driver",
     )
-    return Place(ROOT_HOME, prefix, temporary=False)
+    return LiveFolder(ROOT_HOME, prefix, temporary=False)

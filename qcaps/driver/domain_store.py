@@ -25,11 +25,11 @@ _NO_XML = bytes(set(range(0x20)) - set(b"\t\n\r"))
 _SUFFIX, _NEW = ".xml", ".xml.new"
 
 
-class StoreError(QcapsError):
+class DomainStoreError(QcapsError):
     """A domain's file cannot be written, read or removed."""
 
 
-class Store:
+class DomainStore:
     """Domain files in one directory, named <domain>.xml; a write is atomic and durable.
 
     Other processes may use the directory at the same time: whoever writes a domain's file holds
@@ -43,12 +43,14 @@ class Store:
             self.locks = SharedLocks(f"{directory}/.lock")
             self._clean()
         except OSError as error:
-            raise StoreError(f"{directory}: cannot keep domains here: {error.strerror or error}") from error
+            raise DomainStoreError(
+                f"{directory}: cannot keep domains here: {error.strerror or error}"
+            ) from error
 
     def path(self, name: str) -> str:
-        """The file of the domain called `name`; raises StoreError for a name no file can have."""
+        """The file of the domain called `name`; raises DomainStoreError for a name no file can have."""
         if _UNFIT.search(name) or len(os.fsencode(name)) > 240:  # noqa: PLR2004  # NAME_MAX less our suffix
-            raise StoreError(
+            raise DomainStoreError(
                 f"domain name {name!r:.80} cannot be a file name; use at most 240 bytes, no '/' or newline"
             )
         return f"{self.directory}/{name}{_SUFFIX}"
@@ -56,8 +58,8 @@ class Store:
     def prepare(self, name: str, xml: str) -> str:
         """Writes a new file beside the domain's own, forces it to the disk, and returns its path.
 
-        `publish` makes it the domain's file, `abandon` removes it. Raises StoreError, also for what could
-        not be read again.
+        `publish` makes it the domain's file, `abandon` removes it. Raises DomainStoreError, also for what
+        could not be read again.
         """
         new = f"{self.path(name).removesuffix(_SUFFIX)}{_NEW}"
         data = _readable(name, _BANNER + xml)
@@ -73,7 +75,7 @@ class Store:
         except BaseException as error:
             self.abandon(new)
             if isinstance(error, OSError):
-                raise StoreError(f"{new}: cannot save the domain: {error.strerror}") from error
+                raise DomainStoreError(f"{new}: cannot save the domain: {error.strerror}") from error
             raise
         return new
 
@@ -83,7 +85,7 @@ class Store:
         try:
             os.rename(new, path)  # noqa: PTH104  # on the timed path; Path costs as much as the call
         except OSError as error:
-            raise StoreError(f"{path}: cannot save the domain: {error.strerror}") from error
+            raise DomainStoreError(f"{path}: cannot save the domain: {error.strerror}") from error
 
     def abandon(self, new: str) -> None:
         """Removes what `prepare` wrote; nothing is an error, for there is a better one on its way."""
@@ -97,7 +99,9 @@ class Store:
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise StoreError(f"{self.path(name)}: cannot remove the domain: {error.strerror}") from error
+            raise DomainStoreError(
+                f"{self.path(name)}: cannot remove the domain: {error.strerror}"
+            ) from error
 
     def saved(self) -> dict[str, Path]:
         """The domains on the disk, by name."""
@@ -120,9 +124,11 @@ def _readable(name: str, text: str) -> bytes:
     except UnicodeEncodeError:
         data = b"\0"
     if len(data.translate(None, _NO_XML)) != len(data) or "\ufffe" in text or "\uffff" in text:
-        raise StoreError(f"domain '{name}' has a character that no XML file can hold; is it in its emulator?")
+        raise DomainStoreError(
+            f"domain '{name}' has a character that no XML file can hold; is it in its emulator?"
+        )
     if len(data) > MOST_BYTES:
-        raise StoreError(f"domain '{name}' takes more than {MOST_BYTES} bytes; make it smaller")
+        raise DomainStoreError(f"domain '{name}' takes more than {MOST_BYTES} bytes; make it smaller")
     return data
 
 

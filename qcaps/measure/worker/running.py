@@ -68,7 +68,7 @@ def run_worker(job: Job, hash_seed: int, patience: float, on_block: Callable[[],
         answer.cut_short = worker.end() if answer.done is None else ""
     complaint = errors.read_text(errors="replace").strip().splitlines()
     if complaint and answer.done is None:
-        raise WorkerError(f"{job.cells[0].question.name}: the worker failed: {complaint[-1]}")
+        raise WorkerError(f"{job.cells[0].comparison.name}: the worker failed: {complaint[-1]}")
     return answer
 
 

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from qcaps.errors import QcapsError
 from qcaps.live.counting.syscalls import Straced
-from qcaps.live.document import renamed
 from qcaps.live.errors import LiveError
 from qcaps.live.host.connection import connect
 from qcaps.live.host.setup import Setup
-from qcaps.live.tasks import DEVICE, TASKS, WITHOUT_A_DOMAIN, Run
+from qcaps.live.rewriting import renamed
+from qcaps.live.tasks import DEVICE, TASKS, WITHOUT_A_DOMAIN, LiveRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class Worker:
         costs = []
         kept: dict[str, str] = {}
         for each in once:
-            run = Run(link.libvirt, link.connection, meter, self.folder, xml, device or DEVICE, each)
+            run = LiveRun(link.libvirt, link.connection, meter, self.folder, xml, device or DEVICE, each)
             TASKS[task](run)
             assert run.cost is not None
             costs.append(run.cost)

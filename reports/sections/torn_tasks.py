@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from qcaps.measure.torn.torn_file import TornRow
-    from qcaps.report.sources import Sources
-    from qcaps.report.sources import TornSource
+    from qcaps.report.sources import Sources, TornSource
 
 ORDER = 75
 HEADING = "Torn tasks"
@@ -88,7 +87,7 @@ def content(value: TornFigure) -> Content:
     """Who tore tasks, who committed stale ones, who did neither; what whole seconds let through."""
     notes = [
         (
-            (f"TornSource {number}, {file.name}: " if len(value.files) > 1 else "")
+            (f"File {number}, {file.name}: " if len(value.files) > 1 else "")
             + f"{one.scenario}/{one.n}, defined while a second process replaced the binary {one.swaps:,}"
             f" times, {one.mean_ms:g} ms apart in the mean; every second set of capabilities lacks"
             f" {', '.join(one.removed)}."
@@ -187,7 +186,7 @@ def _draw_panel(axes: Axes, panel: TornPanel, most: int) -> None:
 
 def _title(number: int, whole_seconds: bool) -> str:  # noqa: FBT001  # the value itself
     sees = "whole seconds, as by libvirt" if whole_seconds else "nanoseconds, inode and size"
-    return f"TornSource {number}: known by {sees}" if number else f"A binary is known by {sees}"
+    return f"File {number}: known by {sees}" if number else f"A binary is known by {sees}"
 
 
 def _bar(row: TornRow) -> EndsBar:

@@ -143,4 +143,4 @@ def test_conclusions_that_raise_name_their_line(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "mine.py").write_text(SUITE + "def conclusions(results):\n    yield results.nothing\n")
     with pytest.raises(QcapsError, match=r"mine\.py:6: failed: AttributeError"):
-        suite("mine", tmp_path).conclusions(None)  # type: ignore[arg-type]  # whatever it is
+        suite("mine", content.ContentFolders(tmp_path)).conclusions(None)  # type: ignore[arg-type]  # any

@@ -200,8 +200,8 @@ def test_a_policy_is_a_value_and_its_counts(tree: Path) -> None:
     (tree / "guest.xml").write_text(qcaps(tree, "scenarios", "generate", "disks", "-n", "4"))
     explained = json.loads(qcaps(tree, "explain", "guest.xml", "--policy", "define-only", "--json"))
     assert len(explained["lookups"]) == 1
-    arguments = "--task define --policy define-only --validity trust --pairs 5 --processes 1".split()
-    assert "define-only" in qcaps(tree, "run", "--scenario", "simple", "-n", "1", *arguments)
+    sizes = ("-n", "1", "--pairs", "5", "--processes", "1", "--validity", "trust", "--task", "define")
+    assert "define-only" in qcaps(tree, "run", "--scenario", "simple", "--policy", "define-only", *sizes)
 
 
 def test_a_scenario_is_a_file(tree: Path) -> None:

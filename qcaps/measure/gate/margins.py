@@ -60,9 +60,8 @@ def _margins(path: Path, name: str, given: Any, start: Margins) -> Margins:  # n
         raise UsageError(f"{path}: {name!r}: expected {' and '.join(_KNOWN)}, found {given!r:.60}")
     found = replace(start, **{key: _share(path, name, key, value) for key, value in given.items()})
     if found.margin <= found.delta:
-        raise UsageError(
-            f"{path}: {name!r}: margin {100 * found.margin:g} % must be more than delta {100 * found.delta:g} %"
-        )
+        margin, delta = (f"{100 * share:g} %" for share in (found.margin, found.delta))
+        raise UsageError(f"{path}: {name!r}: margin {margin} must be more than delta {delta}")
     return found
 
 

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.measure.cell import Cell
-from qcaps.measure.gate.arms import Arm, running
+from qcaps.measure.gate.arms import Arm
+from qcaps.measure.gate.relay import running
 from qcaps.measure.gate.rounds import Bench
 from qcaps.measure.gate.verdict import median_deviation
 from qcaps.measure.worker.chance import Chance, why_random
@@ -88,9 +89,9 @@ def differences(bench: Bench, arms: tuple[Arm, Arm], way: str) -> list[float]:
         for number, (arm, draw) in enumerate(zip(arms, draws, strict=True)):
             folder = bench.scratch / f"process-{number}"
             folder.mkdir(exist_ok=True)
-            processes += stack.enter_context(running((arm,), bench.subjects, draw, folder))
+            processes += stack.enter_context(running((arm,), bench.work, draw, folder))
         for _ in range(BLOCKS):
-            answers, _first = bench.take_pair(CELL, processes)
+            answers, *_ = bench.take_pair(CELL, processes)
             base, head = (
                 [value for turn in answer.complete_rounds() for value in turn[0]] for answer in answers
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Gate this qcaps against itself, again and again, with known slowdowns: none, 3, 5, 10 %.\n"
         "Prints how often the verdict was FAIL, with the bound that so many decisions allow, and keeps it:\n"
-        "'qcaps doctor' warns from it, and a gate on two results files takes its drift from it."
+        "'qcaps doctor' warns from it."
     )
     parser.add_argument(
         "--repetitions",
@@ -99,14 +99,16 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
 
     from qcaps.files import make_folder
     from qcaps.measure.gate import calibration, decision, margins, revisions
-    from qcaps.measure.gate.arms import Arm
     from qcaps.measure.gate.rounds import Bench
     from qcaps.measure.results.session import session_facts
     from qcaps.measure.suite import sources, suite
 
     cells = suite(args.suite, args.content).cells
     table = margins.read(args.content.find_file("bench", "margins.toml"))
-    base = revisions.arm_from(revisions.ArmSource("base"), Path(), Path(), note)
+    me = revisions.arm_from(revisions.ArmSource("base"), Path(), Path(), note)
+    base, again = (
+        revisions.alike(replace(me, name=side), scratch / f"code-of-{side}") for side in ("base", "head")
+    )
     bench = Bench(
         sources=sources(cells, args.content),
         scratch=scratch,
@@ -114,7 +116,7 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
         draw=random.Random(args.seed),
     )
     counted = decision.GateOutcome()
-    decision.check_counts(bench, (base, Arm("head", base.python, base.version, base.path)), cells, counted)
+    decision.check_counts(bench, (base, again), cells, counted)
     history = calibration.History()
     begun, repetition = time.monotonic(), 0
     while repetition != args.repetitions and (repetition == 0 or time.monotonic() - begun < args.seconds):
@@ -126,7 +128,7 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
                 (args.repetitions or repetition + 1) * len(order),
                 f"+{share:.0%}",
             )
-            head = Arm("head", base.python, base.version, base.path, slowdown=share)
+            head = replace(again, slowdown=share)
             folder = make_folder(args.output / f"{repetition:04}-{100 * share:g}")
             start = time.monotonic()
             outcome, store = decision.decide(bench, (base, head), counted, table, folder=folder)
@@ -149,9 +151,14 @@ def _lines(found: Calibration) -> list[str]:
         )
         name = f"+{share:.0%}" if share else "none (A/A)"
         lines.append(f"{name:10}{decisions:>10}{failed / max(decisions, 1):>7.0%}  {rest}")
-    failed, decisions = found.failed(0.0), found.decisions(0.0)
+    failed, decisions = found.alarms(0.0), found.decisions(0.0)
+    runs, alarmed = found.runs.get("0", (0, 0))
     lines.append(
-        f"false alarms: {failed} of {decisions}, so at most {upper_bound(failed, decisions):.1%} (95 %)"
+        f"false alarms (FAIL or IMPROVED on equal arms): {failed} of {decisions} decisions, so at most"
+        f" {upper_bound(failed, decisions):.1%} (95 %)"
+    )
+    lines.append(
+        f"runs with a false alarm: {alarmed} of {runs}, so at most {upper_bound(alarmed, runs):.1%} (95 %)"
     )
     lines.append(
         f"noise: equal pairs scatter by {found.spread:.1%} (median deviation), levels drift by"

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from qcaps.measure.gate.arms import Arm
     from qcaps.measure.gate.decision import GateOutcome, Progress
     from qcaps.measure.gate.margins import MarginTable
+    from qcaps.measure.gate.pair_store import PairStore
     from qcaps.measure.gate.rounds import Bench
     from qcaps.report.verdicts import GateReport
 
 INTERRUPTED = 130
+_LOOK_AGAIN_SECONDS = 30.0
 REPORT = "gate-report.json"
 
 
@@ -34,7 +36,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Compare two versions: lookups, forks and probes exactly, then times in pairs of fresh processes.\n"
         "Exit status: 0 nothing is known to be worse, 1 a regression, 2 called wrongly or an arm failed,\n"
-        "3 something could not be decided (with --strict), 4 base and head cannot be compared."
+        "3 no time could be judged (noisy host, files measured apart); with --strict: not every one could,\n"
+        "4 base and head cannot be compared."
     )
     parser.add_argument(
         "files", nargs="*", type=existing_path, metavar="RESULTS", help="two results files instead: BASE HEAD"
@@ -62,6 +65,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FORMAT",
         help="pytest-benchmark, github, bencher, junit, markdown, csv: a file each in the output folder",
+    )
+    parser.add_argument(
+        "--wait",
+        type=seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long to wait for a noisy host to become quiet (0)",
     )
     parser.add_argument("--hang", type=seconds, default=120.0, metavar="SECONDS", help="longest block (120)")
     add_options(
@@ -105,9 +115,10 @@ def run(args: argparse.Namespace) -> int:
             note(f"{output}: in place of another gate's pairs ({differs})")
         with scratch_folder(scratch_place(args.scratch)) as scratch:
             bench = _bench(args, sources, scratch, identity)
+            placed = _alike(arms, scratch)
             try:
                 with interruptible(), progress_bar() as bar:
-                    _judge(args, bench, arms, table, outcome=outcome, bar=bar)
+                    _judge(args, bench, placed, table, outcome=outcome, bar=bar)
             except KeyboardInterrupt:
                 interrupted = True
         report = _report(outcome, arms)
@@ -129,6 +140,9 @@ def _judge(
     bar: Bar,
 ) -> None:
     """Fill `outcome` as far as it goes."""
+    from time import monotonic, sleep
+
+    from qcaps.measure import circumstances
     from qcaps.measure.gate import decision
 
     def show(progress: Progress) -> None:
@@ -139,8 +153,15 @@ def _judge(
     cells = tuple(bench.sources)
     decision.check_counts(bench, arms, cells, outcome)
     if not outcome.faults and not args.counts_only:
-        preflight = decision.open_store(args.output, preflight=True)
-        outcome.noisy = decision.check_host(bench, arms[0], cells, preflight, show)
+        for warning in circumstances.warnings():
+            note(warning)
+            outcome.notes.append(warning)
+        outcome.noisy = decision.check_host(bench, arms[0], cells, _preflight(args), show)
+        end = monotonic() + args.wait
+        while outcome.noisy and monotonic() < end:
+            note(f"{outcome.noisy}: waiting")
+            sleep(min(_LOOK_AGAIN_SECONDS, max(end - monotonic(), 0)))
+            outcome.noisy = decision.check_host(bench, arms[0], cells, _preflight(args, fresh=True), show)
         if not outcome.noisy:
             store = decision.open_store(args.output)
             outcome.judged = decision.judge_all(outcome, table, store)
@@ -148,8 +169,16 @@ def _judge(
     outcome.finished = True
 
 
+def _preflight(args: argparse.Namespace, *, fresh: bool = False) -> PairStore:
+    from qcaps.measure.gate import decision, pair_store
+
+    if fresh:
+        pair_store.forget(args.output, preflight=True)
+    return decision.open_store(args.output, preflight=True)
+
+
 def _gate_files(args: argparse.Namespace, table: MarginTable) -> int:
-    from qcaps.measure.gate import calibration, decision, stored
+    from qcaps.measure.gate import decision, stored
     from qcaps.report import verdicts
     from qcaps.report.exports import by_name
 
@@ -157,9 +186,8 @@ def _gate_files(args: argparse.Namespace, table: MarginTable) -> int:
         raise UsageError(f"expected two results files, BASE and HEAD, not {len(args.files)}")
     if any((args.base_rev, args.head_rev, args.base_python, args.head_python)):
         raise UsageError("two results files, or revisions and interpreters: not both")
-    known = calibration.read()
     base, head = args.files
-    outcome = stored.compare_files(base, head, table, known.drift if known else stored.DRIFT)
+    outcome = stored.compare_files(base, head, table, times=not args.counts_only)
     report = verdicts.from_outcome(outcome, str(base), str(head))
     _say_all(args, report, [by_name(name) for name in dict.fromkeys(args.export)], head=head)
     return decision.exit_status(outcome, strict=args.strict)
@@ -231,6 +259,14 @@ def _arms(args: argparse.Namespace) -> tuple[Arm, Arm]:
     except revisions.BuildError as error:
         print("\n".join(error.lines), file=sys.stderr)
         raise
+    return base, head
+
+
+def _alike(arms: tuple[Arm, Arm], scratch: Path) -> tuple[Arm, Arm]:
+    """Each arm's code in a folder like the other's."""
+    from qcaps.measure.gate import revisions
+
+    base, head = (revisions.alike(arm, scratch / f"code-of-{arm.name}") for arm in arms)
     return base, head
 
 

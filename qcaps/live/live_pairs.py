@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -10,17 +12,18 @@ if TYPE_CHECKING:
 
     from qcaps.live.host.libvirt_process import LibvirtProcess
 
-PAIRS_A_PROCESS = 8
-"""Then both are started afresh: where a process happens to lie in memory makes it faster or slower."""
+BLOCKS_A_PROCESS = 8
+"""What shares a pair of processes is one observation: where they lie in memory makes them faster or slower.
+"""
 
 _WARM_UP = 3
 
 
 class LivePair(NamedTuple):
-    """The fastest run of each block, in nanoseconds."""
+    """Nanoseconds: base's middle block, and as much times that as head's took in the middle pair."""
 
-    base: int
-    head: int
+    base: float
+    head: float
 
 
 def pairs(
@@ -32,12 +35,20 @@ def pairs(
 ) -> Generator[LivePair, None, None]:
     """Pairs without end. Raises LiveError where a libvirt refuses the task."""
     while True:
-        with openers[0]() as base, openers[1]() as head:
-            for subject in (base, head):
-                subject.costs(task, xml, [False] * _WARM_UP)
-            for _ in range(PAIRS_A_PROCESS):
-                best = {}
-                for side in draw.sample((0, 1), 2):
-                    costs = (base, head)[side].costs(task, xml, [False] * runs)
-                    best[side] = min(cost.ns for cost in costs)
-                yield LivePair(best[0], best[1])
+        with ExitStack() as stack:
+            opened = {side: stack.enter_context(openers[side]()) for side in draw.sample((0, 1), 2)}
+            for side in draw.sample((0, 1), 2):
+                opened[side].costs(task, xml, [False] * _WARM_UP)
+            blocks = [_blocks(opened, task, xml, runs, draw) for _ in range(BLOCKS_A_PROCESS)]
+        middle = median(block[0] for block in blocks)
+        yield LivePair(middle, middle * median(block[1] / block[0] for block in blocks))
+
+
+def _blocks(
+    opened: dict[int, LibvirtProcess], task: str, xml: str, runs: int, draw: random.Random
+) -> dict[int, int]:
+    """The quickest run of a block of each, the first one drawn."""
+    return {
+        side: min(cost.ns for cost in opened[side].costs(task, xml, [False] * runs))
+        for side in draw.sample((0, 1), 2)
+    }

@@ -1,6 +1,7 @@
 """What a thing that can be measured offers, and the list of such things.
 
-A subject is a module with `prepare(cell, xml, directory) -> PreparedCell`, imported in the worker only.
+A subject is a module with `prepare(cell, xml, directory) -> PreparedCell` and `warm`, imported in the worker
+only.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from qcaps.errors import unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from qcaps.measure.cell import Cell
@@ -53,6 +55,9 @@ class PreparedCell(Protocol):
 
 class SubjectModule(Protocol):
     """What the module behind a subject offers."""
+
+    def warm(self, xmls: Sequence[bytes]) -> None:
+        """What is needed to prepare any cell on these domains, once, in a process whose children will."""
 
     def prepare(self, cell: Cell, xml: bytes, directory: Path) -> PreparedCell:
         """The arm of a cell, its files below `directory`. Raises QcapsError if the domain is refused."""

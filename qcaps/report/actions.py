@@ -33,7 +33,7 @@ def _annotations(report: GateReport) -> Iterator[str]:
         _, verdict, change, interval, *_ = texts(row)
         if verdict == "FAIL":
             yield _line("error", f"qcaps gate: {row.name}", f"{change} ({interval})")
-        elif verdict in ("INCONCLUSIVE", "UNCONFIRMED"):
+        elif verdict == "INCONCLUSIVE":
             yield _line("warning", f"qcaps gate: {row.name}", f"{verdict} {change} ({interval})")
 
 

@@ -12,18 +12,33 @@ if TYPE_CHECKING:
 
     from qcaps.measure.gate.decision import GateOutcome, Judged
 
-HEADINGS = ("benchmark", "verdict", "change", "interval", "base", "head", "pairs", "detectable", "lookups")
+HEADINGS = (
+    "benchmark",
+    "verdict",
+    "change",
+    "interval",
+    "margin",
+    "base",
+    "head",
+    "pairs",
+    "detectable",
+    "lookups",
+)
 _LEFT = 2
-_STYLES = {"FAIL": "bold red", "IMPROVED": "green", "INCONCLUSIVE": "yellow", "UNCONFIRMED": "yellow"}
+_STYLES = {"FAIL": "bold red", "IMPROVED": "green", "INCONCLUSIVE": "yellow", "APART": "dim"}
 LEGEND = (
-    "change: head against base, with the interval of its bounds (each wrong in 1 % of looks). "
-    "detectable: the smallest slowdown that as many pairs find in nine of ten runs."
+    "change: head against base, with the interval its verdict was made by: for FAIL and IMPROVED one that is"
+    " valid whenever one stops, else Hodges-Lehmann's, each bound wrong in 1 % of looks."
+    " margin: more than the first is a regression, surely less than the second passes."
+    " detectable: the smallest slowdown that as many pairs find in nine of ten runs."
 )
 
 
 @dataclass(frozen=True)
 class VerdictRow:
-    """One series. Ratios are head / base; seconds are medians of blocks; counts are head's, of one task."""
+    """One series. Ratios are head / base; `delta` and `margin` shares; seconds medians of blocks; counts
+    head's.
+    """
 
     name: str
     verdict: str
@@ -32,6 +47,9 @@ class VerdictRow:
     high: float | None
     pairs: int
     detectable: float | None
+    delta: float
+    margin: float
+    rule: str
     base_seconds: float | None = None
     head_seconds: float | None = None
     lookups: int | None = None
@@ -65,7 +83,7 @@ class GateReport:
         )
 
 
-_WORST_FIRST = ("FAIL", "UNCONFIRMED", "INCONCLUSIVE", "IMPROVED", "PASS")
+_WORST_FIRST = ("FAIL", "INCONCLUSIVE", "APART", "IMPROVED", "PASS")
 
 
 def from_outcome(outcome: GateOutcome, base: str, head: str) -> GateReport:
@@ -117,9 +135,10 @@ def texts(row: VerdictRow) -> tuple[str, ...]:
         row.verdict,
         _percent(row.ratio),
         f"{_percent(row.low)} to {_percent(row.high)}" if row.low is not None else "",
+        f"{100 * row.delta:g}, {100 * row.margin:g} %",
         "" if row.base_seconds is None else duration(row.base_seconds),
         "" if row.head_seconds is None else duration(row.head_seconds),
-        str(row.pairs),
+        str(row.pairs or ""),
         "" if row.detectable is None else f"{100 * row.detectable:.1f} %",
         "" if row.lookups is None else str(row.lookups),
     )
@@ -131,16 +150,24 @@ def _row(one: Judged, outcome: GateOutcome) -> VerdictRow:
     return VerdictRow(
         name=one.series.name,
         verdict=one.verdict.value,
-        ratio=found.ratio if found else None,
+        ratio=found.ratio if found else _apart(one),
         low=found.low if found else None,
         high=found.high if found else None,
         pairs=found.pairs if found else 0,
         detectable=found.detectable if found else None,
+        delta=one.margins.delta,
+        margin=one.margins.margin,
+        rule=found.rule if found else "",
         base_seconds=one.base_seconds,
         head_seconds=one.head_seconds,
         lookups=counts[1].lookups if counts else None,
         forks=counts[1].forks if counts else None,
     )
+
+
+def _apart(one: Judged) -> float | None:
+    """Head's level over base's, where there are no pairs."""
+    return one.head_seconds / one.base_seconds if one.head_seconds and one.base_seconds else None
 
 
 def _percent(ratio: float | None) -> str:

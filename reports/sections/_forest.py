@@ -21,7 +21,7 @@ COLOURS = {
     "PASS": (BLUE, "s"),
     "IMPROVED": (GREEN, "D"),
     "FAIL": (RED, "X"),
-    "UNCONFIRMED": (ORANGE, "o"),
+    "APART": (GREY, "o"),
     "INCONCLUSIVE": (ORANGE, "o"),
     "NOISY HOST": (GREY, "v"),
 }

@@ -138,8 +138,13 @@ def test_interrupted_it_keeps_pairs_and_the_same_command_goes_on(tmp_path: Path,
 # ── two results files ──────────────────────────────────────────────────────────────────────────────────
 
 
-def results(scale: float, *, counts: Counts = COUNTS, session: str = "", **facts: str) -> Results:
-    known = {"hostname": "here", "cpu_model_name": "any", "platform": "p", "python_version": "3.11.0"}
+def results(scale: float, *, counts: Counts = COUNTS, session: str = "", **facts: str | float) -> Results:
+    known: dict[str, str | int | float] = {
+        "hostname": "here",
+        "cpu_model_name": "any",
+        "platform": "p",
+        "python_version": "3.11.0",
+    }
     if session:
         known["gate_session"] = session
     blocks = [0.002 * scale * (1 + 0.001 * (number % 5)) for number in range(56)]
@@ -163,28 +168,33 @@ def files(folder: Path, base: Results, head: Results) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize(
-    ("scale", "arguments", "status", "verdict"),
+    ("scale", "arguments", "status", "said"),
     [
-        (1.0, (), 0, "INCONCLUSIVE"),
-        (1.0, ("--strict",), 3, "INCONCLUSIVE"),
-        (1.08, (), 0, "INCONCLUSIVE"),
-        (1.5, (), 1, "FAIL"),
-        (0.5, ("--strict",), 0, "IMPROVED"),
+        (1.0, (), 3, "1 APART"),
+        (1.0, ("--strict",), 3, "1 APART"),
+        (5.67, (), 3, "+467.0 %"),
+        (0.2, (), 3, "-80.0 %"),
+        (5.67, ("--counts-only",), 0, "counts agree"),
     ],
 )
-def test_a_stored_baseline_never_fails_below_its_drift(
-    tmp_path: Path, scale: float, arguments: Sequence[str], status: int, verdict: str
+def test_files_measured_apart_are_shown_and_never_judged_on_time(
+    tmp_path: Path, scale: float, arguments: Sequence[str], status: int, said: str
 ) -> None:
-    done = gate(tmp_path, *files(tmp_path, results(1.0), results(scale)), *arguments)
+    before, after = results(1.0, load_avg_1min=1.7), results(scale, load_avg_1min=6.2)
+    done = gate(tmp_path, *files(tmp_path, before, after), *arguments)
     assert done.returncode == status, done.stderr
-    assert verdict in done.stdout
-    assert "drifts by 3.7 %" in done.stdout
+    assert said in done.stdout
+    if not arguments:
+        lines = done.stdout.splitlines()
+        load, apart = (next(i for i, line in enumerate(lines) if word in line) for word in ("load", "apart"))
+        assert lines[load] == "load when it began: 1.7 for base, 6.2 for head"
+        assert load < apart
 
 
 def test_files_of_one_gate_are_judged_as_pairs(tmp_path: Path) -> None:
     together = (results(1.0, session="s"), results(1.05, session="s"))
     done = gate(tmp_path, *files(tmp_path, *together))
-    assert (done.returncode, "drifts" in done.stdout) == (1, False)
+    assert (done.returncode, "apart" in done.stdout) == (1, False)
     slightly = (results(1.0, session="s"), results(1.001, session="s"))
     assert "1 PASS" in gate(tmp_path, *files(tmp_path, *slightly)).stdout
 

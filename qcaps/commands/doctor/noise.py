@@ -43,7 +43,7 @@ def _calibration() -> Finding:
             text="none: how often a gate is wrong here is not known",
             advice=CALIBRATE,
         )
-    failed, decisions = known.failed(0.0), known.decisions(0.0)
+    failed, decisions = known.alarms(0.0), known.decisions(0.0)
     caught, slowed = known.failed(0.05), known.decisions(0.05)
     ok = failed <= _FALSE_ALARMS * decisions and caught >= _CAUGHT * slowed
     text = (

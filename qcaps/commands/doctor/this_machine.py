@@ -13,9 +13,13 @@ from pathlib import Path
 
 from qcaps.commands.doctor.finding import Finding
 from qcaps.commands.doctor.libvirt import KVM
+from qcaps.measure import circumstances
 from qcaps.measure.machine import timer_step_ns
 from qcaps.measure.worker.chance import why_random
 
+_OTHER_PYTHON = (
+    "ratios hold, times are longer than a distribution's Python needs: install qcaps under /usr/bin/python3"
+)
 INSTALL_QEMU = "apt-get install -y --no-install-recommends qemu-system-x86"
 _COARSE_TIMER_NS = 1000.0
 _MEBIBYTE = 1 << 20
@@ -26,9 +30,21 @@ _PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241, "s390x": 331, "ppc64le": 319}
 
 
 def _python() -> Finding:
-    text = f"{platform.python_implementation()} {platform.python_version()} on {platform.machine()}"
-    plain = sys.gettrace() is None
-    return Finding("python", plain, text, "" if plain else "measure without a debugger or coverage")
+    build = circumstances.python_build()
+    text = f"{platform.python_implementation()} {platform.python_version()} on {platform.machine()}, {build}"
+    if sys.gettrace() is not None:
+        return Finding("python", ok=False, text=text, advice="measure without a debugger or coverage")
+    if build == circumstances.PLAIN:
+        return Finding("python", ok=False, text=text, advice=_OTHER_PYTHON)
+    return Finding("python", ok=True, text=text)
+
+
+def _quota() -> Finding:
+    limit = circumstances.quota()
+    text = f"a control group allows {limit}" if limit else "no control group limits the processors"
+    return Finding(
+        "quota", not limit, text, "raise cpu.max: a call is stopped in its middle" if limit else ""
+    )
 
 
 def _cpus() -> Finding:
@@ -138,4 +154,17 @@ def _executable(path: Path) -> bool:
     return path.is_file() and os.access(path, os.X_OK)
 
 
-CHECKS = (_python, _cpus, _governor, _pinning, _layout, _load, _memory, _timer, _perf_counters, _kvm, _qemu)
+CHECKS = (
+    _python,
+    _cpus,
+    _governor,
+    _quota,
+    _pinning,
+    _layout,
+    _load,
+    _memory,
+    _timer,
+    _perf_counters,
+    _kvm,
+    _qemu,
+)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from qcaps.live.host.libvirt_process import Counting, LibvirtProcess
 
 RUNS = 5
+"""Runs a block."""
 
 
 def opener(libvirt: Path | None, counting: Counting = "none") -> Callable[[], LibvirtProcess]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from qcaps.live.counting.entries import logged
 from qcaps.live.errors import LiveError
+from qcaps.settling import settle, tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -128,6 +129,7 @@ class Probed:
 
 
 def _timed(call: Callable[[], Any]) -> int:
+    settle(tick())
     start = time.perf_counter_ns()
     call()
     return time.perf_counter_ns() - start

@@ -6,7 +6,7 @@ import json
 import os
 import select
 import subprocess
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,6 @@ from qcaps.measure.worker.forker import PROTOCOL
 from qcaps.measure.worker.running import Answer, take
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from qcaps.measure.worker.chance import Chance
@@ -64,6 +63,7 @@ class ArmProcess:
     errors: Path
     _process: subprocess.Popen[bytes]
     python: str = field(default="", init=False)
+    build: str = field(default="", init=False)
     _unread: bytearray = field(default_factory=bytearray, init=False)
 
     def greet(self) -> None:
@@ -80,7 +80,7 @@ class ArmProcess:
             raise MismatchError(
                 f"{self._who}: speaks version {hello.get('protocol')!r} of the protocol, not {PROTOCOL}"
             )
-        self.python = str(hello["python"])
+        self.python, self.build = str(hello["python"]), str(hello.get("build", ""))
 
     def run(self, job: Job, patience: float) -> Answer:
         """One job in a child. Raises ArmError with the child's last lines if it crashes or takes too long."""
@@ -174,25 +174,6 @@ class Turn:
         self.until("end")
 
 
-@contextmanager
-def running(
-    arms: tuple[Arm, ...], subjects: tuple[str, ...], chance: Chance, scratch: Path
-) -> Iterator[tuple[ArmProcess, ...]]:
-    """A process of each arm, all under one draw; they import side by side. Ended with the context."""
-    processes: list[ArmProcess] = []
-    try:
-        for number, arm in enumerate(arms):
-            errors = scratch / f"stderr-{number}"
-            with errors.open("wb") as stderr:
-                processes.append(ArmProcess(arm, errors, _start(arm, subjects, chance, stderr)))
-        for process in processes:
-            process.greet()
-        yield tuple(processes)
-    finally:
-        for one in processes:
-            _stop(one._process)  # noqa: SLF001  # made here
-
-
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kill a process and the child it has forked; both are in a session of their own."""
     try:
@@ -201,36 +182,54 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-def _start(arm: Arm, subjects: tuple[str, ...], chance: Chance, stderr: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401
+def start(arm: Arm, code: str, work: str, chance: Chance, errors: Path) -> ArmProcess:
+    """The arm's process; its code at `code` ("": as installed), complaints in `errors`. Raises ArmError.
+
+    `work` is the line that says what it will be asked to do.
+    """
     environment = chance.environment(os.environ)
     environment.pop("PYTHONPATH", None)
-    if arm.path:
-        environment["PYTHONPATH"] = arm.path
+    if code:
+        environment["PYTHONPATH"] = code
     die_with_us = dies_with(os.getpid())
 
     def settle() -> None:
         die_with_us()
         chance.settle()
+        _leave_to_timing()
 
     try:
-        return subprocess.Popen(
-            [arm.python, "-P", "-m", FORKER, *subjects],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env=environment,
-            # Ctrl-C is ours to handle, and a hung child must die with its parent.
-            start_new_session=True,
-            preexec_fn=settle,  # noqa: PLW1509  # the kernel offers no other place for it
-        )
+        with errors.open("wb") as stderr:
+            process = subprocess.Popen(
+                [arm.python, "-P", "-m", FORKER],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=environment,
+                # Ctrl-C is ours to handle, and a hung child must die with its parent.
+                start_new_session=True,
+                preexec_fn=settle,  # noqa: PLW1509  # the kernel offers no other place for it
+            )
     except OSError as error:
         raise ArmError(f"{arm.name}: {arm.python}: cannot be run: {error.strerror or error}") from error
+    started = ArmProcess(arm, errors, process)
+    started.write(work + "\n", "starting")
+    return started
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    kill_group(process)
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
+def stop(process: ArmProcess) -> None:
+    """End a process, its child too."""
+    ended = process._process  # noqa: SLF001  # its own module
+    kill_group(ended)
+    ended.wait()
+    for pipe in (ended.stdin, ended.stdout):
         if pipe is not None:
             with suppress(BrokenPipeError):
                 pipe.close()
+
+
+def _leave_to_timing() -> None:
+    """Import on another CPU than the one that times, where there is one; a child that times moves there."""
+    others = sorted(os.sched_getaffinity(0))[:-1]
+    if others:
+        os.sched_setaffinity(0, others)

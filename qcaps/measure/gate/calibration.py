@@ -1,6 +1,6 @@
 """What is known of this host as a judge: how often it raised a false alarm, and what it caught.
 
-Kept in the user's state folder, so that `qcaps doctor` can warn and a stored baseline knows its drift.
+Kept in the user's state folder, so that `qcaps doctor` can warn.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 class Calibration:
     """Verdicts by injected slowdown ("0", "0.03", …), and the host's noise.
 
+    `runs` are how many runs of the suite there were at a slowdown, and in how many some series, lines
+    included, was FAIL or IMPROVED.
+
     `spread` is the median deviation of differences of equal pairs, `drift` the standard deviation of a
     benchmark's level between repetitions; both are shares. `seconds` is the mean time of a verdict, `rules`
     what verdicts were made by.
@@ -41,6 +44,7 @@ class Calibration:
     date: str = ""
     rules: str = RULES
     verdicts: dict[str, dict[str, int]] = field(default_factory=dict)
+    runs: dict[str, tuple[int, int]] = field(default_factory=dict)
     spread: float = 0.0
     drift: float = 0.0
     seconds: float = 0.0
@@ -53,8 +57,15 @@ class Calibration:
         """How many of them are FAIL: false alarms where the slowdown is 0."""
         return self.verdicts.get(f"{slowdown:g}", {}).get(Verdict.FAIL.value, 0)
 
-    def add(self, slowdown: float, verdicts: Iterable[Verdict]) -> None:
-        """Count verdicts on a slowdown."""
+    def alarms(self, slowdown: float) -> int:
+        """How many are FAIL or IMPROVED: false alarms where the slowdown is 0."""
+        known = self.verdicts.get(f"{slowdown:g}", {})
+        return known.get(Verdict.FAIL.value, 0) + known.get(Verdict.IMPROVED.value, 0)
+
+    def add(self, slowdown: float, verdicts: Iterable[Verdict], *, alarm: bool) -> None:
+        """Count the verdicts of a run on a slowdown."""
+        runs, alarmed = self.runs.get(f"{slowdown:g}", (0, 0))
+        self.runs[f"{slowdown:g}"] = (runs + 1, alarmed + alarm)
         known = Counter(self.verdicts.get(f"{slowdown:g}", {}))
         known.update(one.value for one in verdicts)
         self.verdicts[f"{slowdown:g}"] = dict(known)
@@ -95,14 +106,15 @@ def level(pairs: Sequence[Pair]) -> float:
 class History:
     """What the repetitions of a calibration found, for its figures."""
 
-    verdicts: list[tuple[float, list[Verdict]]] = field(default_factory=list)
+    verdicts: list[tuple[float, list[Verdict], bool]] = field(default_factory=list)
     equal: list[list[Pair]] = field(default_factory=list)
     levels: dict[Cell, list[float]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
 
     def add(self, slowdown: float, outcome: GateOutcome, store: PairStore, seconds: float) -> None:
         """One decision on every cell, and how many seconds each took."""
-        self.verdicts.append((slowdown, points(outcome.judged)))
+        alarm = outcome.any(Verdict.FAIL, Verdict.IMPROVED)
+        self.verdicts.append((slowdown, points(outcome.judged), alarm))
         self.seconds.append(seconds)
         if slowdown == 0:
             self.equal += store.pairs.values()
@@ -111,9 +123,9 @@ class History:
 
     def fill(self, found: Calibration) -> None:
         """Put the figures into a calibration."""
-        found.verdicts = {}
-        for slowdown, verdicts in self.verdicts:
-            found.add(slowdown, verdicts)
+        found.verdicts, found.runs = {}, {}
+        for slowdown, verdicts, alarm in self.verdicts:
+            found.add(slowdown, verdicts, alarm=alarm)
         found.spread, found.drift = spread_of(self.equal), drift_of(self.levels.values())
         found.seconds = fmean(self.seconds)
 

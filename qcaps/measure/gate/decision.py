@@ -6,11 +6,21 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.measure.gate import counting, pair_store
-from qcaps.measure.gate.arms import Arm, MismatchError, running
+from qcaps.measure.gate import counting, pair_store, revisions
+from qcaps.measure.gate.arms import Arm, MismatchError
+from qcaps.measure.gate.relay import Relay, running
 from qcaps.measure.gate.rounds import Bench, calls_for, counts_of, take_round
 from qcaps.measure.gate.series import Series, all_series, point
-from qcaps.measure.gate.verdict import PREFLIGHT_PAIRS, Interval, Judgement, Margins, Verdict, judge, noise
+from qcaps.measure.gate.verdict import (
+    PREFLIGHT_PAIRS,
+    Interval,
+    Judgement,
+    Margins,
+    Verdict,
+    doubtful,
+    judge,
+    noise,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,11 +76,14 @@ class GateOutcome:
 
 
 def exit_status(outcome: GateOutcome, *, strict: bool) -> int:
-    """0 nothing is known to be worse, 1 a regression, 3 under `strict` if something could not be decided."""
+    """0 nothing is known to be worse, 1 a regression; 3 no time could be judged, or under `strict` not all
+    could.
+    """
     if outcome.faults or outcome.any(Verdict.FAIL):
         return 1
-    unsure = outcome.noisy or outcome.any(Verdict.INCONCLUSIVE, Verdict.UNCONFIRMED)
-    return 3 if strict and unsure else 0
+    if outcome.noisy or outcome.any(Verdict.APART):
+        return 3
+    return 3 if strict and outcome.any(Verdict.INCONCLUSIVE) else 0
 
 
 def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], outcome: GateOutcome) -> None:
@@ -78,11 +91,16 @@ def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], out
 
     Raises ArmError, and MismatchError for arms that do not work on the same.
     """
-    with running(arms, bench.subjects, bench.chance(), bench.scratch) as processes:
+    with running(arms, bench.work, bench.chance(), bench.scratch) as processes:
         base, head = processes
         if base.python != head.python:
             raise MismatchError(
                 f"base runs on Python {base.python}, head on {head.python}: times do not compare"
+            )
+        if base.build != head.build:
+            raise MismatchError(
+                f"base runs on a Python {base.python} that is built otherwise ({base.build}) than head's"
+                f" ({head.build}): times do not compare"
             )
         for cell in cells:
             answers = [bench.run(cell, process) for process in processes]
@@ -102,19 +120,26 @@ def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], out
 def check_host(
     bench: Bench, base: Arm, cells: Sequence[Cell], store: PairStore, on_progress: Callable[[Progress], None]
 ) -> str:
-    """Pairs of base with base over the cells in turn; why the host is too noisy, or ""."""
+    """Pairs of base with base over the cells in turn; why the host is too noisy, or "".
+
+    As many as it takes to be in no doubt, up to the last of PREFLIGHT_PAIRS.
+    """
 
     def differences() -> list[float]:
         return [one for cell in cells for one in point(cell).differences(store.pairs)]
 
-    arms = (base, replace(base, name=f"{base.name} again"))
-    while (missing := PREFLIGHT_PAIRS - len(differences())) > 0:
-        try:
-            for sides in take_round(bench, arms, cells[:missing], store.taken):
-                store.add(sides)
-                on_progress(Progress(len(differences()), PREFLIGHT_PAIRS, "base against itself"))
-        finally:
-            store.save()
+    again = revisions.alike(replace(base, name=f"{base.name} again"), bench.scratch / "code-of-again")
+    with Relay(bench, (base, again)) as relay:
+        for aim in PREFLIGHT_PAIRS:
+            while (missing := aim - len(differences())) > 0:
+                try:
+                    for sides in take_round(bench, relay, cells[:missing], store.taken):
+                        store.add(sides)
+                        on_progress(Progress(len(differences()), aim, "base against itself"))
+                finally:
+                    store.save()
+            if not doubtful(differences(), Margins().delta):
+                return ""
     return noise(differences(), Margins().delta)
 
 
@@ -126,19 +151,21 @@ def take_verdicts(
     on_progress: Callable[[Progress], None],
 ) -> None:
     """Rounds over all cells that a verdict of `outcome` still needs, until there is each; rounds are kept."""
-    while True:
-        outcome.judged = [_judged(one.series, one.margins, store) for one in outcome.judged]
-        wanted = _wanted(outcome.judged)
-        cells = [cell for cell, count in wanted.items() if store.taken(cell) < count]
-        if not cells:
-            return
-        bench.draw.shuffle(cells)
-        try:
-            for sides in take_round(bench, arms, cells, store.taken):
-                store.add(sides)
-                on_progress(_progress(sides[0].cell, store, outcome.judged, wanted))
-        finally:
-            store.save()
+    with Relay(bench, arms) as relay:
+        while True:
+            series = len(outcome.judged)
+            outcome.judged = [_judged(one.series, one.margins, store, series) for one in outcome.judged]
+            wanted = _wanted(outcome.judged)
+            cells = [cell for cell, count in wanted.items() if store.taken(cell) < count]
+            if not cells:
+                return
+            bench.draw.shuffle(cells)
+            try:
+                for sides in take_round(bench, relay, cells, store.taken):
+                    store.add(sides)
+                    on_progress(_progress(sides[0].cell, store, outcome.judged, wanted))
+            finally:
+                store.save()
 
 
 def decide(
@@ -160,7 +187,7 @@ def decide(
 def judge_all(outcome: GateOutcome, table: MarginTable, store: PairStore) -> list[Judged]:
     """All series of the cells that were counted, with the verdicts that the pairs there are allow."""
     series = all_series({cell: counts[1].devices for cell, counts in outcome.counts.items()})
-    return [_judged(one, table.of(one.name), store) for one in series]
+    return [_judged(one, table.of(one.name), store, len(series)) for one in series]
 
 
 def open_store(folder: Path, *, preflight: bool = False) -> PairStore:
@@ -168,8 +195,9 @@ def open_store(folder: Path, *, preflight: bool = False) -> PairStore:
     return pair_store.PairStore.from_folder(folder, f"{pair_store.PREFLIGHT}-" if preflight else "")
 
 
-def _judged(series: Series, margins: Margins, store: PairStore) -> Judged:
-    judgement = judge(series.differences(store.pairs), margins)
+def _judged(series: Series, margins: Margins, store: PairStore, of: int) -> Judged:
+    """What the pairs say of a series that is one `of` so many in its run."""
+    judgement = judge(series.differences(store.pairs), margins, of)
     if len(series.cells) != 1:
         return Judged(series, margins, judgement)
     both = store.pairs.get(series.cells[0], [])

@@ -89,11 +89,16 @@ def begin(folder: Path, identity: Mapping[str, Any]) -> bool:
     known = kept.read(folder / SESSION)
     if known is not None and known["identity"] == identity and not known.get("finished"):
         return True
-    for prefix in ("", PREFLIGHT + "-"):
-        for name in (BASE, HEAD):
-            (folder / (prefix + name)).unlink(missing_ok=True)
+    for preflight in (False, True):
+        forget(folder, preflight=preflight)
     kept.write(folder / SESSION, identity, finished=False)
     return False
+
+
+def forget(folder: Path, *, preflight: bool) -> None:
+    """Remove the pairs of a folder, or those of its pre-flight."""
+    for name in (BASE, HEAD):
+        (folder / (f"{PREFLIGHT}-{name}" if preflight else name)).unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Results:

@@ -1,11 +1,14 @@
-"""Arms from git revisions: a worktree each, installed into a virtual environment of its own.
+"""Arms from git revisions: a worktree each, its package installed into a folder of its own.
 
-Builds are kept by commit and Python version below the user's cache folder, so that the base of the next gate
-is there already.
+Both arms of a gate run on this interpreter and its libraries, each with a copy of its qcaps in a folder made
+alike: an installed head beside a base in a virtual environment differs in more than the version. Builds are
+kept by commit and Python version below the user's cache folder, so that the base of the next gate is there
+already.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import platform
@@ -13,7 +16,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +28,7 @@ from qcaps.measure.gate.arms import Arm, ArmError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_BUILT = "built"
+_BUILT, _PACKAGES = "built", "packages"
 _LAST_LINES = 12
 _BUILD_SECONDS = 1200
 
@@ -69,6 +72,15 @@ def arm_from(source: ArmSource, repository: Path, builds: Path, say: Callable[[s
     return Arm(source.name, sys.executable, "this qcaps", home)
 
 
+def alike(arm: Arm, folder: Path) -> Arm:
+    """The arm with a copy of its qcaps in `folder`, and nothing else there. Raises ArmError."""
+    place = Path(identity(arm)["place"])
+    shutil.rmtree(folder, ignore_errors=True)
+    # What is compiled comes along: it is known by the time of its source, which a copy keeps.
+    shutil.copytree(place, folder / place.name)
+    return replace(arm, path=str(folder))
+
+
 def identity(arm: Arm) -> dict[str, Any]:
     """What an arm is, so that a gate is gone on with only if neither changed. Raises ArmError."""
     environment = {**os.environ}
@@ -98,11 +110,10 @@ def _arm_from_revision(
 ) -> Arm:
     commit = _commit(name, revision, repository)
     folder = builds.absolute() / f"{commit[:16]}-py{platform.python_version()}"
-    python = folder / "venv" / "bin" / "python"
     if not (folder / _BUILT).exists():
         say(f"building {name}: {revision} ({commit[:12]})")
         _build(name, revision, commit, repository, folder)
-    return Arm(name, str(python), f"{revision} {commit[:12]}")
+    return Arm(name, sys.executable, f"{revision} {commit[:12]}", str(folder / _PACKAGES))
 
 
 def _commit(name: str, revision: str, repository: Path) -> str:
@@ -121,10 +132,14 @@ def _build(name: str, revision: str, commit: str, repository: Path, folder: Path
     folder.mkdir(parents=True)
     who = f"--{name}-rev {revision}"
     tree, venv = folder / "tree", folder / "venv"
-    python = str(venv / "bin" / "python")
     with checked_out(who, commit, repository, tree):
-        _run(who, [sys.executable, "-m", "venv", str(venv)])
-        _run(who, [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", str(tree)])
+        python = sys.executable
+        if importlib.util.find_spec("pip") is None:
+            _run(who, [python, "-m", "venv", str(venv)])
+            python = str(venv / "bin" / "python")
+        pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps"]
+        _run(who, [*pip, "--target", str(folder / _PACKAGES), str(tree)])
+    shutil.rmtree(venv, ignore_errors=True)
     (folder / _BUILT).touch()
 
 

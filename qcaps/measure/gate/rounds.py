@@ -1,7 +1,15 @@
-"""Takes pairs: a round is a pair of each cell asked for, from two processes started for that round."""
+"""Takes pairs: a round is a pair of each cell asked for, from two processes started for that round.
+
+Where an arm stands is drawn, for each pair anew: whose process is started first and where its code lies (once
+a round), who gets its job and warms up first and where its files lie (once a pair), who is asked first (each
+turn). Position is worth half a percent, more than a verdict forgives. Draws are independent, not balanced
+over pairs: the last of a balanced block would be known before it is taken, and the evidence stands on pairs
+whose sign is not.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -9,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from qcaps.measure.gate.arms import Turn, running
+from qcaps.measure.gate.arms import Turn
 from qcaps.measure.results.results_file import Measured, Metadata, Run
 from qcaps.measure.subject import Counts
 from qcaps.measure.worker.chance import Chance
@@ -20,7 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.measure.cell import Cell
-    from qcaps.measure.gate.arms import Arm, ArmProcess
+    from qcaps.measure.gate.arms import ArmProcess
+    from qcaps.measure.gate.relay import Relay
     from qcaps.measure.worker.running import Answer
 
 Sides = tuple[Measured, Measured]
@@ -45,17 +54,25 @@ class Bench:
     draw: random.Random = field(default_factory=random.Random)
 
     @property
-    def subjects(self) -> tuple[str, ...]:
-        """What an arm's process imports."""
-        return tuple(dict.fromkeys(cell.subject for cell in self.sources))
+    def work(self) -> str:
+        """The first line for an arm's process: each subject, and the domains that jobs will be on."""
+        found: dict[str, list[str]] = {}
+        for cell, xml in self.sources.items():
+            found.setdefault(cell.subject, []).append(xml)
+        return json.dumps(found)
 
     def chance(self) -> Chance:
         """What the processes of a round have in common."""
         return Chance.draw(self.draw)
 
-    def job(self, cell: Cell, process: ArmProcess, *, calls: int = 0, explain: bool = False) -> Job:
-        """The job of one child: as many calls, each when told; without any it only counts and warms up."""
-        directory = self.scratch / process.arm.name.replace(" ", "-")
+    def job(
+        self, cell: Cell, process: ArmProcess, place: int = 0, *, calls: int = 0, explain: bool = False
+    ) -> Job:
+        """The job of one child: as many calls, each when told; without any it only counts and warms up.
+
+        Its files lie in a folder that has the number of its `place` in its name.
+        """
+        directory = self.scratch / f"files-{place}"
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir()
         return Job(
@@ -76,16 +93,22 @@ class Bench:
         """Count, or explain, without timing."""
         return process.run(self.job(cell, process, explain=explain), self.patience)
 
-    def take_pair(self, cell: Cell, processes: Sequence[ArmProcess]) -> tuple[list[Answer], str]:
-        """A block of each process, taking turns call by call; the answers, and which arm began each turn.
+    def take_pair(self, cell: Cell, processes: Sequence[ArmProcess]) -> tuple[list[Answer], str, str]:
+        """A block of each process, taking turns call by call; the answers, who got its job and each turn
+        first.
 
         A neighbour's burst that outlasts a call strikes both blocks, and hardly changes their ratio.
         """
         calls = self.calls.get(cell, _FEWEST_TURNS)
-        turns = [Turn(process, self.job(cell, process, calls=calls), self.patience) for process in processes]
-        for turn in turns:
-            turn.until("ready")
-        order, first = list(range(len(turns))), []
+        order, first = list(range(len(processes))), []
+        self.draw.shuffle(order)
+        begun: dict[int, Turn] = {}
+        for place, side in enumerate(order):
+            job = self.job(cell, processes[side], place, calls=calls)
+            begun[side] = Turn(processes[side], job, self.patience)
+            begun[side].until("ready")
+        turns = [begun[side] for side in range(len(processes))]
+        started = "bh"[order[0]]
         for _ in range(calls):
             self.draw.shuffle(order)
             first.append("bh"[order[0]])
@@ -93,7 +116,7 @@ class Bench:
                 turns[side].step()
         for turn in turns:
             turn.finish()
-        return [turn.answer for turn in turns], "".join(first)
+        return [turn.answer for turn in turns], started, "".join(first)
 
 
 def calls_for(answers: Iterable[Answer]) -> int:
@@ -104,16 +127,20 @@ def calls_for(answers: Iterable[Answer]) -> int:
 
 def take_round(
     bench: Bench,
-    arms: tuple[Arm, Arm],
+    relay: Relay,
     cells: Iterable[Cell],
     number: Callable[[Cell], int],
 ) -> Iterator[Sides]:
-    """A pair of each cell: the arms in random order, under one draw. `number` numbers a cell's pair."""
-    chance = bench.chance()
-    with running(arms, bench.subjects, chance, bench.scratch) as processes:
+    """A pair of each cell under one draw of chance. `number` numbers a cell's pair."""
+    with relay.round() as (round_, processes):
         for cell in cells:
-            answers, first = bench.take_pair(cell, processes)
-            facts: Metadata = {**chance.facts(), "first_in_turns": first}
+            answers, started, first = bench.take_pair(cell, processes)
+            facts: Metadata = {
+                **round_.chance.facts(),
+                "first_started": "bh"[round_.order[0]],
+                "first_prepared": started,
+                "first_in_turns": first,
+            }
             base, head = (
                 _measured(cell, process, answer, number(cell), {**bench.session, **facts})
                 for process, answer in zip(processes, answers, strict=True)

@@ -1,15 +1,14 @@
-"""A gate on two results files: counts exactly, times only as far as a stored baseline can carry.
+"""A gate on two results files: counts exactly, times only where they were measured together.
 
 Files of one `qcaps gate` hold pairs, and are judged as it judged them. Others were measured at different
-times, and a machine's level drifts: by 3.7 % (standard deviation, measured on a shared virtual machine
-between repetitions) or by what `qcaps calibrate` found here. That drift is in both files and no number of
-blocks removes it, so the bounds are that much wider and a change below them never fails.
+times: what differs may be the machine, and no number of blocks tells (13 minutes and another load apart, 144
+benchmarks of equal code were slower by up to 467 %). They are shown, APART, and never judged on time.
 """
 
 from __future__ import annotations
 
 import math
-from statistics import NormalDist, median, stdev
+from statistics import median
 from typing import TYPE_CHECKING
 
 from qcaps.errors import QcapsError, UsageError
@@ -18,22 +17,32 @@ from qcaps.measure.gate.arms import MismatchError
 from qcaps.measure.gate.decision import GateOutcome, Judged, judge_all
 from qcaps.measure.gate.pair_store import PairStore, paired
 from qcaps.measure.gate.series import point
-from qcaps.measure.gate.verdict import ALPHA, Interval, Judgement, Margins, Verdict
+from qcaps.measure.gate.verdict import Judgement, Verdict
 from qcaps.measure.results import results_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from qcaps.measure.gate.margins import MarginTable
     from qcaps.measure.results.results_file import Measured, Results
 
-DRIFT = 0.037
 _SAME = ("hostname", "cpu_model_name", "platform", "python_version")
 _SESSION = "gate_session"
+_CIRCUMSTANCES = (
+    ("load_avg_1min", "load when it began"),
+    ("cpu_freq", "processor frequency"),
+    ("governor", "frequency governor"),
+    ("cpu_quota", "share of the processors"),
+    ("python_build", "interpreter's build"),
+    ("qemu_version", "QEMU"),
+)
 
 
-def compare_files(base_file: Path, head_file: Path, table: MarginTable, drift: float = DRIFT) -> GateOutcome:
-    """The verdicts on two files. Raises UsageError for a bad one, MismatchError if they do not match."""
+def compare_files(base_file: Path, head_file: Path, table: MarginTable, *, times: bool = True) -> GateOutcome:
+    """The verdicts on two files; on counts alone without `times`. Raises UsageError for a bad one,
+    MismatchError if they do not match.
+    """
     base, head = read(base_file), read(head_file)
     bases = {one.cell: one for one in base.measured}
     both = [(bases[one.cell], one) for one in head.measured if one.cell in bases]
@@ -46,68 +55,34 @@ def compare_files(base_file: Path, head_file: Path, table: MarginTable, drift: f
     for one, other in both:
         outcome.counts[one.cell] = (one.counts, other.counts)
         outcome.faults += counting.faults(one.cell, one.counts, other.counts)
-    if outcome.faults:
+    if outcome.faults or not times:
         return outcome
     if _measured_together(base, head):
         outcome.judged = judge_all(outcome, table, PairStore(None, pairs=paired(base, head)))
         return outcome
     _check_machine(base_file, head_file, both[0])
-    outcome.judged = [_judged(one, other, table, drift) for one, other in both]
-    outcome.notes.append(
-        f"measured at different times: this machine's level drifts by {100 * drift:.1f} %, so no change below"
-        f" about {100 * math.expm1(_reach(drift)):.0f} % can be told from drift"
-    )
+    outcome.notes += _circumstances(both[0])
+    outcome.notes.append("measured apart: differences are shown, and not judged; counts are exact")
+    outcome.judged = [_apart(one, other, table) for one, other in both]
     return outcome
 
 
-def judge_apart(base: Measured, head: Measured, delta: float, drift: float) -> tuple[Verdict, Interval]:
-    """The verdict on one benchmark whose sides were measured at different times."""
-    one, other = _logs(base), _logs(head)
-    middle = median(other) - median(one)
-    scatter = math.sqrt(_variance(one) + _variance(other))
-    half = _reach(math.hypot(drift, scatter / math.sqrt(2)))
-    low, high = middle - half, middle + half
-    reach = half * (1 + NormalDist().inv_cdf(0.9) / NormalDist().inv_cdf(1 - ALPHA))
-    found = Interval(
-        math.exp(middle),
-        math.exp(low),
-        math.exp(high),
-        min(len(one), len(other)),
-        math.expm1(math.log1p(delta) + reach),
-    )
-    if low > math.log1p(delta):
-        return Verdict.FAIL, found
-    if high < math.log1p(-delta):
-        return Verdict.IMPROVED, found
-    return Verdict.INCONCLUSIVE, found
+def _apart(base: Measured, head: Measured, table: MarginTable) -> Judged:
+    """Levels side by side."""
+    one, other = (math.exp(median(_logs(side))) for side in (base, head))
+    return Judged(point(base.cell), table.of(base.cell.name), Judgement(Verdict.APART, 0), one, other)
 
 
-def _judged(base: Measured, head: Measured, table: MarginTable, drift: float) -> Judged:
-    margins: Margins = table.of(base.cell.name)
-    verdict, found = judge_apart(base, head, margins.delta, drift)
-    if verdict is Verdict.INCONCLUSIVE and found.high < 1 + margins.margin:
-        verdict = Verdict.PASS
-    return Judged(
-        point(base.cell),
-        margins,
-        Judgement(verdict, found.pairs, found),
-        math.exp(median(_logs(base))),
-        math.exp(median(_logs(head))),
-    )
-
-
-def _reach(deviation: float) -> float:
-    """How far a difference of two levels, each this uncertain, must be for its bound to leave zero."""
-    return -NormalDist().inv_cdf(ALPHA) * math.sqrt(2) * deviation
+def _circumstances(both: tuple[Measured, Measured]) -> Iterator[str]:
+    """What is recorded of the machine and differs: said before any time."""
+    one, other = (side.runs[0].facts for side in both)
+    for name, said in _CIRCUMSTANCES:
+        if name in one and name in other and one[name] != other[name]:
+            yield f"{said}: {one[name]} for base, {other[name]} for head"
 
 
 def _logs(one: Measured) -> list[float]:
     return [math.log(value) for run in one.runs for value in run.block_values]
-
-
-def _variance(logs: list[float]) -> float:
-    """Of the median, about: that of the mean times pi / 2."""
-    return math.pi / 2 * stdev(logs) ** 2 / len(logs) if len(logs) > 1 else 0.0
 
 
 def read(path: Path) -> Results:

@@ -1,16 +1,19 @@
 """The sequential verdict on paired differences: a pure function of the differences there are so far.
 
-A difference is ln(head / base) of one pair. Its sequence is looked at when 8 pairs are there, and again when
-10, 12, 14, 16, 20, 24, 32, 48 and 64 are, each time with the Hodges-Lehmann interval at one-sided alpha .01 a
-side:
+A difference is ln(head / base) of one pair. After each pair the evidence is asked (`evidence`, valid at
+whatever pair one stops), and at 8, 10, 12, 14, 16, 20, 24, 32, 48, 64, 96 and 128 pairs the Hodges-Lehmann
+interval at one-sided alpha .01:
 
-    FAIL          the lower bound is above ln(1 + delta), and so is that of 48 fresh pairs at alpha .05
-    UNCONFIRMED   it was, but not with the fresh pairs
-    IMPROVED      the upper bound is below ln(1 - delta)
-    PASS          the upper bound is below ln(1 + margin)
+    FAIL          the evidence that the differences lie above ln(1 + delta) exceeds series / .005
+    IMPROVED      the same below ln(1 - delta)
+    PASS          the interval's upper bound is below ln(1 + margin); while all of it is beyond delta on one
+                  side, more pairs are taken, until the evidence decides or the interval no longer is
     INCONCLUSIVE  none of these at the last look
+    APART         not judged: the two sides were measured at different times
 
-16 pairs of base with base come before all others; a host on which they differ is NOISY HOST.
+`series` is how many a run judges: by the union bound a run of equal versions is wrong with chance .01 at
+most, .005 for FAIL and as much for IMPROVED. Pairs of base with base come before all others; a host on which
+they differ is NOISY HOST.
 """
 
 from __future__ import annotations
@@ -18,26 +21,27 @@ from __future__ import annotations
 import enum
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qcaps.measure.gate.evidence import first_beyond, lower_bound
 from qcaps.measure.statistics import hodges_lehmann
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LOOKS = (8, 10, 12, 14, 16, 20, 24, 32, 48, 64)
-ALPHA = 0.01
-CONFIRM_PAIRS = 48
-CONFIRM_ALPHA = 0.05
-PREFLIGHT_PAIRS = 16
+LOOKS = (8, 10, 12, 14, 16, 20, 24, 32, 48, 64, 96, 128)
+PASS_ALPHA = 0.01
+ALPHA = 0.005
+PREFLIGHT_PAIRS = (16, 32, 48)
+PREFLIGHT_ALPHA = 0.001
 PREFLIGHT_MAD = 0.06
 RULES = (
-    f"looks at {LOOKS}, alpha {ALPHA}; confirmed by {CONFIRM_PAIRS} pairs, alpha {CONFIRM_ALPHA}; "
-    "one layout a pair"
+    f"evidence against {ALPHA} a run and side; PASS at {LOOKS}, alpha {PASS_ALPHA}; roles drawn for each"
+    " pair; calls settled; one layout a pair"
 )
 """Verdicts made by others are not to be mixed with these."""
 _POWER = 0.9
@@ -50,7 +54,7 @@ class Verdict(enum.StrEnum):
     FAIL = "FAIL"
     IMPROVED = "IMPROVED"
     INCONCLUSIVE = "INCONCLUSIVE"
-    UNCONFIRMED = "UNCONFIRMED"
+    APART = "APART"
     NOISY_HOST = "NOISY HOST"
 
 
@@ -64,7 +68,7 @@ class Margins:
 
 @dataclass(frozen=True)
 class Interval:
-    """The ratio head / base with its interval, from `pairs` pairs.
+    """The ratio head / base with its interval, from `pairs` pairs; `rule` says whose bounds these are.
 
     `detectable` is the smallest slowdown, as a share, that as many pairs this noisy find in nine of ten runs.
     """
@@ -74,6 +78,7 @@ class Interval:
     high: float
     pairs: int
     detectable: float
+    rule: str
 
 
 @dataclass(frozen=True)
@@ -83,28 +88,31 @@ class Judgement:
     verdict: Verdict | None
     wanted: int
     interval: Interval | None = None
-    confirmation: Interval | None = None
 
 
-def judge(
-    differences: Sequence[float], margins: Margins, looks: Sequence[int] = LOOKS, confirm: int = CONFIRM_PAIRS
-) -> Judgement:
+def judge(differences: Sequence[float], margins: Margins, series: int = 1) -> Judgement:
     """The verdict on differences in the order they were measured; the same for the same differences."""
+    threshold = math.log(series / ALPHA)
+    slower = _beyond(differences, math.log1p(margins.delta), threshold)
+    faster = _beyond([-one for one in differences], -math.log1p(-margins.delta), threshold)
+    beyond = min(slower, faster)
     seen: Interval | None = None
-    for look in looks:
+    for look in LOOKS:
+        if beyond <= look:
+            verdict = Verdict.FAIL if slower <= faster else Verdict.IMPROVED
+            return Judgement(verdict, beyond, always_valid(differences[:beyond], margins.delta, threshold))
         if len(differences) < look:
             return Judgement(None, look, seen)
         seen = interval(differences[:look], margins.delta)
-        if seen.low > 1 + margins.delta:
-            return _confirm(differences[look : look + confirm], margins, seen, confirm)
-        if seen.high < 1 - margins.delta:
-            return Judgement(Verdict.IMPROVED, look, seen)
-        if seen.high < 1 + margins.margin:
+        suspected = seen.low > 1 + margins.delta or seen.high < 1 - margins.delta
+        if seen.high < 1 + margins.margin and not suspected:
             return Judgement(Verdict.PASS, look, seen)
-    return Judgement(Verdict.INCONCLUSIVE, looks[-1], seen)
+    assert seen is not None, "there are looks"
+    last = Verdict.PASS if seen.high < 1 + margins.margin else Verdict.INCONCLUSIVE
+    return Judgement(last, LOOKS[-1], seen)
 
 
-def interval(differences: Sequence[float], delta: float, alpha: float = ALPHA) -> Interval:
+def interval(differences: Sequence[float], delta: float, alpha: float = PASS_ALPHA) -> Interval:
     """Ratio and bounds, each wrong with chance `alpha` at most; raises ValueError without a difference."""
     low, middle, high = hodges_lehmann(np.asarray(differences, dtype=float), 1 - 2 * alpha)
     half = max(high - middle, middle - low)
@@ -116,19 +124,44 @@ def interval(differences: Sequence[float], delta: float, alpha: float = ALPHA) -
         math.exp(high),
         len(differences),
         math.expm1(math.log1p(delta) + reach),
+        f"Hodges-Lehmann, {1 - 2 * alpha:.0%}",
+    )
+
+
+def always_valid(differences: Sequence[float], delta: float, threshold: float) -> Interval:
+    """Ratio and the bounds the evidence sets; both hold at whatever pair one stops."""
+    plain = interval(differences, delta)
+    low = math.exp(lower_bound(differences, threshold))
+    high = math.exp(-lower_bound([-one for one in differences], threshold))
+    return replace(
+        plain,
+        low=low,
+        high=high,
+        detectable=math.expm1(math.log1p(delta) + math.log(high / low) / 2),
+        rule=f"always valid, {1 - 2 * math.exp(-threshold):.2%}",
     )
 
 
 def noise(differences: Sequence[float], delta: float) -> str:
-    """Why pairs of base with base make this host too noisy to judge on; "" if they do not."""
-    _, middle, _ = hodges_lehmann(np.asarray(differences, dtype=float))
+    """Why pairs of base with base make this host too noisy to judge on; "" if they do not.
+
+    They must be shown to differ by more than `delta`, or scatter, at the last of PREFLIGHT_PAIRS; before that
+    a doubt only asks for more of them (`doubtful`).
+    """
     spread = median_deviation(differences)
-    if abs(middle) > math.log1p(delta):
-        return f"base against itself differs by {100 * math.expm1(middle):+.1f} % (limit {100 * delta:g} %)"
+    found = interval(differences, delta, PREFLIGHT_ALPHA)
+    if found.low > 1 + delta or found.high < 1 - delta:
+        return f"base against itself differs by {100 * (found.ratio - 1):+.1f} % (limit {100 * delta:g} %)"
     if spread > PREFLIGHT_MAD:
         limit = f"limit {100 * PREFLIGHT_MAD:g} %"
         return f"pairs of base with itself scatter by {100 * spread:.1f} % (median deviation; {limit})"
     return ""
+
+
+def doubtful(differences: Sequence[float], delta: float) -> bool:
+    """Whether more pairs of base with itself are called for."""
+    _, middle, _ = hodges_lehmann(np.asarray(differences, dtype=float))
+    return abs(middle) > math.log1p(delta) or median_deviation(differences) > PREFLIGHT_MAD
 
 
 def median_deviation(differences: Sequence[float]) -> float:
@@ -137,10 +170,7 @@ def median_deviation(differences: Sequence[float]) -> float:
     return statistics.median(abs(one - middle) for one in differences)
 
 
-def _confirm(fresh: Sequence[float], margins: Margins, seen: Interval, confirm: int) -> Judgement:
-    wanted = seen.pairs + confirm
-    if len(fresh) < confirm:
-        return Judgement(None, wanted, seen)
-    again = interval(fresh, margins.delta, CONFIRM_ALPHA)
-    failed = again.low > 1 + margins.delta
-    return Judgement(Verdict.FAIL if failed else Verdict.UNCONFIRMED, wanted, seen, again)
+def _beyond(differences: Sequence[float], limit: float, threshold: float) -> int:
+    """After how many pairs there was evidence; more than any look where there was none."""
+    found = first_beyond(differences, limit, threshold) if differences else None
+    return LOOKS[-1] + 1 if found is None else found

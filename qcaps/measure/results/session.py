@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import qcaps
 from qcaps.git import git
+from qcaps.measure import circumstances
 
 if TYPE_CHECKING:
     from qcaps.measure.results.results_file import Metadata
@@ -36,6 +37,7 @@ def session_facts(scratch: Path) -> Metadata:
         "load_avg_1min": round(os.getloadavg()[0], 2),
         "fsync_us": round(fsync_cost_us(scratch), 1),
     }
+    facts.update(circumstances.facts())
     if model := _cpu_model():
         facts["cpu_model_name"] = model
     if known := commit():

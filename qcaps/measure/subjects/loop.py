@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qcaps.measure.subject import Counts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from qcaps.measure.cell import Cell
@@ -47,6 +48,11 @@ class Loop:
 
     def close(self) -> None:
         """It holds nothing."""
+
+
+def warm(xmls: Sequence[bytes]) -> None:
+    """It needs nothing."""
+    del xmls
 
 
 def prepare(cell: Cell, xml: bytes, directory: Path) -> Loop:

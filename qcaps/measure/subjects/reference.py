@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.domain import document
 from qcaps.driver.driver import default_emulator
-from qcaps.driver.reference import reference
+from qcaps.driver.reference import recorded, reference
 from qcaps.errors import unknown
 from qcaps.measure.subject import Counts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from qcaps.driver.driver import Done, Driver
@@ -111,6 +112,15 @@ class ReferenceArm:
     def close(self) -> None:
         """Stop watching."""
         self._driver.cache.close()
+
+
+def warm(xmls: Sequence[bytes]) -> None:
+    """Compile what reads the domains, and read the recorded capabilities: half of what preparing a cell
+    takes.
+    """
+    for xml in xmls:
+        domain = document.parse(xml, "a domain to measure")
+        recorded(domain.emulator or default_emulator(domain))
 
 
 def prepare(cell: Cell, xml: bytes, directory: Path) -> ReferenceArm:

@@ -1,10 +1,11 @@
 """An arm's process: it imports once, then forks a child for every job, one JSON line each on standard input.
 
-    python -m qcaps.measure.worker.forker SUBJECT…
+    python -m qcaps.measure.worker.forker
 
-It begins with {"protocol": 1, "python": …}. A child answers as a worker does; {"end": status} follows it.
-Importing the pipeline takes longer than a block: a child a block makes blocks independent and cheap, and a
-new process a round gives each pair its own hash seed and its own places in memory.
+The first line maps each subject to the domains that jobs will be on, so that what all of them need is done
+once. It answers {"protocol": 2, "python": …, "build": …}. A child answers as a worker does; {"end": status}
+follows it. Importing the pipeline takes longer than a block: a child a block makes blocks independent and
+cheap, and a new process a round gives each pair its own hash seed and its own places in memory.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from qcaps.errors import QcapsError
 from qcaps.measure.subject import subject
 from qcaps.measure.worker.work import Job, work
 
-PROTOCOL = 1
+PROTOCOL = 2
 _THREAD_STACK = 8 << 20
 
 
 def main() -> int:
     """Serve until standard input ends."""
     _thread.stack_size(_THREAD_STACK)  # else it is the limit, which chance drew
-    for name in sys.argv[1:]:
-        subject(name)
+    for name, xmls in json.loads(sys.stdin.readline()).items():
+        subject(name).warm([xml.encode() for xml in xmls])
     gc.collect()
     gc.freeze()
-    _say({"protocol": PROTOCOL, "python": sys.version.split()[0]})
+    _say({"protocol": PROTOCOL, "python": sys.version.split()[0], "build": sys.version})
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

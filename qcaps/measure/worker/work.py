@@ -29,6 +29,7 @@ from qcaps.errors import QcapsError
 from qcaps.measure.cell import Cell
 from qcaps.measure.subject import subject
 from qcaps.measure.subjects.slowdown import slowed
+from qcaps.settling import pause_for, settle
 
 if TYPE_CHECKING:
     from qcaps.measure.subject import PreparedCell
@@ -100,7 +101,8 @@ def work(job: Job, began: float) -> None:
     pinned = _pin(job.cpu)
     arms = [_prepare(job, number, cell) for number, cell in enumerate(job.cells)]
     counts = [asdict(arm.counts()) for arm in arms]
-    warmups = [_warm_up(arm) for arm in arms]
+    warmups, pauses = zip(*(_warm_up(arm) for arm in arms), strict=True)
+    pause = max(pauses)  # the same for all
     calls = job.calls or calls_a_block(max(min(one) for one in warmups))
     facts = [arm.facts() for arm in arms]
     # What exists now stays: no collection walks it again, and no child of ours copies its pages for that.
@@ -114,7 +116,7 @@ def work(job: Job, began: float) -> None:
         "hash_seed": os.environ.get("PYTHONHASHSEED"),
     }
     _say("ready", {**state, "facts": facts, "counts": counts, "warmups": warmups})
-    steady = _rounds(job, arms, calls, began)
+    steady = _rounds(job, arms, calls, pause, began)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _say("done", {"steady": steady, "max_rss": usage.ru_maxrss * 1024, "python": sys.version.split()[0]})
     if job.trace:
@@ -153,7 +155,7 @@ def _explain(job: Job) -> None:
     _say("trace", names.seen)
 
 
-def _rounds(job: Job, arms: list[PreparedCell], calls: int, began: float) -> bool:
+def _rounds(job: Job, arms: list[PreparedCell], calls: int, pause: float, began: float) -> bool:
     """Time them; whether each run added the same to each arm's counters."""
     order = random.Random(job.seed)
     numbers = list(range(len(arms)))
@@ -169,26 +171,29 @@ def _rounds(job: Job, arms: list[PreparedCell], calls: int, began: float) -> boo
         for arm in numbers:
             gc.collect()
             before = arms[arm].totals()
-            values = _timed_calls(arms[arm], calls)
+            values = _timed_calls(arms[arm], calls, pause)
             steps[arm].add(tuple(b - a for a, b in zip(before, arms[arm].totals(), strict=True)))
             _say("block", {"round": number, "arm": arm, "ns": values})
         longest = max(longest, monotonic() - start)
     return all(len(one) == 1 for one in steps)
 
 
-def _warm_up(arm: PreparedCell) -> list[int]:
-    """Nanoseconds of up to three runs; fewer of a long one, which needs no more."""
+def _warm_up(arm: PreparedCell) -> tuple[list[int], float]:
+    """Nanoseconds of up to three runs, fewer of a long one; and the pause that calls like it need."""
+    pause = pause_for(arm.run)
+    arm.reset()
     values: list[int] = []
     while len(values) < _MOST_WARMUPS and sum(values) < _WARM_NS:
-        values += _timed_calls(arm, 1)
-    return values
+        values += _timed_calls(arm, 1, pause)
+    return values, pause
 
 
-def _timed_calls(arm: PreparedCell, calls: int) -> list[int]:
-    """Nanoseconds of each of `calls` runs."""
+def _timed_calls(arm: PreparedCell, calls: int, pause: float) -> list[int]:
+    """Nanoseconds of each of `calls` runs; `pause` seconds at most come before each."""
     run, reset, clock = arm.run, arm.reset, perf_counter_ns
     values = []
     for _ in range(calls):
+        settle(pause)
         start = clock()
         run()
         values.append(clock() - start)

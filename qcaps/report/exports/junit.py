@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from qcaps.measure.results.results_file import Results
     from qcaps.report.verdicts import GateReport, VerdictRow
 
-_SKIPPED = ("INCONCLUSIVE", "UNCONFIRMED")
+_SKIPPED = ("INCONCLUSIVE", "APART")
 
 
 def text(report: GateReport, results: Results) -> str:
@@ -52,7 +52,7 @@ def _case(row: VerdictRow) -> ET.Element:
     if row.head_seconds is not None:
         case.set("time", f"{row.head_seconds:.9f}")
     properties = ET.Element("properties")
-    for name in ("verdict", "ratio", "low", "high", "pairs", "lookups", "forks"):
+    for name in ("verdict", "ratio", "low", "high", "delta", "margin", "rule", "pairs", "lookups", "forks"):
         if (value := getattr(row, name)) is not None:
             ET.SubElement(properties, "property", name=name, value=str(value))
     case.insert(0, properties)

@@ -11,10 +11,12 @@ import pytest
 
 import qcaps
 from qcaps.measure.cell import Cell
-from qcaps.measure.gate.arms import Arm, ArmError, MismatchError
+from qcaps.measure.gate.arms import Arm, ArmError, ArmProcess, MismatchError
 from qcaps.measure.gate.decision import GateOutcome, check_counts, check_host, decide
 from qcaps.measure.gate.margins import MarginTable
 from qcaps.measure.gate.pair_store import PairStore
+from qcaps.measure.gate.relay import Relay
+from qcaps.measure.gate.revisions import alike
 from qcaps.measure.gate.rounds import Bench, take_round
 from qcaps.measure.gate.verdict import PREFLIGHT_PAIRS, Verdict
 from qcaps.measure.suite import sources
@@ -54,7 +56,8 @@ def test_equal_arms_count_the_same_and_a_pair_is_a_block_of_each(tmp_path: Path)
     check_counts(one, (BASE, HEAD), (ONCE, LOOP), outcome)
     assert outcome.faults == []
     assert outcome.counts[ONCE][1].lookups == 1
-    sides = {pair[0].cell: pair for pair in take_round(one, (BASE, HEAD), (ONCE, LOOP), lambda _cell: 7)}
+    with Relay(one, (BASE, HEAD)) as relay:
+        sides = {pair[0].cell: pair for pair in take_round(one, relay, (ONCE, LOOP), lambda _cell: 7)}
     assert list(sides) == [ONCE, LOOP]
     for base, head in sides.values():
         (run,), (other,) = base.runs, head.runs
@@ -74,7 +77,8 @@ def test_a_large_slowdown_fails_and_none_does_not(tmp_path: Path) -> None:
     slow = Arm("head", sys.executable, path=BASE.path, slowdown=0.6)
     found, store = decide(one, (BASE, slow), outcome, MarginTable(), folder=tmp_path)
     assert [judged.verdict for judged in found.judged] == [Verdict.FAIL]
-    assert found.judged[0].judgement.confirmation is not None
+    assert found.judged[0].judgement.interval is not None
+    assert found.judged[0].judgement.interval.low > 1.01
     # all that was decided upon is in the files, and gives the same verdict again
     assert PairStore.from_folder(tmp_path).pairs == store.pairs
     fair, _ = decide(one, (BASE, HEAD), outcome, MarginTable())
@@ -85,7 +89,8 @@ def test_a_slowdown_of_the_pipeline_is_spun(tmp_path: Path) -> None:
     one, outcome = bench(tmp_path, ONCE), GateOutcome()
     check_counts(one, (BASE, HEAD), (ONCE,), outcome)
     slow = Arm("head", sys.executable, path=BASE.path, slowdown=3.0)
-    for base, head in take_round(one, (BASE, slow), (ONCE,), lambda _cell: 0):
+    with Relay(one, (BASE, slow)) as relay:
+        ((base, head),) = take_round(one, relay, (ONCE,), lambda _cell: 0)
         assert head.runs[0].block_values[0] > 1.5 * base.runs[0].block_values[0]
 
 
@@ -150,7 +155,7 @@ def test_an_interpreter_that_is_none(tmp_path: Path, python: str, error: type[Ex
 
 
 def test_a_version_without_blocks_cannot_be_compared(tmp_path: Path) -> None:
-    head = edited(tmp_path, "measure/worker/forker.py", "PROTOCOL = 1", "PROTOCOL = 99")
+    head = edited(tmp_path, "measure/worker/forker.py", "PROTOCOL = 2", "PROTOCOL = 99")
     one = bench(tmp_path, LOOP)
     with pytest.raises(MismatchError, match="version 99 of the protocol") as caught:
         check_counts(one, (BASE, head), (LOOP,), GateOutcome())
@@ -163,8 +168,57 @@ def test_a_version_without_blocks_cannot_be_compared(tmp_path: Path) -> None:
 def test_the_host_is_judged_by_base_against_itself(tmp_path: Path) -> None:
     one, store = bench(tmp_path, LOOP), PairStore(None)
     said = check_host(one, BASE, (LOOP,), store, lambda _progress: None)
-    assert store.taken(LOOP) == PREFLIGHT_PAIRS
+    assert store.taken(LOOP) in PREFLIGHT_PAIRS
     assert isinstance(said, str)
     # an arm slower than itself is a host gone mad
-    store.pairs = {LOOP: [pair._replace(head=1.2 * pair.base) for pair in store.pairs[LOOP]]}
+    first = store.pairs[LOOP][0]
+    store.pairs = {LOOP: [first._replace(head=1.2 * first.base)] * PREFLIGHT_PAIRS[-1]}
     assert "differs by +20.0 %" in check_host(one, BASE, (LOOP,), store, lambda _progress: None)
+
+
+def test_where_an_arm_stands_is_drawn_for_each_pair(tmp_path: Path) -> None:
+    """Who starts, who prepares and who is asked first: each independent of the others, and of the last
+    pair's.
+    """
+    one, seen = bench(tmp_path, LOOP), []
+    one.calls[LOOP] = 2
+    with Relay(one, (BASE, HEAD)) as relay:
+        for _ in range(24):
+            ((base, _),) = take_round(one, relay, (LOOP,), lambda _cell: 0)
+            facts = base.runs[0].facts
+            seen.append((facts["first_started"], facts["first_prepared"], str(facts["first_in_turns"])[0]))
+    assert len(set(seen)) >= 6
+    for column in zip(*seen, strict=True):
+        assert 4 <= column.count("b") <= 20
+
+
+def test_both_arms_find_their_code_and_files_under_names_of_one_length(tmp_path: Path) -> None:
+    one = bench(tmp_path, LOOP)
+    places = {
+        (process.arm.name, place): one.job(LOOP, process, place).directory
+        for place in (0, 1)
+        for process in (ArmProcess(BASE, tmp_path, None), ArmProcess(HEAD, tmp_path, None))  # type: ignore[arg-type]
+    }
+    assert places["base", 0] == places["head", 0]
+    assert len({len(name) for name in places.values()}) == 1
+    first, second = (alike(arm, tmp_path / f"code-of-{arm.name}") for arm in (BASE, HEAD))
+    assert len(first.path) == len(second.path)
+    with Relay(one, (first, second)) as relay, relay.round():
+        links = {link.name: len(str(link)) for link in tmp_path.rglob("code-[01]")}
+    assert links.keys() == {"code-0", "code-1"}
+    assert len(set(links.values())) == 1
+
+
+def test_a_set_up_that_takes_longer_is_no_regression(tmp_path: Path) -> None:
+    """Head does the same in its timed call, and much more before it."""
+    head = edited(
+        tmp_path,
+        "measure/subjects/reference.py",
+        "        driver.undefine(name)\n\n    def define_and",
+        "        driver.undefine(name)\n        sorted(str(n) for n in range(5000))\n\n    def define_and",
+    )
+    one, outcome = bench(tmp_path, ONCE), GateOutcome()
+    arms = alike(BASE, tmp_path / "code-of-base"), alike(head, tmp_path / "code-of-head")
+    check_counts(one, arms, (ONCE,), outcome)
+    found, _ = decide(one, arms, outcome, MarginTable())
+    assert found.judged[0].verdict not in (Verdict.FAIL, Verdict.IMPROVED)

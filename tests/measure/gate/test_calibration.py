@@ -100,8 +100,8 @@ def test_calibrate_counts_keeps_and_compares(tmp_path: Path) -> None:
 def kept(folder: Path, monkeypatch: pytest.MonkeyPatch, failed: int, decisions: int) -> Finding:
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     found = Calibration(hostname=platform.node(), suite="s", date="2026-01-01 00:00:00", drift=0.02)
-    found.add(0.0, [Verdict.FAIL] * failed + [Verdict.PASS] * (decisions - failed))
-    found.add(0.05, [Verdict.FAIL] * 10)
+    found.add(0.0, [Verdict.FAIL] * failed + [Verdict.PASS] * (decisions - failed), alarm=failed > 0)
+    found.add(0.05, [Verdict.FAIL] * 10, alarm=True)
     calibration.write(found)
     return noise._calibration()
 

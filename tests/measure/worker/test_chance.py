@@ -13,11 +13,13 @@ import pytest
 
 import qcaps
 from qcaps.commands.doctor import this_machine
-from qcaps.measure.gate.arms import Arm, running
+from qcaps.measure.gate.arms import Arm
+from qcaps.measure.gate.relay import running
 from qcaps.measure.worker import chance
 from qcaps.measure.worker.chance import Chance, Layout, why_random
 
 PLACE = str(Path(qcaps.__file__).resolve().parent.parent)
+LOOP_WORK = '{"loop": []}'
 ARMS = (Arm("base", sys.executable, path=PLACE), Arm("head", sys.executable, path=PLACE))
 NO_RANDOM_ADDRESSES = 0x0040000
 
@@ -25,7 +27,7 @@ NO_RANDOM_ADDRESSES = 0x0040000
 def places(draw: Chance, folder: Path) -> list[tuple[int, list[str]]]:
     """Each process's personality, and where its stack, its heap and the C library lie."""
     found = []
-    with running(ARMS, ("loop",), draw, folder) as processes:
+    with running(ARMS, LOOP_WORK, draw, folder) as processes:
         for process in processes:
             proc = Path(f"/proc/{process._process.pid}")
             maps = [line.split(maxsplit=5) for line in (proc / "maps").read_text().splitlines()]
@@ -61,7 +63,7 @@ def test_the_padding_moves_the_stack_by_itself(tmp_path: Path) -> None:
     frames = []
     for padding in (0, 4000):
         draw = Chance(1, Layout(256 << 20, padding))
-        with running(ARMS[:1], ("loop",), draw, tmp_path) as (process,):
+        with running(ARMS[:1], LOOP_WORK, draw, tmp_path) as (process,):
             fields = Path(f"/proc/{process._process.pid}/stat").read_text().rpartition(")")[2].split()
             frames.append(int(fields[25]))  # startstack
     assert 4000 <= frames[0] - frames[1] <= 4096

@@ -174,6 +174,12 @@ class Turn:
         self.until("end")
 
 
+def plain_environment() -> dict[str, str]:
+    """Ours, without what says where Python finds modules and what was compiled of them."""
+    without = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONHOME")
+    return {name: value for name, value in os.environ.items() if name not in without}
+
+
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kill a process and the child it has forked; both are in a session of their own."""
     try:
@@ -187,8 +193,7 @@ def start(arm: Arm, code: str, work: str, chance: Chance, errors: Path) -> ArmPr
 
     `work` is the line that says what it will be asked to do.
     """
-    environment = chance.environment(os.environ)
-    environment.pop("PYTHONPATH", None)
+    environment = chance.environment(plain_environment())
     if code:
         environment["PYTHONPATH"] = code
     die_with_us = dies_with(os.getpid())

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import qcaps
 from qcaps.errors import UsageError
 from qcaps.git import git, neutral_environment
-from qcaps.measure.gate.arms import Arm, ArmError
+from qcaps.measure.gate.arms import Arm, ArmError, plain_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,18 +73,26 @@ def arm_from(source: ArmSource, repository: Path, builds: Path, say: Callable[[s
 
 
 def alike(arm: Arm, folder: Path) -> Arm:
-    """The arm with a copy of its qcaps in `folder`, and nothing else there. Raises ArmError."""
+    """The arm with a copy of its qcaps in `folder`, compiled, and nothing else there. Raises ArmError.
+
+    Compiled here and in one way: what pip compiles and what an import does lie otherwise in memory, and where
+    nothing may be written (PYTHONDONTWRITEBYTECODE) each process would compile anew.
+    """
     place = Path(identity(arm)["place"])
     shutil.rmtree(folder, ignore_errors=True)
-    # What is compiled comes along: it is known by the time of its source, which a copy keeps.
-    shutil.copytree(place, folder / place.name)
+    copied = folder / place.name
+    shutil.copytree(place, copied, ignore=shutil.ignore_patterns("__pycache__", "_content"))
+    compiling = [arm.python, "-m", "compileall", "-q", "-s", str(folder), str(copied)]
+    done = subprocess.run(compiling, capture_output=True, text=True, check=False, env=plain_environment())
+    if done.returncode != 0:
+        last = (done.stdout + done.stderr).strip().splitlines()[-1:] or ["no message"]
+        raise ArmError(f"{arm.name} ({arm.version}): does not compile: {last[0]}")
     return replace(arm, path=str(folder))
 
 
 def identity(arm: Arm) -> dict[str, Any]:
     """What an arm is, so that a gate is gone on with only if neither changed. Raises ArmError."""
-    environment = {**os.environ}
-    environment.pop("PYTHONPATH", None)
+    environment = plain_environment()
     if arm.path:
         environment["PYTHONPATH"] = arm.path
     try:

@@ -66,6 +66,24 @@ class Margins:
     margin: float = 0.03
 
 
+class Lies(enum.StrEnum):
+    """Where an interval of head / base lies, margins taken into account."""
+
+    SLOWER = "slower"
+    FASTER = "faster"
+    SAME = "no different"
+    OPEN = "undecided"
+
+
+def lies(low: float, high: float, margins: Margins) -> Lies:
+    """All beyond delta on one side, or all within margin of 1; open where it is neither."""
+    if low > 1 + margins.delta:
+        return Lies.SLOWER
+    if high < 1 - margins.delta:
+        return Lies.FASTER
+    return Lies.SAME if low > 1 - margins.margin and high < 1 + margins.margin else Lies.OPEN
+
+
 @dataclass(frozen=True)
 class Interval:
     """The ratio head / base with its interval, from `pairs` pairs; `rule` says whose bounds these are.
@@ -104,7 +122,7 @@ def judge(differences: Sequence[float], margins: Margins, series: int = 1) -> Ju
         if len(differences) < look:
             return Judgement(None, look, seen)
         seen = interval(differences[:look], margins.delta)
-        suspected = seen.low > 1 + margins.delta or seen.high < 1 - margins.delta
+        suspected = lies(seen.low, seen.high, margins) in (Lies.SLOWER, Lies.FASTER)
         if seen.high < 1 + margins.margin and not suspected:
             return Judgement(Verdict.PASS, look, seen)
     assert seen is not None, "there are looks"
@@ -150,7 +168,7 @@ def noise(differences: Sequence[float], delta: float) -> str:
     """
     spread = median_deviation(differences)
     found = interval(differences, delta, PREFLIGHT_ALPHA)
-    if found.low > 1 + delta or found.high < 1 - delta:
+    if lies(found.low, found.high, Margins(delta, delta)) in (Lies.SLOWER, Lies.FASTER):
         return f"base against itself differs by {100 * (found.ratio - 1):+.1f} % (limit {100 * delta:g} %)"
     if spread > PREFLIGHT_MAD:
         limit = f"limit {100 * PREFLIGHT_MAD:g} %"

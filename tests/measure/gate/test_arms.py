@@ -203,6 +203,9 @@ def test_both_arms_find_their_code_and_files_under_names_of_one_length(tmp_path:
     assert len({len(name) for name in places.values()}) == 1
     first, second = (alike(arm, tmp_path / f"code-of-{arm.name}") for arm in (BASE, HEAD))
     assert len(first.path) == len(second.path)
+    compiled = [{path.name for path in Path(arm.path).rglob("*.pyc")} for arm in (first, second)]
+    assert compiled[0] == compiled[1]
+    assert len(compiled[0]) > 200  # not left to each process, even where nothing may be written
     with Relay(one, (first, second)) as relay, relay.round():
         links = {link.name: len(str(link)) for link in tmp_path.rglob("code-[01]")}
     assert links.keys() == {"code-0", "code-1"}

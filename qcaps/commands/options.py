@@ -96,7 +96,10 @@ def whole(least: int, most: int = 10_000_000) -> Callable[[str], int]:
         except ValueError:
             value = least - 1
         if not least <= value <= most:
-            raise ArgumentTypeError(f"expected a whole number, {least} to {most}, not {text!r}")
+            first = (
+                f"; a suite or a file comes before the options: qcaps … {text} …" if text.isalpha() else ""
+            )
+            raise ArgumentTypeError(f"expected a whole number, {least} to {most}, not {text!r}{first}")
         return value
 
     return read

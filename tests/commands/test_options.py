@@ -60,6 +60,12 @@ def test_no_option_is_abbreviated() -> None:
 
 
 GUEST = "guest.xml"
+QUICKEST = """
+from qcaps.measure.cell import Cell
+SUMMARY = "a loop"
+def cells():
+    yield Cell("loop", 500, subject="loop")
+"""
 FEW = (
     "run",
     "--scenario",
@@ -80,6 +86,7 @@ FEW = (
 @pytest.fixture
 def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert main(["scenarios", "generate", "simple", "-o", GUEST]) == 0
     capsys.readouterr()
     return tmp_path / GUEST
@@ -101,10 +108,15 @@ def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         ("compare qcaps-results/results.json qcaps-results/results.json", "comparison"),
         ("report qcaps-results/results.json", "report"),
         ("gate qcaps-results/results.json qcaps-results/results.json", "gate"),
+        ("calibrate --suite quickest --content . --repetitions 1 --slowdown 0", "calibration"),
     ],
 )
-@pytest.mark.usefixtures("guest")
-def test_json_is_one_object_with_a_schema(call: str, schema: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_object_with_a_schema(
+    call: str, schema: str, guest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "calibrate" in call:
+        (guest.parent / "bench" / "suites").mkdir(parents=True)
+        (guest.parent / "bench" / "suites" / "quickest.py").write_text(QUICKEST)
     if "qcaps-results" in call:
         main([*FEW, "-q"])
         capsys.readouterr()

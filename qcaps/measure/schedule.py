@@ -9,16 +9,15 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.content import SHIPPED, ContentFolders
 from qcaps.measure.cell import BASELINE, Cell, by_comparison
 from qcaps.measure.results import results_file
-from qcaps.measure.results.results_file import CUT_SHORT, Measured, Results, Run
+from qcaps.measure.results.answered import circumstances_of, measured
+from qcaps.measure.results.results_file import CUT_SHORT, Measured, Results
 from qcaps.measure.results.session import session_facts
-from qcaps.measure.subject import Counts
 from qcaps.measure.worker.running import HUNG, Answer, WorkerError, run_worker
 from qcaps.measure.worker.work import Job
 from qcaps.scenario import scenario
@@ -112,8 +111,8 @@ def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProg
             log.lost[comparison] = answer.cut_short
         if answer.done is not None and not answer.done["steady"]:
             log.unsteady[comparison] = None
-        if measured := _measured(job, answer, worker, session):
-            log.results = results_file.add(log.results, measured)
+        if found := _measured(job, answer, worker, session):
+            log.results = results_file.add(log.results, found)
             results_file.write(file, log.results)
     on_progress(len(jobs), len(jobs), "")
     reached = {*log.refused, *log.lost, *log.results.by_comparison()}
@@ -183,13 +182,11 @@ def _measured(job: Job, answer: Answer, worker: int, session: Metadata) -> list[
     rounds = answer.complete_rounds()
     if answer.ready is None or not rounds:
         return []
-    ready, done = answer.ready, answer.done or {}
+    done = answer.done or {}
     shared: Metadata = {
         **session,
-        "date": datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "microseconds"),
-        "gc": ready["gc"],
-        "hash_seed": ready["hash_seed"],
-        "cpu_affinity": str(job.cpu) if ready["pinned"] else "not pinned",
+        **circumstances_of(answer, job.cpu),
+        "hash_seed": answer.ready["hash_seed"],
         "order_seed": job.seed,
     }
     if answer.cut_short:
@@ -198,17 +195,13 @@ def _measured(job: Job, answer: Answer, worker: int, session: Metadata) -> list[
         shared["mem_max_rss"] = done["max_rss"]
         shared["counts_steady"] = "yes" if done["steady"] else "no"
     return [
-        Measured(
+        measured(
             cell,
-            Counts(**ready["counts"][arm]),
-            (
-                Run(
-                    worker,
-                    tuple(_seconds(blocks[arm]) for blocks in rounds),
-                    _seconds(ready["warmups"][arm]),
-                    {**shared, **ready["facts"][arm], **_spans(answer, arm)},
-                ),
-            ),
+            answer,
+            arm,
+            worker,
+            blocks=[blocks[arm] for blocks in rounds],
+            facts={**shared, **_spans(answer, arm)},
         )
         for arm, cell in enumerate(job.cells)
     ]
@@ -218,10 +211,6 @@ def _spans(answer: Answer, arm: int) -> Metadata:
     """Where the arm's time goes, as JSON, if the worker traced it."""
     spans = answer.spans[arm] if answer.spans else None
     return {} if spans is None else {"spans": json.dumps(spans, separators=(",", ":"))}
-
-
-def _seconds(nanoseconds: list[int]) -> tuple[float, ...]:
-    return tuple(value / 1e9 for value in nanoseconds)
 
 
 def _cpu() -> int | None:

@@ -18,7 +18,10 @@ import pytest
 from lxml import etree as ET  # noqa: N812  # the short name everybody knows
 
 import qcaps
+from qcaps.commands import gate as command
+from qcaps.commands import main
 from qcaps.measure.cell import Cell
+from qcaps.measure.gate import decision
 from qcaps.measure.results import results_file
 from qcaps.measure.results.results_file import Measured, Results, Run
 from qcaps.measure.subject import Counts
@@ -30,6 +33,7 @@ GATE = (sys.executable, "-m", "qcaps", "gate")
 HERE = Path(qcaps.__file__).resolve().parent
 SUITE = """
 from qcaps.measure.cell import Cell
+from qcaps.measure.gate import decision
 SUMMARY = "one quick task"
 def cells():
     yield Cell("serials", 3, "define", "trust", "once")
@@ -332,3 +336,35 @@ def test_a_revision_that_does_not_build_shows_its_last_lines(tmp_path: Path) -> 
     # nothing of it is left in the repository
     shown = subprocess.run([*git, "worktree", "list"], capture_output=True, text=True, check=True)
     assert shown.stdout.count("\n") == 1
+
+
+# ── a host that is too noisy ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("answers", "wait", "status", "said"),
+    [
+        (["loud"], (), 3, "NOISY HOST: loud"),
+        (["loud", "loud"], ("--strict", "--wait", "0.1"), 3, "NOISY HOST: loud"),
+        (["loud", ""], ("--wait", "5"), 0, "1 PASS"),
+    ],
+)
+def test_a_noisy_host_is_3_unless_it_becomes_quiet_in_time(
+    *,
+    answers: list[str],
+    wait: tuple[str, ...],
+    status: int,
+    said: str,
+    tmp_path: Path,
+    content: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    left = list(answers)
+    monkeypatch.setattr(decision, "check_host", lambda *_: left.pop(0) if len(left) > 1 else left[0])
+    monkeypatch.setattr(command, "_LOOK_AGAIN_SECONDS", 0.05)
+    monkeypatch.chdir(tmp_path)
+    arms = ("--base-python", sys.executable, "--suite", "quickest", "--content", str(content))
+    (tmp_path / "margins.toml").write_text('[default]\ndelta = "90 %"\nmargin = "100 %"\n')
+    assert main(["gate", *arms, "--margins", "margins.toml", *wait]) == status
+    assert said in capsys.readouterr().out

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from qcaps.measure.gate import counting, pair_store, revisions
 from qcaps.measure.gate.arms import Arm, MismatchError
 from qcaps.measure.gate.relay import Relay, running
-from qcaps.measure.gate.rounds import Bench, calls_for, counts_of, take_round
+from qcaps.measure.gate.rounds import Bench, calls_for, take_round
 from qcaps.measure.gate.series import Series, all_series, point
 from qcaps.measure.gate.verdict import (
     PREFLIGHT_PAIRS,
@@ -21,6 +21,7 @@ from qcaps.measure.gate.verdict import (
     judge,
     noise,
 )
+from qcaps.measure.results.answered import counts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

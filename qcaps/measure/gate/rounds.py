@@ -14,12 +14,11 @@ import os
 import random
 import shutil
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from qcaps.measure.gate.arms import Turn
-from qcaps.measure.results.results_file import Measured, Metadata, Run
-from qcaps.measure.subject import Counts
+from qcaps.measure.results.answered import circumstances_of, measured
+from qcaps.measure.results.results_file import Measured, Metadata
 from qcaps.measure.worker.chance import Chance
 from qcaps.measure.worker.work import Job
 
@@ -148,37 +147,15 @@ def take_round(
             yield base, head
 
 
-def counts_of(answer: Answer) -> Counts:
-    """What one run of the cell's task did."""
-    assert answer.ready is not None, "a child that ended well was ready once"
-    return Counts(**answer.ready["counts"][0])
-
-
 def _measured(cell: Cell, process: ArmProcess, answer: Answer, number: int, facts: Metadata) -> Measured:
-    assert answer.ready is not None, "a child that ended well was ready once"
     block = [value for turn in answer.complete_rounds() for value in turn[0]]
     session: Metadata = {
         **facts,
-        **answer.ready["facts"][0],
-        "date": datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "microseconds"),
-        "gc": answer.ready["gc"],
+        **circumstances_of(answer, max(os.sched_getaffinity(0), default=None)),
         "python_version": process.python,
         "arm": process.arm.name,
         "arm_version": process.arm.version or process.arm.python,
     }
-    if answer.ready["pinned"]:
-        session["cpu_affinity"] = str(max(os.sched_getaffinity(0), default=""))
     if process.arm.slowdown:
         session["injected_slowdown"] = process.arm.slowdown
-    return Measured(
-        cell,
-        counts_of(answer),
-        (
-            Run(
-                number,
-                (tuple(value / 1e9 for value in block),),
-                tuple(value / 1e9 for value in answer.ready["warmups"][0]),
-                session,
-            ),
-        ),
-    )
+    return measured(cell, answer, 0, number, blocks=[block], facts=session)

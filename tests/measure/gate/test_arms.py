@@ -225,3 +225,11 @@ def test_a_set_up_that_takes_longer_is_no_regression(tmp_path: Path) -> None:
     check_counts(one, arms, (ONCE,), outcome)
     found, _ = decide(one, arms, outcome, MarginTable())
     assert found.judged[0].verdict not in (Verdict.FAIL, Verdict.IMPROVED)
+
+
+def test_an_interpreter_of_another_build_cannot_be_compared(tmp_path: Path) -> None:
+    head = edited(tmp_path, "measure/worker/forker.py", '"build": sys.version', '"build": "3.11.7 (debug)"')
+    said = r"built otherwise .* than head's \(3\.11\.7 \(debug\)\)"
+    with pytest.raises(MismatchError, match=said) as caught:
+        counted(tmp_path, head, LOOP)
+    assert caught.value.exit_status == 4

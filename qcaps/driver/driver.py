@@ -23,6 +23,7 @@ from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.definition.validation.validate import check_parsed, validate_device
 from qcaps.rules.draft import Draft
 from qcaps.rules.refusal import CapabilitiesChanged
+from qcaps.rules.shared.host_facts import PLAIN_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from qcaps.driver.phases import Phase
     from qcaps.lookups.lookup import Watch
     from qcaps.lookups.policy import Policy
+    from qcaps.rules.shared.host_facts import HostFacts
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,9 @@ class Driver:
     """A QEMU driver: its domains, its capability cache, the policy its tasks follow.
 
     Threads may share one, and processes one store: tasks on one domain follow each other. `emulator` stands
-    in for every file's own (and makes an i686 guest an x86_64 one). A task that is undone because
-    capabilities changed is run again up to `retries` times. `watch` is told of each lookup; `phase(name)` is
-    entered around each phase. Domains found in the store are there at once.
+    in for every file's own (and makes an i686 guest an x86_64 one). `facts` is what validation asks of the
+    host. A task that is undone because capabilities changed is run again up to `retries` times. `watch` is told
+    of each lookup; `phase(name)` is entered around each phase. Domains found in the store are there at once.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Driver:
         policy: Policy,
         *,
         emulator: str | None = None,
+        facts: HostFacts = PLAIN_HOST,
         retries: int = 0,
         watch: Watch | None = None,
         phase: Phase = untimed,
@@ -86,6 +89,7 @@ class Driver:
         self._domains = Domains(store)
         self.domains: Mapping[str, Domain] = self._domains.by_name
         self.running: dict[str, Domain] = {}
+        self.facts = facts
         self._emulator = emulator
         self._handed: Capabilities | None = None
         self._watch = watch
@@ -156,7 +160,7 @@ class Driver:
             if name in self.running:
                 raise QcapsError(f"domain '{name}' is already running; destroy it first")
             lookup = self._lookup(self._binary(domain))
-            command = phases.started(Draft(domain), lookup, domain, self._phase)
+            command = phases.started(Draft(domain), lookup, domain, self._phase, self.facts)
             with self._phase("commit"):
                 self._check_capabilities(lookup)
                 self.running[name] = domain
@@ -170,7 +174,7 @@ class Driver:
             self._domains.admit(domain)
             if domain.name in self.running:
                 raise QcapsError(f"domain '{domain.name}' is already running; destroy it first")
-            command = phases.started(draft, lookup, None, self._phase)
+            command = phases.started(draft, lookup, None, self._phase, self.facts)
             with self._phase("commit"), self._domains.admitting(domain):
                 self._check_capabilities(lookup)
                 self.running[domain.name] = domain
@@ -182,7 +186,8 @@ class Driver:
             lookup = self._lookup(self._binary(before))
             with lookup.one_pass():
                 device, capabilities = phases.device_read(before, xml, source, lookup, self._phase)
-                validate_device(Draft(before), device, lookup.at(Site.DEVICE_PARSE_VALIDATE, device))
+                capabilities_again = lookup.at(Site.DEVICE_PARSE_VALIDATE, device)
+                validate_device(Draft(before), device, capabilities_again, self.facts)
             after = Draft(before)
             add_device(after, device)
             if live:
@@ -225,7 +230,7 @@ class Driver:
             draft = Draft(self._for_stand_in(document.parse(xml, source)))
             check_parsed(draft)
         lookup.binary = draft.emulator = self._binary(draft.domain)
-        phases.complete(draft, lookup, self._phase)
+        phases.complete(draft, lookup, self._phase, self.facts)
         return draft
 
     def _for_stand_in(self, domain: Domain) -> Domain:

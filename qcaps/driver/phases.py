@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.devices import AnyDevice
     from qcaps.domain.domain import Domain
+    from qcaps.rules.shared.host_facts import HostFacts
 
     Phase = Callable[[str], AbstractContextManager[object]]
 
@@ -32,7 +33,7 @@ def untimed(_name: str) -> AbstractContextManager[object]:
     return _UNTIMED
 
 
-def complete(draft: Draft, lookup: Lookup, phase: Phase) -> None:
+def complete(draft: Draft, lookup: Lookup, phase: Phase, facts: HostFacts) -> None:
     """Everything libvirt does to a definition between reading it and believing it. Raises Refused."""
     with lookup.one_pass():
         with phase("post-parse"):
@@ -41,7 +42,7 @@ def complete(draft: Draft, lookup: Lookup, phase: Phase) -> None:
             assign_addresses(draft, lookup.at(Site.ADDRESSES))
     with phase("validate"), lookup.one_pass():
         lookup.prepare(Site.VALIDATE_PREPARE)
-        validate(draft, lookup)
+        validate(draft, lookup, host=facts)
 
 
 def complete_again(draft: Draft, capabilities: Capabilities, phase: Phase) -> None:
@@ -59,12 +60,14 @@ def written(draft: Draft, phase: Phase) -> tuple[Domain, str]:
         return domain, document.format(domain)
 
 
-def started(draft: Draft, lookup: Lookup, persistent: Domain | None, phase: Phase) -> tuple[str, ...]:
+def started(
+    draft: Draft, lookup: Lookup, persistent: Domain | None, phase: Phase, facts: HostFacts
+) -> tuple[str, ...]:
     """The start of a process: validation again, a copy of what is persistent, QEMU's command line."""
     with lookup.one_pass():
         capabilities = lookup.at(Site.PROCESS_INIT)
         with phase("validate"):
-            validate(draft, lookup, Site.START_VALIDATE, Site.START_VALIDATE_DEVICE)
+            validate(draft, lookup, Site.START_VALIDATE, Site.START_VALIDATE_DEVICE, facts)
         if persistent is not None:
             copied(persistent, lookup.at(Site.TRANSIENT_COPY), phase)
     with phase("command line"):

@@ -14,6 +14,7 @@ from qcaps.driver.driver import Driver
 from qcaps.driver.phases import untimed
 from qcaps.errors import UsageError
 from qcaps.lookups.policy import by_name as policy_by_name
+from qcaps.rules.shared.host_facts import PLAIN_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.driver.phases import Phase
     from qcaps.lookups.lookup import Watch
+    from qcaps.rules.shared.host_facts import HostFacts
 
 _PREFIX = "qemu-system-"
 
@@ -34,6 +36,7 @@ def reference(
     capabilities: Path | None = None,
     emulator: str | None = None,
     host: Host | None = None,
+    facts: HostFacts = PLAIN_HOST,
     watch: Watch | None = None,
     phase: Phase = untimed,
 ) -> Driver:
@@ -41,6 +44,7 @@ def reference(
 
     `capabilities` is a libvirt cache file that answers for every binary; without it the recorded ones of the
     binary's architecture do. `emulator` stands in for every domain's own.
+    `facts` is what validation asks of the host; the default is a plain one, the same everywhere.
     """
     cache = CapabilityCache(
         validity_by_name(validity),
@@ -53,6 +57,7 @@ def reference(
         cache,
         policy_by_name(policy),
         emulator=emulator,
+        facts=facts,
         watch=watch,
         phase=phase,
     )

@@ -66,8 +66,9 @@ class Driver:
 
     Threads may share one, and processes one store: tasks on one domain follow each other. `emulator` stands
     in for every file's own (and makes an i686 guest an x86_64 one). `facts` is what validation asks of the
-    host. A task that is undone because capabilities changed is run again up to `retries` times. `watch` is told
-    of each lookup; `phase(name)` is entered around each phase. Domains found in the store are there at once.
+    host. A task that is undone because capabilities changed is run again up to `retries` times. `watch` is
+    told of each lookup; `phase(name)` is entered around each phase. Domains found in the store are there at
+    once.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qcaps.domain import document
 from qcaps.domain.codec import evolve
@@ -65,10 +65,10 @@ class Driver:
     """A QEMU driver: its domains, its capability cache, the policy its tasks follow.
 
     Threads may share one, and processes one store: tasks on one domain follow each other. `emulator` stands
-    in for every file's own (and makes an i686 guest an x86_64 one). `facts` is what validation asks of the
-    host. A task that is undone because capabilities changed is run again up to `retries` times. `watch` is
-    told of each lookup; `phase(name)` is entered around each phase. Domains found in the store are there at
-    once.
+    in for every file's own (and makes an i686 guest an x86_64 one). `asked` says which binary is looked up in
+    place of a domain's. `facts` is what validation asks of the host. A task that is undone because
+    capabilities changed is run again up to `retries` times. `watch` is told of each lookup; `phase(name)` is
+    entered around each phase. Domains found in the store are there at once.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Driver:
         emulator: str | None = None,
         facts: HostFacts = PLAIN_HOST,
         retries: int = 0,
+        asked: Callable[[str, Domain], str] | None = None,
         watch: Watch | None = None,
         phase: Phase = untimed,
     ) -> None:
@@ -92,6 +93,7 @@ class Driver:
         self.running: dict[str, Domain] = {}
         self.facts = facts
         self._emulator = emulator
+        self._asked = asked
         self._handed: Capabilities | None = None
         self._watch = watch
         self._phase = phase
@@ -106,7 +108,8 @@ class Driver:
 
         A policy that hands capabilities in hands these.
         """
-        self._handed = self.cache.lookup(self._binary(document.parse(xml, source)))
+        domain = document.parse(xml, source)
+        self._handed = self.cache.lookup(self._asked_for(self._binary(domain), domain))
 
     # ── tasks ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -160,7 +163,7 @@ class Driver:
             domain = self._domains.get(name)
             if name in self.running:
                 raise QcapsError(f"domain '{name}' is already running; destroy it first")
-            lookup = self._lookup(self._binary(domain))
+            lookup = self._lookup(self._asked_for(self._binary(domain), domain))
             command = phases.started(Draft(domain), lookup, domain, self._phase, self.facts)
             with self._phase("commit"):
                 self._check_capabilities(lookup)
@@ -184,7 +187,7 @@ class Driver:
     def _attach(self, name: str, xml: bytes, source: str, *, live: bool, config: bool) -> Done:
         with self._domains.holding(name):
             before = self._running(name) if live else self._domains.get(name)
-            lookup = self._lookup(self._binary(before))
+            lookup = self._lookup(self._asked_for(self._binary(before), before))
             with lookup.one_pass():
                 device, capabilities = phases.device_read(before, xml, source, lookup, self._phase)
                 capabilities_again = lookup.at(Site.DEVICE_PARSE_VALIDATE, device)
@@ -202,7 +205,7 @@ class Driver:
     def _detach(self, name: str, xml: bytes, source: str, *, live: bool, config: bool) -> Done:
         with self._domains.holding(name):
             before = self._running(name) if live else self._domains.get(name)
-            lookup = self._lookup(self._binary(before))
+            lookup = self._lookup(self._asked_for(self._binary(before), before))
             device, _ = phases.device_read(before, xml, source, lookup, self._phase)
             after = Draft(before)
             remove_device(after, device)
@@ -230,7 +233,8 @@ class Driver:
         with self._phase("parse"):
             draft = Draft(self._for_stand_in(document.parse(xml, source)))
             check_parsed(draft)
-        lookup.binary = draft.emulator = self._binary(draft.domain)
+        draft.emulator = self._binary(draft.domain)
+        lookup.binary = self._asked_for(draft.emulator, draft.domain)
         phases.complete(draft, lookup, self._phase, self.facts)
         return draft
 
@@ -243,6 +247,9 @@ class Driver:
 
     def _binary(self, domain: Domain) -> str:
         return self._emulator or domain.emulator or default_emulator(domain)
+
+    def _asked_for(self, binary: str, domain: Domain) -> str:
+        return binary if self._asked is None else self._asked(binary, domain)
 
     def _running(self, name: str) -> Domain:
         try:
@@ -292,7 +299,17 @@ class Driver:
 
 
 def default_emulator(domain: Domain) -> str:
-    """The binary libvirt would pick for the domain's architecture."""
+    """The binary libvirt would pick for the domain's architecture.
+
+    A 32-bit ARM guest has KVM on a 64-bit host alone, by that one's binary.
+
+    Follows: virQEMUCapsGetDefaultEmulator, virQEMUCapsArchToString
+    """
     arch = domain.arch or os.uname().machine
-    arch = {"i686": "i386", "armv7l": "arm"}.get(arch, arch)
-    return f"/usr/bin/qemu-system-{arch}"
+    if arch == "armv7l" and domain.virt_type == "kvm":
+        arch = "aarch64"
+    return f"/usr/bin/qemu-system-{_TARGETS.get(arch, arch)}"
+
+
+_TARGETS: Final = {"i686": "i386", "armv6l": "arm", "armv7l": "arm"}
+"""libvirt's name of an architecture to QEMU's, where a binary is called by the latter."""

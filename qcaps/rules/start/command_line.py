@@ -38,7 +38,7 @@ from qcaps.rules.devices.video.arguments import cards as video_cards
 from qcaps.rules.devices.vsock import sockets
 from qcaps.rules.devices.watchdog import watchdogs
 from qcaps.rules.refusal import Refused
-from qcaps.rules.start import cpu, firmware, machine, memory, numa, platform
+from qcaps.rules.start import cpu, custom, firmware, machine, memory, numa, platform
 from qcaps.rules.start.aliases import aliases
 from qcaps.rules.start.launch import Launch
 
@@ -66,16 +66,14 @@ def _timestamps(_launch: Launch) -> Iterator[str]:
 
 
 _PARTS: Final[tuple[Callable[[Launch], Iterable[str]], ...]] = (
-    platform.name, _paused, reservation_helper, firmware.flash, machine.machine, machine.accelerator,
-    machine.top_segment, cpu.cpu, firmware.loader, memory.memory, cpu.smp, cpu.threads, numa.nodes,
-    platform.uuid, firmware.smbios, firmware.settings, platform.generation, no_display,
-    _nothing_by_default, platform.clock, platform.power, firmware.boot, iommus, platform.pci_hole,
-    controllers, modules, hubs, smartcard_readers, disks,
-    filesystems, interfaces, smartcards, serials, parallels,
-    channels, consoles, tpms, inputs, audio_backends, graphics,
-    video_cards, sound_cards, watchdogs, redirected, hostdevs, balloons, entropy,
-    nvram, platform.core_info, platform.secure_launch, _users_own, panics, shared_memory,
-    sockets, _timestamps,
+    platform.name, custom.deprecated, _paused, reservation_helper, firmware.flash, machine.machine,
+    machine.accelerator, machine.top_segment, cpu.cpu, firmware.loader, memory.memory, cpu.smp,
+    cpu.threads, numa.nodes, platform.uuid, firmware.smbios, firmware.settings, platform.generation,
+    no_display, _nothing_by_default, platform.clock, platform.power, firmware.boot, iommus,
+    platform.pci_hole, controllers, modules, hubs, smartcard_readers, disks, filesystems, interfaces,
+    smartcards, serials, parallels, channels, consoles, tpms, inputs, audio_backends, graphics,
+    video_cards, sound_cards, watchdogs, redirected, hostdevs, balloons, entropy, nvram,
+    platform.core_info, platform.secure_launch, _users_own, panics, shared_memory, sockets, _timestamps,
 )  # fmt: skip
 """libvirt's order: a bus before what sits on it, a backend before the device that uses it."""
 

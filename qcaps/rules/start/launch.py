@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from qcaps.domain.device import Device
 from qcaps.domain.devices import Controller, Memory
 from qcaps.domain.memory import kib
+from qcaps.domain.namespace import qemu_overrides
 from qcaps.domain.syntax import scaled
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start import argument, bootorder
@@ -37,6 +38,7 @@ class Launch:
         self.emulator = draft.emulator or ""
         self._aliases = aliases
         self._boot = bootorder.effective(draft)
+        self._overrides = qemu_overrides(draft.domain)
 
     def of(self, kind: type[_D]) -> list[_D]:
         """The devices of one kind."""
@@ -52,7 +54,18 @@ class Launch:
 
     def device(self, properties: Properties) -> tuple[str, str]:
         """`-device` with these properties."""
+        if self._overrides:
+            properties = self._overridden(properties)
         return argument.device(self.capabilities, properties)
+
+    # Follows: qemuBuildDeviceCommandlineHandleOverrides
+    def _overridden(self, properties: Properties) -> Properties:
+        changed = {key: value for key, value in properties.items() if value is not None}
+        for name, value in self._overrides.get(str(changed.get("id")), ()):
+            changed.pop(name, None)
+            if value is not None:
+                changed[name] = value
+        return changed
 
     def backend(self, properties: Properties) -> tuple[str, str]:
         """`-object` with these properties."""

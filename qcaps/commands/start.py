@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
         print_json("start", _as_json(args.file, done, facts, spawned))
     else:
         print(" \\\n  ".join(_lines(done.command)))
+        print("".join(f"assumed: {one}\n" for one in done.assumed), end="")
         print(f"{args.file}: {done.lookups} lookups: {_sites(done)}")
         if spawned:
             print("\n".join(_report(spawned)))
@@ -107,6 +108,7 @@ def _as_json(file: str, done: Done, facts: HostFacts, spawned: Spawned | None) -
         "host": plain(facts),
         "name": done.domain.name,
         "command": list(done.command),
+        "assumed": list(done.assumed),
         "lookups": done.lookups,
         "sites": {site.value: count for site, count in done.sites.items()},
     }

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 class Done:
     """What a task did: the domain it left, its XML, its lookups by site, the QEMU command line of a start.
 
-    `retried` counts the attempts that were undone before because capabilities changed.
+    `retried` counts the attempts that were undone before because capabilities changed. `assumed` is what only
+    a host could have said and was made up in the command line, a line each.
     """
 
     domain: Domain
@@ -50,6 +51,7 @@ class Done:
     sites: dict[Site, int]
     command: tuple[str, ...] = ()
     retried: int = 0
+    assumed: tuple[str, ...] = ()
 
     @property
     def lookups(self) -> int:
@@ -164,11 +166,11 @@ class Driver:
             if name in self.running:
                 raise QcapsError(f"domain '{name}' is already running; destroy it first")
             lookup = self._lookup(self._asked_for(self._binary(domain), domain))
-            command = phases.started(Draft(domain), lookup, domain, self._phase, self.facts)
+            command, assumed = phases.started(Draft(domain), lookup, domain, self._phase, self.facts)
             with self._phase("commit"):
                 self._check_capabilities(lookup)
                 self.running[name] = domain
-        return Done(domain, "", lookup.sites, command)
+        return Done(domain, "", lookup.sites, command, assumed=assumed)
 
     def _create_xml(self, xml: bytes, source: str) -> Done:
         lookup = self._lookup()
@@ -178,11 +180,11 @@ class Driver:
             self._domains.admit(domain)
             if domain.name in self.running:
                 raise QcapsError(f"domain '{domain.name}' is already running; destroy it first")
-            command = phases.started(draft, lookup, None, self._phase, self.facts)
+            command, assumed = phases.started(draft, lookup, None, self._phase, self.facts)
             with self._phase("commit"), self._domains.admitting(domain):
                 self._check_capabilities(lookup)
                 self.running[domain.name] = domain
-        return Done(domain, text, lookup.sites, command)
+        return Done(domain, text, lookup.sites, command, assumed=assumed)
 
     def _attach(self, name: str, xml: bytes, source: str, *, live: bool, config: bool) -> Done:
         with self._domains.holding(name):

@@ -12,7 +12,7 @@ from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.definition.completion.post_parse import post_parse, post_parse_device
 from qcaps.rules.definition.validation.validate import check_parsed_device, validate
 from qcaps.rules.draft import Draft
-from qcaps.rules.start.command_line import command_line
+from qcaps.rules.start.command_line import command_line_and_assumed
 from qcaps.rules.start.custom import custom_flags
 
 if TYPE_CHECKING:
@@ -64,8 +64,11 @@ def written(draft: Draft, phase: Phase) -> tuple[Domain, str]:
 
 def started(
     draft: Draft, lookup: Lookup, persistent: Domain | None, phase: Phase, facts: HostFacts
-) -> tuple[str, ...]:
-    """The start of a process: validation again, a copy of what is persistent, QEMU's command line."""
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The start of a process: validation again, a copy of what is persistent, QEMU's command line.
+
+    Returns the command line, and what was made up in it.
+    """
     with lookup.one_pass():
         capabilities = lookup.at(Site.PROCESS_INIT)
         asked: Asked = lookup
@@ -76,7 +79,7 @@ def started(
         if persistent is not None:
             copied(persistent, asked.at(Site.TRANSIENT_COPY), phase)
     with phase("command line"):
-        return command_line(draft, capabilities)
+        return command_line_and_assumed(draft, capabilities)
 
 
 def copied(domain: Domain, capabilities: Capabilities, phase: Phase) -> Draft:

@@ -2,7 +2,8 @@
 
 The same options in the same order, but for what only libvirt's daemon can give: its monitor socket, the
 sandbox, file descriptors it opens, secrets it keeps, processes it starts beside QEMU. Nothing of the host is
-opened or looked up, as in libvirt's own `domxml-to-native`. Where libvirt's builder refuses, this does.
+opened or looked up, as in libvirt's own `domxml-to-native`. Where libvirt's builder refuses, this does; but
+what only the host could say (where a USB device is plugged in, the path of a volume) is made up, and told.
 """
 
 from __future__ import annotations
@@ -79,7 +80,14 @@ _PARTS: Final[tuple[Callable[[Launch], Iterable[str]], ...]] = (
 
 
 def command_line(draft: Draft, capabilities: Capabilities) -> tuple[str, ...]:
-    """The emulator and its arguments for a domain that has all its devices and addresses. Raises Refused.
+    """The emulator and its arguments for a domain that has all its devices and addresses. Raises Refused."""
+    return command_line_and_assumed(draft, capabilities)[0]
+
+
+def command_line_and_assumed(
+    draft: Draft, capabilities: Capabilities
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Likewise, and what was made up since only a host could say it, a line each. Raises Refused.
 
     Follows: qemuBuildCommandLine, qemuBuildCommandLineValidate
     """
@@ -88,4 +96,5 @@ def command_line(draft: Draft, capabilities: Capabilities) -> tuple[str, ...]:
         draft.domain.os.type and draft.domain.os.type.value in ("xen", "linux")
     ):
         raise Refused(f"{launch.emulator} does not run Xen guests", draft.domain.os.type)
-    return (launch.emulator, *(argument for part in _PARTS for argument in part(launch)))
+    command = (launch.emulator, *(argument for part in _PARTS for argument in part(launch)))
+    return command, tuple(dict.fromkeys(launch.assumed))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qcaps.capabilities.model import Capabilities
+    from qcaps.domain.boot import FirmwareVariables
     from qcaps.domain.numa import NumaCell
     from qcaps.rules.draft import Draft
     from qcaps.rules.start.argument import Properties
@@ -39,6 +40,8 @@ class Launch:
         self._aliases = aliases
         self._boot = bootorder.effective(draft)
         self._overrides = qemu_overrides(draft.domain)
+        self.assumed: list[str] = []
+        """What only a host could say and was made up, one line each: `what -> by what`."""
 
     def of(self, kind: type[_D]) -> list[_D]:
         """The devices of one kind."""
@@ -122,6 +125,15 @@ class Launch:
         """The firmware is in flash memory."""
         loader = self.domain.os.loader
         return loader is not None and loader.type == "pflash"
+
+    @property
+    def variables(self) -> FirmwareVariables | None:
+        """The firmware's variables; without a place for them, none, whatever their template.
+
+        Follows: virDomainLoaderDefParseXMLNvram
+        """
+        given = self.domain.os.nvram
+        return given if given is not None and ((given.value or "").strip() or given.source) else None
 
     @cached_property
     def alignment(self) -> int:

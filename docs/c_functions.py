@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = ROOT / "docs" / "c-functions.md"
-ROOMS = ("rules", "cache")
+ROOMS = ("rules", "cache", "driver")
 _FOLLOWS = re.compile(r"Follows: (\w+(?:,\s+\w+)*)")
 _HEAD = """# C functions of libvirt 9.0.0, and what follows them
 

@@ -223,12 +223,17 @@ TPM_MODELS: Final = {name: name for name in ("tpm-crb", "tpm-spapr", "tpm-tis")}
 TPM_TYPES: Final = {"emulator": "tpm-emulator", "passthrough": "tpm-passthrough"}
 MIGRATION: Final = {"rdma-pin-all": "migrate-rdma"}
 
-CONSEQUENCES: Final[tuple[tuple[frozenset[str], str], ...]] = (
-    (frozenset({"cpu-unavailable-features"}), "canonical-cpu-features"),
+INTERLOCKED: Final[tuple[tuple[frozenset[str], str], ...]] = (
     (frozenset({"blockdev-reopen", "migration-param.block-bitmap-mapping"}), "incremental-backup"),
     (frozenset({"object.qapified"}), "compat-deprecated"),
 )
-"""Flags that follow from others: all of the set bring the one."""
+"""Flags that follow from others, also where a domain adds flags of its own: all of the set bring the one."""
+
+CONSEQUENCES: Final = (
+    (frozenset({"cpu-unavailable-features"}), "canonical-cpu-features"),
+    *INTERLOCKED,
+)
+"""All flags that follow from others, when a QEMU is probed."""
 
 SUPERSEDED: Final = {"no-hpet": "machine-hpet"}
 """A flag that is dropped when the one that supersedes it is there."""

@@ -61,7 +61,9 @@ def run(args: argparse.Namespace) -> int:
             else:
                 say(str(result.error))
     if args.json:
-        print_json("define", {"files": [asdict(one) for one in results]})
+        from qcaps.driver.facts import plain  # not for --help
+
+        print_json("define", {"host": plain(driver.facts), "files": [asdict(one) for one in results]})
     return 0 if all(one.accepted for one in results) else 1
 
 

@@ -65,7 +65,10 @@ def run(args: argparse.Namespace) -> int:
             text = str(error)
             raise QcapsError(text if text.startswith(args.file) else f"{args.file}: {text}") from error
     if args.json:
-        print_json("explain", {"task": args.task, "policy": args.policy, "lookups": seen})
+        from qcaps.driver.facts import plain  # not for --help
+
+        host = plain(driver.facts)
+        print_json("explain", {"task": args.task, "policy": args.policy, "host": host, "lookups": seen})
         return 0
     for one in seen:
         place = "" if one["device"] is None else f"  {one['device']}"

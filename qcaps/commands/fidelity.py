@@ -66,6 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare every domain, print the scores and the first disagreements."""
     from qcaps.measure.fidelity import compare, scores  # lxml, not for --help
+    from qcaps.rules.shared.host_facts import PLAIN_HOST  # likewise
 
     least = _least(args.at_least)
     if not args.live and len(args.truth) != 1:
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     with scratch_folder() as scratch:
         if args.live:
             _prepare_live(args, scratch)
-        driver = reference_from(args, scratch)
+        driver = reference_from(args, scratch, facts=None if args.live else PLAIN_HOST)
         outcomes = [compare(driver, truth) for truth in _truths(args)]
     reached = scores(outcomes)
     different = [one for one in outcomes if not _agrees(one)]

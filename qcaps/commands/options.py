@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from qcaps.driver.driver import Driver
     from qcaps.lookups.lookup import Watch
+    from qcaps.rules.shared.host_facts import HostFacts
 
 LONGEST = 7 * 86400.0
 """Seconds: nothing qcaps does is meant to take more than a week."""
@@ -212,13 +213,21 @@ _SHARED: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
             "help": "what QEMU can do, from a libvirt cache file (default: recorded ones, by architecture)",
         },
     ),
+    "host": (
+        ("--host",),
+        {
+            "type": existing_path,
+            "metavar": "FACTS.json",
+            "help": "what validation asks of the host, where it is not this one (docs/host-facts.md)",
+        },
+    ),
     "emulator": (("--emulator",), {"metavar": "PATH", "help": "stands in for every file's <emulator>"}),
 }
 
 
 def add_reference_options(parser: argparse.ArgumentParser) -> None:
-    """--policy, --validity, --capabilities, --emulator."""
-    add_options(parser, "capabilities", "emulator", policy="naive", validity="ctime")
+    """--policy, --validity, --capabilities, --emulator, --host."""
+    add_options(parser, "capabilities", "emulator", "host", policy="naive", validity="ctime")
 
 
 def print_json(what: str, plain: Mapping[str, Any], *, indent: int | None = 2) -> None:
@@ -226,9 +235,15 @@ def print_json(what: str, plain: Mapping[str, Any], *, indent: int | None = 2) -
     print(json.dumps({"schema": f"qcaps/{what}/1", **plain}, indent=indent), flush=True)
 
 
-def reference_from(args: argparse.Namespace, directory: Path, watch: Watch | None = None) -> Driver:
-    """The reference driver those options describe, its files below `directory`."""
-    from qcaps.driver.reference import reference  # `--help` need not pay for the pipeline
+def reference_from(
+    args: argparse.Namespace, directory: Path, watch: Watch | None = None, facts: HostFacts | None = None
+) -> Driver:
+    """The reference driver those options describe, its files below `directory`.
+
+    Without `--host` the facts are `facts`, or this machine's.
+    """
+    from qcaps.driver.facts import facts_from, facts_of_host  # `--help` need not pay for the pipeline
+    from qcaps.driver.reference import reference  # likewise
 
     return reference(
         directory,
@@ -236,5 +251,6 @@ def reference_from(args: argparse.Namespace, directory: Path, watch: Watch | Non
         validity=args.validity,
         capabilities=args.capabilities,
         emulator=args.emulator,
+        facts=facts_from(args.host) if args.host else facts or facts_of_host(),
         watch=watch,
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from qcaps.driver.driver import Done
     from qcaps.driver.spawn import Spawned
+    from qcaps.rules.shared.host_facts import HostFacts
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,23 +41,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Define and start one file; 1 where the spawned guest has other devices than asked for."""
-    done = _started(args)
+    done, facts = _started(args)
     spawned = None
     if args.spawn:
         from qcaps.driver.spawn import spawn  # only a real start pays for asyncio
 
         spawned = spawn(done.command, args.deadline)
     if args.json:
-        print_json("start", _as_json(args.file, done, spawned))
+        print_json("start", _as_json(args.file, done, facts, spawned))
     else:
         print(" \\\n  ".join(_lines(done.command)))
+        print("".join(f"assumed: {one}\n" for one in done.assumed), end="")
         print(f"{args.file}: {done.lookups} lookups: {_sites(done)}")
         if spawned:
             print("\n".join(_report(spawned)))
     return 1 if spawned and (spawned.missing or spawned.unasked) else 0
 
 
-def _started(args: argparse.Namespace) -> Done:
+def _started(args: argparse.Namespace) -> tuple[Done, HostFacts]:
     file = args.file
     try:
         data = read_bounded(file)
@@ -64,7 +66,7 @@ def _started(args: argparse.Namespace) -> Done:
             driver = reference_from(args, scratch)
             driver.warm(data, file)
             name = driver.define(data, file).domain.name
-            return driver.start(name)
+            return driver.start(name), driver.facts
     except QcapsError as error:
         text = " ".join(str(error).split())
         raise QcapsError(text if text.startswith(file) else f"{file}: {text}") from error
@@ -98,11 +100,15 @@ def _report(spawned: Spawned) -> Iterator[str]:
         yield f"not asked for: {name}"
 
 
-def _as_json(file: str, done: Done, spawned: Spawned | None) -> dict[str, Any]:
+def _as_json(file: str, done: Done, facts: HostFacts, spawned: Spawned | None) -> dict[str, Any]:
+    from qcaps.driver.facts import plain  # not for --help
+
     described: dict[str, Any] = {
         "file": file,
+        "host": plain(facts),
         "name": done.domain.name,
         "command": list(done.command),
+        "assumed": list(done.assumed),
         "lookups": done.lookups,
         "sites": {site.value: count for site, count in done.sites.items()},
     }

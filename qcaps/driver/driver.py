@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qcaps.domain import document
 from qcaps.domain.codec import evolve
@@ -23,6 +23,7 @@ from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.definition.validation.validate import check_parsed, validate_device
 from qcaps.rules.draft import Draft
 from qcaps.rules.refusal import CapabilitiesChanged
+from qcaps.rules.shared.host_facts import PLAIN_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,13 +35,15 @@ if TYPE_CHECKING:
     from qcaps.driver.phases import Phase
     from qcaps.lookups.lookup import Watch
     from qcaps.lookups.policy import Policy
+    from qcaps.rules.shared.host_facts import HostFacts
 
 
 @dataclass(frozen=True)
 class Done:
     """What a task did: the domain it left, its XML, its lookups by site, the QEMU command line of a start.
 
-    `retried` counts the attempts that were undone before because capabilities changed.
+    `retried` counts the attempts that were undone before because capabilities changed. `assumed` is what only
+    a host could have said and was made up in the command line, a line each.
     """
 
     domain: Domain
@@ -48,6 +51,7 @@ class Done:
     sites: dict[Site, int]
     command: tuple[str, ...] = ()
     retried: int = 0
+    assumed: tuple[str, ...] = ()
 
     @property
     def lookups(self) -> int:
@@ -63,7 +67,8 @@ class Driver:
     """A QEMU driver: its domains, its capability cache, the policy its tasks follow.
 
     Threads may share one, and processes one store: tasks on one domain follow each other. `emulator` stands
-    in for every file's own (and makes an i686 guest an x86_64 one). A task that is undone because
+    in for every file's own (and makes an i686 guest an x86_64 one). `asked` says which binary is looked up in
+    place of a domain's. `facts` is what validation asks of the host. A task that is undone because
     capabilities changed is run again up to `retries` times. `watch` is told of each lookup; `phase(name)` is
     entered around each phase. Domains found in the store are there at once.
     """
@@ -75,7 +80,9 @@ class Driver:
         policy: Policy,
         *,
         emulator: str | None = None,
+        facts: HostFacts = PLAIN_HOST,
         retries: int = 0,
+        asked: Callable[[str, Domain], str] | None = None,
         watch: Watch | None = None,
         phase: Phase = untimed,
     ) -> None:
@@ -86,7 +93,9 @@ class Driver:
         self._domains = Domains(store)
         self.domains: Mapping[str, Domain] = self._domains.by_name
         self.running: dict[str, Domain] = {}
+        self.facts = facts
         self._emulator = emulator
+        self._asked = asked
         self._handed: Capabilities | None = None
         self._watch = watch
         self._phase = phase
@@ -101,7 +110,8 @@ class Driver:
 
         A policy that hands capabilities in hands these.
         """
-        self._handed = self.cache.lookup(self._binary(document.parse(xml, source)))
+        domain = document.parse(xml, source)
+        self._handed = self.cache.lookup(self._asked_for(self._binary(domain), domain))
 
     # ── tasks ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -155,12 +165,12 @@ class Driver:
             domain = self._domains.get(name)
             if name in self.running:
                 raise QcapsError(f"domain '{name}' is already running; destroy it first")
-            lookup = self._lookup(self._binary(domain))
-            command = phases.started(Draft(domain), lookup, domain, self._phase)
+            lookup = self._lookup(self._asked_for(self._binary(domain), domain))
+            command, assumed = phases.started(Draft(domain), lookup, domain, self._phase, self.facts)
             with self._phase("commit"):
                 self._check_capabilities(lookup)
                 self.running[name] = domain
-        return Done(domain, "", lookup.sites, command)
+        return Done(domain, "", lookup.sites, command, assumed=assumed)
 
     def _create_xml(self, xml: bytes, source: str) -> Done:
         lookup = self._lookup()
@@ -170,19 +180,20 @@ class Driver:
             self._domains.admit(domain)
             if domain.name in self.running:
                 raise QcapsError(f"domain '{domain.name}' is already running; destroy it first")
-            command = phases.started(draft, lookup, None, self._phase)
+            command, assumed = phases.started(draft, lookup, None, self._phase, self.facts)
             with self._phase("commit"), self._domains.admitting(domain):
                 self._check_capabilities(lookup)
                 self.running[domain.name] = domain
-        return Done(domain, text, lookup.sites, command)
+        return Done(domain, text, lookup.sites, command, assumed=assumed)
 
     def _attach(self, name: str, xml: bytes, source: str, *, live: bool, config: bool) -> Done:
         with self._domains.holding(name):
             before = self._running(name) if live else self._domains.get(name)
-            lookup = self._lookup(self._binary(before))
+            lookup = self._lookup(self._asked_for(self._binary(before), before))
             with lookup.one_pass():
                 device, capabilities = phases.device_read(before, xml, source, lookup, self._phase)
-                validate_device(Draft(before), device, lookup.at(Site.DEVICE_PARSE_VALIDATE, device))
+                capabilities_again = lookup.at(Site.DEVICE_PARSE_VALIDATE, device)
+                validate_device(Draft(before), device, capabilities_again, self.facts)
             after = Draft(before)
             add_device(after, device)
             if live:
@@ -196,7 +207,7 @@ class Driver:
     def _detach(self, name: str, xml: bytes, source: str, *, live: bool, config: bool) -> Done:
         with self._domains.holding(name):
             before = self._running(name) if live else self._domains.get(name)
-            lookup = self._lookup(self._binary(before))
+            lookup = self._lookup(self._asked_for(self._binary(before), before))
             device, _ = phases.device_read(before, xml, source, lookup, self._phase)
             after = Draft(before)
             remove_device(after, device)
@@ -224,8 +235,9 @@ class Driver:
         with self._phase("parse"):
             draft = Draft(self._for_stand_in(document.parse(xml, source)))
             check_parsed(draft)
-        lookup.binary = draft.emulator = self._binary(draft.domain)
-        phases.complete(draft, lookup, self._phase)
+        draft.emulator = self._binary(draft.domain)
+        lookup.binary = self._asked_for(draft.emulator, draft.domain)
+        phases.complete(draft, lookup, self._phase, self.facts)
         return draft
 
     def _for_stand_in(self, domain: Domain) -> Domain:
@@ -237,6 +249,9 @@ class Driver:
 
     def _binary(self, domain: Domain) -> str:
         return self._emulator or domain.emulator or default_emulator(domain)
+
+    def _asked_for(self, binary: str, domain: Domain) -> str:
+        return binary if self._asked is None else self._asked(binary, domain)
 
     def _running(self, name: str) -> Domain:
         try:
@@ -286,7 +301,17 @@ class Driver:
 
 
 def default_emulator(domain: Domain) -> str:
-    """The binary libvirt would pick for the domain's architecture."""
+    """The binary libvirt would pick for the domain's architecture.
+
+    A 32-bit ARM guest has KVM on a 64-bit host alone, by that one's binary.
+
+    Follows: virQEMUCapsGetDefaultEmulator, virQEMUCapsArchToString
+    """
     arch = domain.arch or os.uname().machine
-    arch = {"i686": "i386", "armv7l": "arm"}.get(arch, arch)
-    return f"/usr/bin/qemu-system-{arch}"
+    if arch == "armv7l" and domain.virt_type == "kvm":
+        arch = "aarch64"
+    return f"/usr/bin/qemu-system-{_TARGETS.get(arch, arch)}"
+
+
+_TARGETS: Final = {"i686": "i386", "armv6l": "arm", "armv7l": "arm"}
+"""libvirt's name of an architecture to QEMU's, where a binary is called by the latter."""

@@ -6,13 +6,14 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from qcaps.domain import document
-from qcaps.lookups.lookup import Lookup
+from qcaps.lookups.lookup import Adapted, Lookup
 from qcaps.lookups.site import Site
 from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.definition.completion.post_parse import post_parse, post_parse_device
 from qcaps.rules.definition.validation.validate import check_parsed_device, validate
 from qcaps.rules.draft import Draft
-from qcaps.rules.start.command_line import command_line
+from qcaps.rules.start.command_line import command_line_and_assumed
+from qcaps.rules.start.custom import custom_flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.devices import AnyDevice
     from qcaps.domain.domain import Domain
+    from qcaps.lookups.lookup import Asked
+    from qcaps.rules.shared.host_facts import HostFacts
 
     Phase = Callable[[str], AbstractContextManager[object]]
 
@@ -32,7 +35,7 @@ def untimed(_name: str) -> AbstractContextManager[object]:
     return _UNTIMED
 
 
-def complete(draft: Draft, lookup: Lookup, phase: Phase) -> None:
+def complete(draft: Draft, lookup: Lookup, phase: Phase, facts: HostFacts) -> None:
     """Everything libvirt does to a definition between reading it and believing it. Raises Refused."""
     with lookup.one_pass():
         with phase("post-parse"):
@@ -41,7 +44,7 @@ def complete(draft: Draft, lookup: Lookup, phase: Phase) -> None:
             assign_addresses(draft, lookup.at(Site.ADDRESSES))
     with phase("validate"), lookup.one_pass():
         lookup.prepare(Site.VALIDATE_PREPARE)
-        validate(draft, lookup)
+        validate(draft, lookup, host=facts)
 
 
 def complete_again(draft: Draft, capabilities: Capabilities, phase: Phase) -> None:
@@ -59,16 +62,24 @@ def written(draft: Draft, phase: Phase) -> tuple[Domain, str]:
         return domain, document.format(domain)
 
 
-def started(draft: Draft, lookup: Lookup, persistent: Domain | None, phase: Phase) -> tuple[str, ...]:
-    """The start of a process: validation again, a copy of what is persistent, QEMU's command line."""
+def started(
+    draft: Draft, lookup: Lookup, persistent: Domain | None, phase: Phase, facts: HostFacts
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The start of a process: validation again, a copy of what is persistent, QEMU's command line.
+
+    Returns the command line, and what was made up in it.
+    """
     with lookup.one_pass():
         capabilities = lookup.at(Site.PROCESS_INIT)
+        asked: Asked = lookup
+        if (custom := custom_flags(draft.domain)) is not None:
+            asked, capabilities = Adapted(lookup, custom), custom(capabilities)
         with phase("validate"):
-            validate(draft, lookup, Site.START_VALIDATE, Site.START_VALIDATE_DEVICE)
+            validate(draft, asked, Site.START_VALIDATE, Site.START_VALIDATE_DEVICE, facts)
         if persistent is not None:
-            copied(persistent, lookup.at(Site.TRANSIENT_COPY), phase)
+            copied(persistent, asked.at(Site.TRANSIENT_COPY), phase)
     with phase("command line"):
-        return command_line(draft, capabilities)
+        return command_line_and_assumed(draft, capabilities)
 
 
 def copied(domain: Domain, capabilities: Capabilities, phase: Phase) -> Draft:

@@ -190,8 +190,34 @@ def _object(work: StandIns, value: str) -> str:
     return json.dumps({**given, "mem-path": path})
 
 
+def _device(work: StandIns, value: str) -> str:
+    """A USB device of the host becomes one that is not plugged in; its port in the guest stays."""
+    if not value.startswith("{"):
+        return _device_in_words(work, value)
+    given = json.loads(value)
+    places = [str(given[key]) for key in _USB_PLACES if key in given]
+    if given["driver"] != "usb-host" or not places:
+        return value
+    work.changes.append(f"USB device {':'.join(places)} -> none plugged in")
+    return json.dumps({key: one for key, one in given.items() if key not in _USB_PLACES})
+
+
+def _device_in_words(work: StandIns, value: str) -> str:
+    driver, *words = value.split(",")  # as it is: what is doubled stays so
+    places = [word.partition("=")[2] for word in words if word.startswith(_USB_WORDS)]
+    if driver != "usb-host" or not places:
+        return value
+    work.changes.append(f"USB device {':'.join(places)} -> none plugged in")
+    return ",".join((driver, *(word for word in words if not word.startswith(_USB_WORDS))))
+
+
+_USB_PLACES: Final = ("hostdevice", "hostbus", "hostaddr")
+_USB_WORDS: Final = tuple(f"{key}=" for key in _USB_PLACES)
+
+
 _OPTIONS: dict[str, Callable[[StandIns, str], str]] = {
     "-blockdev": _block,
+    "-device": _device,
     "-chardev": _chardev,
     "-vnc": _vnc,
     "-spice": _spice,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from qcaps.lookups.policy import ORACLE, Policy, Sharing
 from qcaps.lookups.site import Site
@@ -88,6 +88,25 @@ class Lookup:
         if self._watch is not None:
             self._watch(site, device)
         return self._ask(self.binary)
+
+
+class Asked(Protocol):
+    """What a phase asks for capabilities: a Lookup, or one whose answers are adapted."""
+
+    def at(self, site: Site, device: Element | None = None) -> Capabilities:
+        """The capabilities that `site` works on."""
+
+
+class Adapted:
+    """A lookup whose answers are adapted to one domain; where and how often it looks up does not change."""
+
+    def __init__(self, lookup: Lookup, adapt: Callable[[Capabilities], Capabilities]) -> None:
+        self._lookup = lookup
+        self._adapt = adapt
+
+    def at(self, site: Site, device: Element | None = None) -> Capabilities:
+        """As `Lookup.at`, adapted."""
+        return self._adapt(self._lookup.at(site, device))
 
 
 def _never(binary: str) -> Capabilities:

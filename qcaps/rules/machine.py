@@ -89,6 +89,22 @@ def is_riscv_virt(domain: Domain) -> bool:
     return domain.arch in RISCV and _virt(domain.machine)
 
 
+def has_named_pci_buses(domain: Domain) -> bool:
+    """The first PCI bus is called "pci.0", since there may be more; other boards call their only one "pci".
+
+    Follows: virQEMUCapsHasPCIMultiBus
+    """
+    arch = domain.arch
+    return (
+        arch in X86
+        or arch in PPC64
+        or arch in S390
+        or arch == "ppc"
+        or is_arm_virt(domain)
+        or is_riscv_virt(domain)
+    )
+
+
 def is_pseries(domain: Domain) -> bool:
     """A pseries of any version.
 

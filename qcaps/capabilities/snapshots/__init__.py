@@ -1,7 +1,7 @@
 """Capabilities recorded by our probe from real QEMUs, for use where none is installed.
 
-QEMU 7.2.22 of Debian 12. The x86_64 one was probed with KVM and TCG, the others with TCG. Their stamps
-are those of the machine they were recorded on, so no cache takes them for its own.
+QEMU 7.2.22 of Debian 12. The x86_64 one was probed with KVM and TCG, the others with TCG (`granted` adds
+KVM). Their stamps are those of the machine they were recorded on, so no cache takes them for its own.
 
 To renew one: `qcaps probe /usr/bin/qemu-system-s390x -o s390x.xml`, then `gzip -9n s390x.xml`.
 """
@@ -19,7 +19,7 @@ from qcaps.errors import QcapsError
 if TYPE_CHECKING:
     from qcaps.capabilities.stamps import Entry
 
-_NAMES: Final = ("aarch64", "ppc64", "s390x", "x86_64")
+_NAMES: Final = ("aarch64", "armv7l", "ppc64", "s390x", "x86_64")
 
 
 def names() -> tuple[str, ...]:

@@ -151,10 +151,14 @@ def refuse_by_qemu(serial: Serial, guest: Guest, caps: Capabilities) -> None:
 
 
 # Follows: qemuChrSerialTargetModelToCaps
-_CHECKED: Final = frozenset(
-    {"isa-serial", "usb-serial", "pci-serial", "spapr-vty", "sclpconsole", "sclplmconsole", "pl011"}
-)
-"""Models that are the names of flags too; the others every QEMU has."""
+_CHECKED: Final = {
+    **{
+        name: name
+        for name in ("isa-serial", "usb-serial", "pci-serial", "spapr-vty", "sclplmconsole", "pl011")
+    },
+    "sclpconsole": "s390-sclp",
+}
+"""Models that not every QEMU has, and their flags."""
 
 
 _PLATFORM: Final = frozenset({"pl011", "16550a", "none"})
@@ -172,7 +176,7 @@ def serials(launch: Launch) -> Iterator[str]:
         name = f"char{launch.alias(serial)}"
         yield from chardev(launch, serial, name)
         model = (serial.target.model.name if serial.target and serial.target.model else None) or "none"
-        if model in _CHECKED and model not in launch.capabilities:
+        if model in _CHECKED and _CHECKED[model] not in launch.capabilities:
             raise Refused(f"this QEMU has no {model}", serial)
         if _is_on_board(launch, serial, model):
             yield from ("-serial", f"chardev:{name}")

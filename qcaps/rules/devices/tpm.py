@@ -114,13 +114,13 @@ def refuse_by_qemu(tpm: Tpm, guest: Guest, caps: Capabilities) -> None:
     backend = tpm.backend
     kind = backend.type if backend is not None else None
     if backend is not None and kind == "emulator":
-        if backend.version not in guest.host.swtpm_versions:
+        if backend.version not in (guest.host.swtpm_versions or ()):
             raise unsupported(f"TPM version '{backend.version}' is not supported (needs swtpm)", tpm)
         if backend.version == "1.2" and (tpm.model in ("tpm-crb", "tpm-spapr") or guest.is_arm_virt):
             raise unsupported(
                 f"TPM version '1.2' does not go with model '{tpm.model}' for {guest.where}", tpm
             )
-    emulated = "tpm-emulator" in caps.flags and guest.host.swtpm_versions
+    emulated = "tpm-emulator" in caps.flags and guest.host.swtpm_versions is not None
     if not ("tpm-passthrough" in caps.flags if kind == "passthrough" else emulated):
         raise unsupported(f"TPM backend '{kind}' is not supported by QEMU on this host", tpm)
     if guest.is_ppc64 and tpm.model == "spapr-tpm-proxy" and kind != "passthrough":

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class HostFacts:
     """The answers of one host; the defaults are those of a plain one (docs/host-facts.md)."""
 
-    swtpm_versions: frozenset[str] = frozenset()
-    """Versions of TPM that an installed swtpm emulates, "1.2" and "2.0"; empty when there is no swtpm."""
+    swtpm_versions: frozenset[str] | None = None
+    """Versions of TPM that the installed swtpm emulates, "1.2" and "2.0"; None when there is no swtpm."""
     spice_tls: bool = False
     """`spice_tls` of qemu.conf."""
     passt: bool = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from qcaps.domain.codec import evolve
 from qcaps.domain.memory import kib
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.protocol import located, secret
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from qcaps.domain.devices.secret import Encryption
     from qcaps.rules.start.argument import Json, Properties
     from qcaps.rules.start.launch import Launch
+
+IMAGES: Final = "/var/lib/libvirt/images"
+"""The folder of the pool called default; other pools are taken for folders in it."""
 
 _DRIVERS: Final = {
     "fat": "raw", "raw": "raw", "qcow2": "qcow2", "qcow": "qcow", "ploop": "parallels", "vhd": "vhdx",
@@ -113,6 +117,9 @@ def numbered(disks: list[Disk]) -> dict[int, list[Image]]:
 def blockdevs(launch: Launch, disk: Disk, chain: list[Image]) -> Iterator[str]:
     """`-blockdev` for every image, the lowest first."""
     for image in reversed(chain):
+        if image.source.volume is not None:
+            place = image.source.file or image.source.dev
+            launch.assumed.append(f"volume {image.source.volume} of pool {image.source.pool} -> {place}")
         yield from _objects(launch, image)
         yield from blockdev(_storage(disk, image))
         if (part := _slice(image)) is not None and image.format != "raw":
@@ -139,12 +146,24 @@ def _chain(disk: Disk, number: int) -> list[Image]:
         backing = None if below is None else "" if under is None else f"libvirt-{number + 1}-format"
         if backing and form not in _ON_TOP:
             raise Refused(f"an image of format '{form}' lies on no other", below)
+        if kind == "volume":
+            kind, source = _volume(disk, source)
         encryption = source.encryption or (disk.encryption if not found else None)
         found.append(Image(number, kind, form, source, encryption, cached, not found, backing))
         if below is None or under is None:
             return found
         number += 1
         kind, form, source, cached, below = _step(below, under)
+
+
+# Follows: virDomainStorageSourceTranslateSourcePool
+def _volume(disk: Disk, source: DiskSource) -> tuple[str, DiskSource]:
+    """Storage type and source of a volume, at the place it has in a pool of files or of a SCSI bus."""
+    folder = IMAGES if source.pool == "default" else f"{IMAGES}/{source.pool}"
+    path = f"{folder}/{source.volume}"
+    if disk.device == "lun" or source.mode is not None:
+        return "block", evolve(source, dev=path)
+    return "file", evolve(source, file=path)
 
 
 def _step(

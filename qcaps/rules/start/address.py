@@ -15,7 +15,7 @@ from qcaps.domain.address import (
     VirtioSerialAddress,
 )
 from qcaps.domain.devices import Disk
-from qcaps.rules.machine import has_builtin_ide, is_pseries, is_q35
+from qcaps.rules.machine import has_builtin_ide, has_named_pci_buses, is_pseries, is_q35
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _pci_bus(launch: Launch, device: Device, bus: int) -> str:
     name = launch.alias(controller)
     if name.startswith("ua-"):  # the roots are on no command line, so their name is QEMU's
         if controller.model == "pci-root" and not is_pseries(launch.domain):
-            return "pci.0"
+            return "pci.0" if has_named_pci_buses(launch.domain) else "pci"
         if controller.model == "pcie-root":
             return "pcie.0"
     target = controller.target

@@ -2,7 +2,8 @@
 
 The same options in the same order, but for what only libvirt's daemon can give: its monitor socket, the
 sandbox, file descriptors it opens, secrets it keeps, processes it starts beside QEMU. Nothing of the host is
-opened or looked up, as in libvirt's own `domxml-to-native`. Where libvirt's builder refuses, this does.
+opened or looked up, as in libvirt's own `domxml-to-native`. Where libvirt's builder refuses, this does; but
+what only the host could say (where a USB device is plugged in, the path of a volume) is made up, and told.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from qcaps.rules.devices.video.arguments import cards as video_cards
 from qcaps.rules.devices.vsock import sockets
 from qcaps.rules.devices.watchdog import watchdogs
 from qcaps.rules.refusal import Refused
-from qcaps.rules.start import cpu, firmware, machine, memory, numa, platform
+from qcaps.rules.start import cpu, custom, firmware, machine, memory, numa, platform
 from qcaps.rules.start.aliases import aliases
 from qcaps.rules.start.launch import Launch
 
@@ -66,22 +67,27 @@ def _timestamps(_launch: Launch) -> Iterator[str]:
 
 
 _PARTS: Final[tuple[Callable[[Launch], Iterable[str]], ...]] = (
-    platform.name, _paused, reservation_helper, firmware.flash, machine.machine, machine.accelerator,
-    machine.top_segment, cpu.cpu, firmware.loader, memory.memory, cpu.smp, cpu.threads, numa.nodes,
-    platform.uuid, firmware.smbios, firmware.settings, platform.generation, no_display,
-    _nothing_by_default, platform.clock, platform.power, firmware.boot, iommus, platform.pci_hole,
-    controllers, modules, hubs, smartcard_readers, disks,
-    filesystems, interfaces, smartcards, serials, parallels,
-    channels, consoles, tpms, inputs, audio_backends, graphics,
-    video_cards, sound_cards, watchdogs, redirected, hostdevs, balloons, entropy,
-    nvram, platform.core_info, platform.secure_launch, _users_own, panics, shared_memory,
-    sockets, _timestamps,
+    platform.name, custom.deprecated, _paused, reservation_helper, firmware.flash, machine.machine,
+    machine.accelerator, machine.top_segment, cpu.cpu, firmware.loader, memory.memory, cpu.smp,
+    cpu.threads, numa.nodes, platform.uuid, firmware.smbios, firmware.settings, platform.generation,
+    no_display, _nothing_by_default, platform.clock, platform.power, firmware.boot, iommus,
+    platform.pci_hole, controllers, modules, hubs, smartcard_readers, disks, filesystems, interfaces,
+    smartcards, serials, parallels, channels, consoles, tpms, inputs, audio_backends, graphics,
+    video_cards, sound_cards, watchdogs, redirected, hostdevs, balloons, entropy, nvram,
+    platform.core_info, platform.secure_launch, _users_own, panics, shared_memory, sockets, _timestamps,
 )  # fmt: skip
 """libvirt's order: a bus before what sits on it, a backend before the device that uses it."""
 
 
 def command_line(draft: Draft, capabilities: Capabilities) -> tuple[str, ...]:
-    """The emulator and its arguments for a domain that has all its devices and addresses. Raises Refused.
+    """The emulator and its arguments for a domain that has all its devices and addresses. Raises Refused."""
+    return command_line_and_assumed(draft, capabilities)[0]
+
+
+def command_line_and_assumed(
+    draft: Draft, capabilities: Capabilities
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Likewise, and what was made up since only a host could say it, a line each. Raises Refused.
 
     Follows: qemuBuildCommandLine, qemuBuildCommandLineValidate
     """
@@ -90,4 +96,5 @@ def command_line(draft: Draft, capabilities: Capabilities) -> tuple[str, ...]:
         draft.domain.os.type and draft.domain.os.type.value in ("xen", "linux")
     ):
         raise Refused(f"{launch.emulator} does not run Xen guests", draft.domain.os.type)
-    return (launch.emulator, *(argument for part in _PARTS for argument in part(launch)))
+    command = (launch.emulator, *(argument for part in _PARTS for argument in part(launch)))
+    return command, tuple(dict.fromkeys(launch.assumed))

@@ -124,6 +124,8 @@ def _model(launch: Launch) -> Iterator[str]:
         return
     if mode in ("host-passthrough", "maximum"):
         yield "host" if mode == "host-passthrough" else "max"
+        if domain.arch == "armv7l" and domain.virt_type == "kvm":  # the host is a 64-bit one
+            yield ",aarch64=off"
         if cpu.migratable is not None and "cpu.migratable" in launch.capabilities:
             yield f",migratable={on_off(state=cpu.migratable)}"
     elif mode == "host-model":

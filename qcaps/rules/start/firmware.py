@@ -28,6 +28,12 @@ _TABLES = (
 )
 """The element, the number of its table, and the entries QEMU takes, in its order."""
 
+_OF_A_HOST = (
+    "type=0,vendor=host,version=host,date=01/01/2023,release=1.0",
+    "type=1,manufacturer=host,product=host,version=host,serial=host",
+)
+"""What stands for a host's own tables; libvirt leaves out its UUID."""
+
 
 def flash(launch: Launch) -> Iterator[str]:
     """The firmware image and its variables as block devices.
@@ -36,7 +42,7 @@ def flash(launch: Launch) -> Iterator[str]:
     """
     if not launch.has_pflash:
         return
-    loader, variables = launch.domain.os.loader, launch.domain.os.nvram
+    loader, variables = launch.domain.os.loader, launch.variables
     image: Properties = {"driver": "file", "filename": (loader.value if loader else None) or ""}
     yield from _flash(0, image, read_only=bool(loader and loader.readonly))
     if variables is not None:
@@ -62,7 +68,10 @@ def smbios(launch: Launch) -> Iterator[str]:
     """
     mode = launch.domain.os.smbios.mode if launch.domain.os.smbios else None
     if mode == "host":
-        raise Refused("the host's own SMBIOS tables are not read", launch.domain.os.smbios)
+        launch.assumed.append("SMBIOS tables of the host -> tables 0 and 1 that say 'host'")
+        for words_of_a_table in _OF_A_HOST:
+            yield from ("-smbios", words_of_a_table)
+        return
     if mode != "sysinfo":
         return
     given = next((one for one in launch.domain.sysinfo if one.type == "smbios"), None)
@@ -124,12 +133,10 @@ def _tables(given: Sysinfo, name: str) -> tuple[SysinfoTable, ...]:
 
 
 def _variables(given: FirmwareVariables) -> Properties:
-    """Where the variables are. Raises Refused where only libvirt, which picks firmware, could tell."""
+    """Where the variables are. Raises Refused."""
     source = given.source
     if source is None:
-        if not given.value:
-            raise Refused("the file of the variables is known to libvirt alone, which picks it", given)
-        return {"driver": "file", "filename": given.value}
+        return {"driver": "file", "filename": given.value or ""}
     place = DiskSource(
         file=source.file,
         dev=source.dev,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from qcaps.domain.device import Device
 from qcaps.domain.devices import Controller, Memory
 from qcaps.domain.memory import kib
+from qcaps.domain.namespace import qemu_overrides
 from qcaps.domain.syntax import scaled
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start import argument, bootorder
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qcaps.capabilities.model import Capabilities
+    from qcaps.domain.boot import FirmwareVariables
     from qcaps.domain.numa import NumaCell
     from qcaps.rules.draft import Draft
     from qcaps.rules.start.argument import Properties
@@ -37,6 +39,9 @@ class Launch:
         self.emulator = draft.emulator or ""
         self._aliases = aliases
         self._boot = bootorder.effective(draft)
+        self._overrides = qemu_overrides(draft.domain)
+        self.assumed: list[str] = []
+        """What only a host could say and was made up, one line each: `what -> by what`."""
 
     def of(self, kind: type[_D]) -> list[_D]:
         """The devices of one kind."""
@@ -52,7 +57,18 @@ class Launch:
 
     def device(self, properties: Properties) -> tuple[str, str]:
         """`-device` with these properties."""
+        if self._overrides:
+            properties = self._overridden(properties)
         return argument.device(self.capabilities, properties)
+
+    # Follows: qemuBuildDeviceCommandlineHandleOverrides
+    def _overridden(self, properties: Properties) -> Properties:
+        changed = {key: value for key, value in properties.items() if value is not None}
+        for name, value in self._overrides.get(str(changed.get("id")), ()):
+            changed.pop(name, None)
+            if value is not None:
+                changed[name] = value
+        return changed
 
     def backend(self, properties: Properties) -> tuple[str, str]:
         """`-object` with these properties."""
@@ -109,6 +125,15 @@ class Launch:
         """The firmware is in flash memory."""
         loader = self.domain.os.loader
         return loader is not None and loader.type == "pflash"
+
+    @property
+    def variables(self) -> FirmwareVariables | None:
+        """The firmware's variables; without a place for them, none, whatever their template.
+
+        Follows: virDomainLoaderDefParseXMLNvram
+        """
+        given = self.domain.os.nvram
+        return given if given is not None and ((given.value or "").strip() or given.source) else None
 
     @cached_property
     def alignment(self) -> int:

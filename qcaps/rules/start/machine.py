@@ -165,5 +165,5 @@ def _confidential(launch: Launch) -> Iterator[str]:
 def _firmware(launch: Launch) -> Iterator[str]:
     if launch.has_pflash:
         yield "pflash0=libvirt-pflash0-format"
-        if launch.domain.os.nvram:
+        if launch.variables:
             yield "pflash1=libvirt-pflash1-format"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from qcaps.domain.namespace import QEMU
+from qcaps.domain.namespace import QEMU, whole
 from qcaps.rules.shared.refuse import internal, malformed
 
 if TYPE_CHECKING:
@@ -20,11 +20,13 @@ _Node = etree._Element  # noqa: SLF001  # lxml-stubs names the element class onl
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VALUES = {
     "string": re.compile(r"(?s).*"),
-    "signed": re.compile(r"\s*[+-]?\d+"),
-    "unsigned": re.compile(r"\s*\+?\d+"),
+    "signed": re.compile(r"[ \t-\r]*[+-]?[0-9]+"),
+    "unsigned": re.compile(r"[ \t-\r]*\+?[0-9]+"),
     "bool": re.compile(r"true|false"),
 }
 """What the value of a property may be, by its type."""
+_RANGES = {"signed": range(-(2**63), 2**63), "unsigned": range(2**64)}
+"""What 64 bits hold."""
 
 
 def check_parsed_namespace(domain: Domain) -> None:
@@ -81,7 +83,11 @@ def _check_property(own: _Node, domain: Domain) -> None:
         return
     if kind not in _VALUES:
         raise malformed(f"property '{name}' has no type '{kind}'", domain)
-    if value is None or not _VALUES[kind].fullmatch(value):
+    if (
+        value is None
+        or not _VALUES[kind].fullmatch(value)
+        or (kind in _RANGES and whole(value) not in _RANGES[kind])
+    ):
         raise malformed(f"property '{name}' of type '{kind}' cannot be '{value}'", domain)
 
 

@@ -23,7 +23,7 @@ from qcaps.rules.shared.host_facts import PLAIN_HOST, HostFacts
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.device import Device
-    from qcaps.lookups.lookup import Lookup
+    from qcaps.lookups.lookup import Asked
     from qcaps.rules.draft import Draft
 
 __all__ = ["PLAIN_HOST", "HostFacts", "check_parsed", "check_parsed_device", "validate", "validate_device"]
@@ -37,7 +37,7 @@ _REFUSE_BY_QEMU = {
 
 def validate(
     draft: Draft,
-    lookup: Lookup,
+    lookup: Asked,
     domain_site: Site = Site.VALIDATE,
     device_site: Site = Site.VALIDATE_DEVICE,
     host: HostFacts = PLAIN_HOST,

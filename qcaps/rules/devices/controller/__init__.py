@@ -9,7 +9,7 @@ from qcaps.rules.addresses.pci import flags as f
 from qcaps.rules.devices.controller.complete import complete, read
 from qcaps.rules.devices.controller.refuse import refuse, refuse_by_qemu
 from qcaps.rules.kind import Kind, Pci
-from qcaps.rules.machine import has_builtin_ide, is_q35
+from qcaps.rules.machine import has_builtin_ide, has_named_pci_buses, is_q35
 from qcaps.rules.shared.pci import PCI, PCIE, VIRTIO, VIRTIO_WAYS, Ways, by_model
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def _wants(device: Controller) -> bool:
 def _alias(given: Surroundings, controller: Controller, _counted: Counter[str], _place: int) -> str:
     index = controller.index or 0
     if controller.type == "pci":
-        return f"pcie.{index}" if controller.model == "pcie-root" else f"pci.{index}"
+        name = "pcie" if controller.model == "pcie-root" else "pci"
+        return f"{name}.{index}" if has_named_pci_buses(given.domain) else "pci"
     if index == 0:
         if controller.type == "ide" and has_builtin_ide(given.domain):
             return "ide"

@@ -98,15 +98,23 @@ def _usb_place(launch: Launch, at: HostUsbAddress) -> dict[str, Json]:
     return {"hostbus": at.bus or None, "hostaddr": at.device or None}
 
 
+def _plugged_in(launch: Launch, hostdev: Hostdev) -> HostUsbAddress:
+    """A place for a device that is known by vendor and product: on bus 0, which no host has."""
+    source = hostdev.source
+    known = ":".join(f"{one.id:04x}" if one else "????" for one in (source.vendor, source.product))
+    before = sum(one.startswith("USB device ") for one in launch.assumed)
+    place = HostUsbAddress(bus=0, device=1 + before)
+    launch.assumed.append(f"USB device {known} of the host -> bus {place.bus}, device {place.device}")
+    return place
+
+
 # Follows: qemuBuildUSBHostdevDevProps
 def _usb(launch: Launch, hostdev: Hostdev) -> Iterator[str]:
     at = hostdev.source.address
     place: dict[str, Json] = {}
     if not hostdev.source.missing:
         if not isinstance(at, HostUsbAddress) or (at.bus == 0 and at.device == 0):
-            raise Refused(
-                "a USB device of the host is known by bus and device only when it is plugged in", hostdev
-            )
+            at = _plugged_in(launch, hostdev)
         place = _usb_place(launch, at)
     reset, resets_all = _RESETS.get(hostdev.source.guest_reset or "", (None, None))
     yield from launch.device(

@@ -36,6 +36,7 @@ class Firmware(Element):
     """Conditions on the firmware that is chosen for the domain."""
 
     TAG: ClassVar[str] = "firmware"
+    MERGED: ClassVar[bool] = True
     feature: tuple[FirmwareFeature, ...] = ()
 
 
@@ -93,6 +94,7 @@ class OsAcpi(Element):
     """Tables beside those QEMU makes."""
 
     TAG: ClassVar[str] = "acpi"
+    MERGED: ClassVar[bool] = True
     table: tuple[AcpiTable, ...] = ()
 
 
@@ -123,6 +125,7 @@ class Smbios(Element):
     """Where the SMBIOS tables come from."""
 
     TAG: ClassVar[str] = "smbios"
+    MERGED: ClassVar[bool] = True
     mode: Literal["none", "emulate", "host", "sysinfo"] | None = None
 
 
@@ -130,6 +133,7 @@ class Os(Element):
     """What the domain runs on and boots from; the children of containers (`init` …) are kept verbatim."""
 
     TAG: ClassVar[str] = "os"
+    MERGED: ClassVar[bool] = True
     firmware: Literal["bios", "efi"] | None = None
     type: OsType | None = None
     # named after what it holds: `firmware` is an attribute and a child at once

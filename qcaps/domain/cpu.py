@@ -35,6 +35,7 @@ class Vcpus(Element):
     """The states of single virtual CPUs."""
 
     TAG: ClassVar[str] = "vcpus"
+    MERGED: ClassVar[bool] = True
     vcpu: tuple[VcpusVcpu, ...] = ()
 
 
@@ -89,6 +90,7 @@ class Cpu(Element):
     """The model the guest sees, its topology and its NUMA nodes."""
 
     TAG: ClassVar[str] = "cpu"
+    ACROSS: ClassVar[tuple[str, ...]] = ("numa",)
     mode: Literal["custom", "host-model", "host-passthrough", "maximum"] | None = None
     match: Literal["exact", "minimum", "strict"] | None = None
     check: Literal["default", "none", "partial", "full"] | None = None

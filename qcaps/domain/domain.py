@@ -71,6 +71,7 @@ class Idmap(Element):
     """Users and groups of a container."""
 
     TAG: ClassVar[str] = "idmap"
+    MERGED: ClassVar[bool] = True
     uid: tuple[IdmapUid, ...] = ()
     gid: tuple[IdmapGid, ...] = ()
 
@@ -85,6 +86,7 @@ class Pm(Element):
     """The ACPI sleep states."""
 
     TAG: ClassVar[str] = "pm"
+    MERGED: ClassVar[bool] = True
     suspend_to_mem: Annotated[PmState, Name("suspend-to-mem")] | None = None
     suspend_to_disk: Annotated[PmState, Name("suspend-to-disk")] | None = None
 
@@ -101,6 +103,7 @@ class Perf(Element):
     """The performance events to count."""
 
     TAG: ClassVar[str] = "perf"
+    MERGED: ClassVar[bool] = True
     event: tuple[PerfEvent, ...] = ()
 
 

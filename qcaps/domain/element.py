@@ -135,6 +135,12 @@ class Element:
 
     TAG: ClassVar[str] = ""
     TYPE: ClassVar[str] = ""
+    MERGED: ClassVar[bool] = False
+    """Whether several are read as one, as an XPath that leads through them all does; else the first counts."""
+    ACROSS: ClassVar[tuple[str, ...]] = ()
+    """The fields that are read so, where the others are those of the first element alone."""
+    LAST_COUNTS: ClassVar[bool] = False
+    """Whether of a child that is there twice the last counts."""
 
     line: int = 0
     unknown_attributes: tuple[tuple[str, str], ...] = ()

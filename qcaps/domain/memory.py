@@ -67,6 +67,7 @@ class Hugepages(Element):
     """Memory in huge pages; the host's default size when no page is listed."""
 
     TAG: ClassVar[str] = "hugepages"
+    MERGED: ClassVar[bool] = True
     page: tuple[HugepagesPage, ...] = ()
 
 
@@ -74,6 +75,7 @@ class MemorySource(Element):
     """Where the memory comes from."""
 
     TAG: ClassVar[str] = "source"
+    MERGED: ClassVar[bool] = True
     type: Literal["file", "anonymous", "memfd"] | None = None
 
 
@@ -81,6 +83,7 @@ class MemoryAccess(Element):
     """Whether other processes may map the memory."""
 
     TAG: ClassVar[str] = "access"
+    MERGED: ClassVar[bool] = True
     mode: Literal["shared", "private"] | None = None
 
 
@@ -88,6 +91,7 @@ class MemoryAllocation(Element):
     """When the memory is allocated, and by how many threads."""
 
     TAG: ClassVar[str] = "allocation"
+    MERGED: ClassVar[bool] = True
     mode: Literal["immediate", "ondemand"] | None = None
     threads: U32 | None = None
 
@@ -96,6 +100,7 @@ class MemoryBacking(Element):
     """How the host backs the guest's memory."""
 
     TAG: ClassVar[str] = "memoryBacking"
+    MERGED: ClassVar[bool] = True
     hugepages: Hugepages | None = None
     nosharepages: Annotated[bool, FLAG] = False
     locked: Annotated[bool, FLAG] = False
@@ -109,6 +114,7 @@ class Memtune(Element):
     """Limits that cgroups set."""
 
     TAG: ClassVar[str] = "memtune"
+    MERGED: ClassVar[bool] = True
     hard_limit: Size | None = None
     soft_limit: Size | None = None
     min_guarantee: Size | None = None

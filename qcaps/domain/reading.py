@@ -13,10 +13,12 @@ from qcaps.domain.plan import Field, plan_of
 
 _Put = Callable[[Node, dict[str, Any]], None]
 _Reader = Callable[[Node], Element]
+_Merger = Callable[[Node, Element], None]
 
 _VERBATIM = ("unknown_attributes", "unknown_children")
 
 _readers: dict[type[Element], _Reader] = {}
+_mergers: dict[type[Element], _Merger] = {}
 
 
 def read(cls: type[E], node: Node) -> E:
@@ -34,8 +36,9 @@ def _reader(cls: type[Element]) -> _Reader:
 def _compile(cls: type[Element]) -> _Reader:
     plan = plan_of(cls)
     attributes = {item.name: (item.field, item.parse) for item in plan if item.kind == "attribute"}
-    children = _child_readers(plan)
+    children = _child_readers(cls, plan)
     finish = _finisher(cls, plan)
+    _mergers[cls] = _merger(cls, plan, children, finish)
     new = object.__new__
 
     def reader(node: Node) -> Element:
@@ -60,6 +63,48 @@ def _compile(cls: type[Element]) -> _Reader:
         return element
 
     return reader
+
+
+def _merger(
+    cls: type[Element],
+    plan: tuple[Field, ...],
+    children: dict[str, _Put],
+    finish: Callable[[Node, Element], None],
+) -> _Merger:
+    """Reads one more node into an element that is there: an XPath through both sees the children of both.
+
+    Of an attribute the first counts, or the last where the class says so. A class that says what of it is
+    read across its siblings has nothing else read.
+    """
+    attributes = {item.name: item for item in plan if item.kind == "attribute"}
+    many = tuple(item.field for item in plan if item.kind == "elements")
+    across = {item.name: item.field for item in plan if item.field in cls.ACROSS}
+
+    def merge(node: Node, element: Element) -> None:
+        values = element.__dict__
+        for field in many:
+            if field in values:
+                values[field] = list(values[field])
+        for key, value in cast("Iterator[tuple[str, str]]", node.items()):
+            known = attributes.get(key)
+            if known is not None and cls.MERGED and (cls.LAST_COUNTS or known.field not in values):
+                values[known.field] = _attribute(known, value, node)
+        for child in node:
+            tag = child.tag
+            if (field := across.get(tag)) is not None and field in values:
+                _mergers[type(values[field])](child, values[field])
+            elif (cls.MERGED or field is not None) and (put := children.get(tag)) is not None:
+                put(child, values)
+        finish(node, element)
+
+    return merge
+
+
+def _attribute(item: Field, value: str, node: Node) -> Any:  # noqa: ANN401  # whatever the field holds
+    try:
+        return item.parse(value)
+    except ValueError as error:
+        raise XmlError(node, f"attribute {item.name}: {error}") from None
 
 
 def _verbatim(node: Node) -> bytes:
@@ -121,11 +166,11 @@ def _parsed(item: Field, content: str, node: Node) -> Any:  # noqa: ANN401  # wh
         raise XmlError(node, str(error)) from None
 
 
-def _child_readers(plan: tuple[Field, ...]) -> dict[str, _Put]:
+def _child_readers(cls: type[Element], plan: tuple[Field, ...]) -> dict[str, _Put]:
     """What to do with a child element, by its tag; fields of one name take its occurrences in turn."""
     children: dict[str, _Put] = {}
     for item in plan:
-        for tag, put in _puts(item):
+        for tag, put in _puts(item, last_counts=cls.LAST_COUNTS):
             children[tag] = put if tag not in children else _in_turn(children[tag], item.field, put)
     return children
 
@@ -140,14 +185,14 @@ def _in_turn(first: _Put, field: str, second: _Put) -> _Put:
     return put
 
 
-def _puts(item: Field) -> Iterator[tuple[str, _Put]]:
+def _puts(item: Field, *, last_counts: bool) -> Iterator[tuple[str, _Put]]:
     match item.kind:
         case "child text":
             yield item.name, _put_text(item)
         case "flag":
             yield item.name, lambda _node, values: values.__setitem__(item.field, True)
         case "element":
-            yield item.name, _put_element(item)
+            yield item.name, _put_element(item, last_counts=last_counts)
         case "elements":
             for member in item.members:
                 yield member.TAG, _put_member(item.field, member)
@@ -166,12 +211,19 @@ def _put_text(item: Field) -> _Put:
     return put
 
 
-def _put_element(item: Field) -> _Put:
+def _put_element(item: Field, *, last_counts: bool) -> _Put:
+    """Of two, the first counts, unless the classes say otherwise; libvirt reads it so."""
     field = item.field
     class_of = item.choose or _chooser(item)
 
     def put(node: Node, values: dict[str, Any]) -> None:
-        if field not in values:  # of two, the first counts; libvirt reads it so
+        if field not in values:
+            values[field] = _reader(class_of(node))(node)
+            return
+        there: Element = values[field]
+        if there.MERGED or there.ACROSS:
+            _mergers[type(there)](node, there)
+        elif last_counts:
             values[field] = _reader(class_of(node))(node)
 
     return put

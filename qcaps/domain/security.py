@@ -42,6 +42,7 @@ class Keywrap(Element):
     """Which keys are wrapped (s390)."""
 
     TAG: ClassVar[str] = "keywrap"
+    MERGED: ClassVar[bool] = True
     cipher: tuple[KeywrapCipher, ...] = ()
 
     def refusal(self) -> str:

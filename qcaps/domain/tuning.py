@@ -45,6 +45,7 @@ class Iothreadids(Element):
     """The I/O threads by number."""
 
     TAG: ClassVar[str] = "iothreadids"
+    MERGED: ClassVar[bool] = True
     iothread: tuple[Iothread, ...] = ()
 
 
@@ -155,6 +156,7 @@ class Cputune(Element):
     """Shares, quotas (microseconds), pinning and schedulers."""
 
     TAG: ClassVar[str] = "cputune"
+    MERGED: ClassVar[bool] = True
     shares: Annotated[U64, CHILD] | None = None
     period: Annotated[U64, CHILD] | None = None
     quota: Annotated[I64, CHILD] | None = None
@@ -216,5 +218,6 @@ class Blkiotune(Element):
     """Weights and limits for block I/O."""
 
     TAG: ClassVar[str] = "blkiotune"
+    MERGED: ClassVar[bool] = True
     weight: Annotated[U32, CHILD] | None = None
     device: tuple[BlkiotuneDevice, ...] = ()

@@ -30,6 +30,7 @@ PerfEventName = Literal[
     "page_faults_min", "page_faults_maj", "alignment_faults", "emulation_faults",
 ]  # fmt: skip
 
+_QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
 _NO_OS = Os()
 _NO_DEVICES = Devices()
 
@@ -111,6 +112,9 @@ class Domain(Element):
     """One domain. Metadata, and what belongs to other hypervisors or QEMU's namespace, is kept verbatim."""
 
     TAG: ClassVar[str] = "domain"
+    KEPT: ClassVar[frozenset[str]] = frozenset(
+        {"metadata"} | {f"{_QEMU}{tag}" for tag in ("commandline", "capabilities", "override", "deprecation")}
+    )
     type: VirtType
     id: I31 | None = None
     name: Annotated[str, CHILD]

@@ -135,8 +135,10 @@ class Element:
 
     TAG: ClassVar[str] = ""
     TYPE: ClassVar[str] = ""
+    KEPT: ClassVar[frozenset[str]] = frozenset()
+    """Children that no field declares and libvirt yet keeps."""
     MERGED: ClassVar[bool] = False
-    """Whether several are read as one, as an XPath that leads through them all does; else the first counts."""
+    """Whether several are read as one, as an XPath through them all does; else the first counts."""
     ACROSS: ClassVar[tuple[str, ...]] = ()
     """The fields that are read so, where the others are those of the first element alone."""
     LAST_COUNTS: ClassVar[bool] = False

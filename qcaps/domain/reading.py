@@ -17,28 +17,41 @@ _Merger = Callable[[Node, Element], None]
 
 _VERBATIM = ("unknown_attributes", "unknown_children")
 
-_readers: dict[type[Element], _Reader] = {}
-_mergers: dict[type[Element], _Merger] = {}
+
+class _Way:
+    """Readers by class; `strangers`: whether what no field declares is kept, or dropped."""
+
+    def __init__(self, *, strangers: bool) -> None:
+        self.strangers = strangers
+        self.readers: dict[type[Element], _Reader] = {}
+        self.mergers: dict[type[Element], _Merger] = {}
+
+    def reader(self, cls: type[Element]) -> _Reader:
+        reader = self.readers.get(cls)
+        if reader is None:
+            reader = self.readers[cls] = _compile(cls, self)
+        return reader
 
 
-def read(cls: type[E], node: Node) -> E:
-    """The object of class `cls` that `node` describes. Raises XmlError."""
-    return cast("E", _reader(cls)(node))
+_ALL = _Way(strangers=True)
+_KNOWN = _Way(strangers=False)
 
 
-def _reader(cls: type[Element]) -> _Reader:
-    reader = _readers.get(cls)
-    if reader is None:
-        reader = _readers[cls] = _compile(cls)
-    return reader
+def read(cls: type[E], node: Node, *, strangers: bool = True) -> E:
+    """The object of class `cls` that `node` describes. Raises XmlError.
+
+    What no field declares is kept verbatim; without `strangers`, that alone which the class says is kept.
+    """
+    return cast("E", (_ALL if strangers else _KNOWN).reader(cls)(node))
 
 
-def _compile(cls: type[Element]) -> _Reader:
+def _compile(cls: type[Element], way: _Way) -> _Reader:
     plan = plan_of(cls)
     attributes = {item.name: (item.field, item.parse) for item in plan if item.kind == "attribute"}
-    children = _child_readers(cls, plan)
+    children = _child_readers(cls, plan, way)
     finish = _finisher(cls, plan)
-    _mergers[cls] = _merger(cls, plan, children, finish)
+    way.mergers[cls] = _merger(cls, plan, children, finish, way)
+    strangers, kept = way.strangers, cls.KEPT
     new = object.__new__
 
     def reader(node: Node) -> Element:
@@ -47,7 +60,8 @@ def _compile(cls: type[Element]) -> _Reader:
         values["line"] = line_of(node)
         for key, value in cast("Iterator[tuple[str, str]]", node.items()):
             if (known := attributes.get(key)) is None:
-                values.setdefault("unknown_attributes", []).append((key, value))
+                if strangers:
+                    values.setdefault("unknown_attributes", []).append((key, value))
                 continue
             try:
                 values[known[0]] = known[1](value)
@@ -57,7 +71,7 @@ def _compile(cls: type[Element]) -> _Reader:
             tag = child.tag
             if (put := children.get(tag)) is not None:
                 put(child, values)
-            elif isinstance(tag, str):  # no comment
+            elif isinstance(tag, str) and (strangers or tag in kept):  # no comment
                 values.setdefault("unknown_children", []).append(_verbatim(child))
         finish(node, element)
         return element
@@ -70,6 +84,7 @@ def _merger(
     plan: tuple[Field, ...],
     children: dict[str, _Put],
     finish: Callable[[Node, Element], None],
+    way: _Way,
 ) -> _Merger:
     """Reads one more node into an element that is there: an XPath through both sees the children of both.
 
@@ -91,9 +106,9 @@ def _merger(
                 values[known.field] = _attribute(known, value, node)
         for child in node:
             tag = child.tag
-            if (field := across.get(tag)) is not None and field in values:
-                _mergers[type(values[field])](child, values[field])
-            elif (cls.MERGED or field is not None) and (put := children.get(tag)) is not None:
+            if (shared := across.get(tag)) is not None and shared in values:
+                way.mergers[type(values[shared])](child, values[shared])
+            elif (cls.MERGED or shared is not None) and (put := children.get(tag)) is not None:
                 put(child, values)
         finish(node, element)
 
@@ -166,11 +181,11 @@ def _parsed(item: Field, content: str, node: Node) -> Any:  # noqa: ANN401  # wh
         raise XmlError(node, str(error)) from None
 
 
-def _child_readers(cls: type[Element], plan: tuple[Field, ...]) -> dict[str, _Put]:
+def _child_readers(cls: type[Element], plan: tuple[Field, ...], way: _Way) -> dict[str, _Put]:
     """What to do with a child element, by its tag; fields of one name take its occurrences in turn."""
     children: dict[str, _Put] = {}
     for item in plan:
-        for tag, put in _puts(item, last_counts=cls.LAST_COUNTS):
+        for tag, put in _puts(item, way, last_counts=cls.LAST_COUNTS):
             children[tag] = put if tag not in children else _in_turn(children[tag], item.field, put)
     return children
 
@@ -185,17 +200,17 @@ def _in_turn(first: _Put, field: str, second: _Put) -> _Put:
     return put
 
 
-def _puts(item: Field, *, last_counts: bool) -> Iterator[tuple[str, _Put]]:
+def _puts(item: Field, way: _Way, *, last_counts: bool) -> Iterator[tuple[str, _Put]]:
     match item.kind:
         case "child text":
             yield item.name, _put_text(item)
         case "flag":
             yield item.name, lambda _node, values: values.__setitem__(item.field, True)
         case "element":
-            yield item.name, _put_element(item, last_counts=last_counts)
+            yield item.name, _put_element(item, way, last_counts=last_counts)
         case "elements":
             for member in item.members:
-                yield member.TAG, _put_member(item.field, member)
+                yield member.TAG, _put_member(item.field, member, way)
 
 
 def _put_text(item: Field) -> _Put:
@@ -211,20 +226,21 @@ def _put_text(item: Field) -> _Put:
     return put
 
 
-def _put_element(item: Field, *, last_counts: bool) -> _Put:
+def _put_element(item: Field, way: _Way, *, last_counts: bool) -> _Put:
     """Of two, the first counts, unless the classes say otherwise; libvirt reads it so."""
     field = item.field
     class_of = item.choose or _chooser(item)
+    reader_of = way.reader
 
     def put(node: Node, values: dict[str, Any]) -> None:
         if field not in values:
-            values[field] = _reader(class_of(node))(node)
+            values[field] = reader_of(class_of(node))(node)
             return
         there: Element = values[field]
         if there.MERGED or there.ACROSS:
-            _mergers[type(there)](node, there)
+            way.mergers[type(there)](node, there)
         elif last_counts:
-            values[field] = _reader(class_of(node))(node)
+            values[field] = reader_of(class_of(node))(node)
 
     return put
 
@@ -246,13 +262,13 @@ def _chooser(item: Field) -> Callable[[Node], type[Element]]:
     return choose
 
 
-def _put_member(field: str, cls: type[Element]) -> _Put:
+def _put_member(field: str, cls: type[Element], way: _Way) -> _Put:
     read_member: _Reader | None = None  # found at first use: classes may nest
 
     def put(node: Node, values: dict[str, Any]) -> None:
         nonlocal read_member
         if read_member is None:
-            read_member = _reader(cls)
+            read_member = way.reader(cls)
         values.setdefault(field, []).append(read_member(node))
 
     return put

@@ -101,7 +101,7 @@ class Driver:
 
         A policy that hands capabilities in hands these.
         """
-        self._handed = self.cache.lookup(self._binary(document.parse(xml, source)))
+        self._handed = self.cache.lookup(self._binary(document.parse(xml, source, strangers=False)))
 
     # ── tasks ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -222,7 +222,7 @@ class Driver:
     def _checked(self, xml: bytes, source: str, lookup: Lookup) -> Draft:
         """Everything libvirt does to a definition before it believes it."""
         with self._phase("parse"):
-            draft = Draft(self._for_stand_in(document.parse(xml, source)))
+            draft = Draft(self._for_stand_in(document.parse(xml, source, strangers=False)))
             check_parsed(draft)
         lookup.binary = draft.emulator = self._binary(draft.domain)
         phases.complete(draft, lookup, self._phase)

@@ -19,6 +19,7 @@ class OsType(Element):
     """The kind of guest, its architecture and machine type."""
 
     TAG: ClassVar[str] = "type"
+    XPATH: ClassVar[bool] = True
     arch: Arch | None = None
     machine: str | None = None
     value: Annotated[Literal["hvm", "xen", "linux", "exe", "uml", "xenpvh"], TEXT] | None = None
@@ -125,6 +126,7 @@ class Smbios(Element):
     """Where the SMBIOS tables come from."""
 
     TAG: ClassVar[str] = "smbios"
+    XPATH: ClassVar[bool] = True
     MERGED: ClassVar[bool] = True
     mode: Literal["none", "emulate", "host", "sysinfo"] | None = None
 
@@ -133,6 +135,7 @@ class Os(Element):
     """What the domain runs on and boots from; the children of containers (`init` …) are kept verbatim."""
 
     TAG: ClassVar[str] = "os"
+    XPATH: ClassVar[bool] = True
     MERGED: ClassVar[bool] = True
     firmware: Literal["bios", "efi"] | None = None
     type: OsType | None = None

@@ -112,6 +112,7 @@ class Domain(Element):
     """One domain. Metadata, and what belongs to other hypervisors or QEMU's namespace, is kept verbatim."""
 
     TAG: ClassVar[str] = "domain"
+    ONCE: ClassVar[frozenset[str]] = frozenset({"resource"})
     KEPT: ClassVar[frozenset[str]] = frozenset(
         {"metadata"} | {f"{_QEMU}{tag}" for tag in ("commandline", "capabilities", "override", "deprecation")}
     )

@@ -139,8 +139,12 @@ class Element:
     """Children that no field declares and libvirt yet keeps."""
     MERGED: ClassVar[bool] = False
     """Whether several are read as one, as an XPath through them all does; else the first counts."""
+    XPATH: ClassVar[bool] = False
+    """Whether its attributes are read by XPath, which cannot tell an empty one from none."""
     ACROSS: ClassVar[tuple[str, ...]] = ()
     """The fields that are read so, where the others are those of the first element alone."""
+    ONCE: ClassVar[frozenset[str]] = frozenset()
+    """Children that libvirt refuses to see more often than there are fields of that name."""
     LAST_COUNTS: ClassVar[bool] = False
     """Whether of a child that is there twice the last counts."""
 

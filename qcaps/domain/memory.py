@@ -33,6 +33,7 @@ class MaxMemory(Size):
     """Up to where modules may be plugged, into how many slots."""
 
     TAG: ClassVar[str] = "maxMemory"
+    XPATH: ClassVar[bool] = True
     slots: U32 | None = None
 
 
@@ -75,6 +76,7 @@ class MemorySource(Element):
     """Where the memory comes from."""
 
     TAG: ClassVar[str] = "source"
+    XPATH: ClassVar[bool] = True
     MERGED: ClassVar[bool] = True
     type: Literal["file", "anonymous", "memfd"] | None = None
 
@@ -83,6 +85,7 @@ class MemoryAccess(Element):
     """Whether other processes may map the memory."""
 
     TAG: ClassVar[str] = "access"
+    XPATH: ClassVar[bool] = True
     MERGED: ClassVar[bool] = True
     mode: Literal["shared", "private"] | None = None
 
@@ -91,6 +94,7 @@ class MemoryAllocation(Element):
     """When the memory is allocated, and by how many threads."""
 
     TAG: ClassVar[str] = "allocation"
+    XPATH: ClassVar[bool] = True
     MERGED: ClassVar[bool] = True
     mode: Literal["immediate", "ondemand"] | None = None
     threads: U32 | None = None

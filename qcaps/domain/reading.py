@@ -47,7 +47,11 @@ def read(cls: type[E], node: Node, *, strangers: bool = True) -> E:
 
 def _compile(cls: type[Element], way: _Way) -> _Reader:
     plan = plan_of(cls)
-    attributes = {item.name: (item.field, item.parse) for item in plan if item.kind == "attribute"}
+    attributes = {
+        item.name: (item.field, _or_none(item) if cls.XPATH and not item.required else item.parse)
+        for item in plan
+        if item.kind == "attribute"
+    }
     children = _child_readers(cls, plan, way)
     finish = _finisher(cls, plan)
     way.mergers[cls] = _merger(cls, plan, children, finish, way)
@@ -79,6 +83,11 @@ def _compile(cls: type[Element], way: _Way) -> _Reader:
     return reader
 
 
+def _or_none(item: Field) -> Callable[[str], Any]:
+    parse = item.parse
+    return lambda text: parse(text) if text else None
+
+
 def _merger(
     cls: type[Element],
     plan: tuple[Field, ...],
@@ -92,6 +101,7 @@ def _merger(
     read across its siblings has nothing else read.
     """
     attributes = {item.name: item for item in plan if item.kind == "attribute"}
+    xpath = cls.XPATH
     many = tuple(item.field for item in plan if item.kind == "elements")
     across = {item.name: item.field for item in plan if item.field in cls.ACROSS}
 
@@ -102,7 +112,9 @@ def _merger(
                 values[field] = list(values[field])
         for key, value in cast("Iterator[tuple[str, str]]", node.items()):
             known = attributes.get(key)
-            if known is not None and cls.MERGED and (cls.LAST_COUNTS or known.field not in values):
+            if xpath and not value:
+                continue
+            if known is not None and cls.MERGED and (cls.LAST_COUNTS or values.get(known.field) is None):
                 values[known.field] = _attribute(known, value, node)
         for child in node:
             tag = child.tag
@@ -185,7 +197,7 @@ def _child_readers(cls: type[Element], plan: tuple[Field, ...], way: _Way) -> di
     """What to do with a child element, by its tag; fields of one name take its occurrences in turn."""
     children: dict[str, _Put] = {}
     for item in plan:
-        for tag, put in _puts(item, way, last_counts=cls.LAST_COUNTS):
+        for tag, put in _puts(item, cls, way):
             children[tag] = put if tag not in children else _in_turn(children[tag], item.field, put)
     return children
 
@@ -193,21 +205,25 @@ def _child_readers(cls: type[Element], plan: tuple[Field, ...], way: _Way) -> di
 def _in_turn(first: _Put, field: str, second: _Put) -> _Put:
     def put(node: Node, values: dict[str, Any]) -> None:
         count = len(values)
-        first(node, values)
+        try:
+            first(node, values)
+        except _TooMany:
+            second(node, values)
+            return
         if len(values) == count and field not in values:
             second(node, values)
 
     return put
 
 
-def _puts(item: Field, way: _Way, *, last_counts: bool) -> Iterator[tuple[str, _Put]]:
+def _puts(item: Field, cls: type[Element], way: _Way) -> Iterator[tuple[str, _Put]]:
     match item.kind:
         case "child text":
             yield item.name, _put_text(item)
         case "flag":
             yield item.name, lambda _node, values: values.__setitem__(item.field, True)
         case "element":
-            yield item.name, _put_element(item, way, last_counts=last_counts)
+            yield item.name, _put_element(item, cls, way)
         case "elements":
             for member in item.members:
                 yield member.TAG, _put_member(item.field, member, way)
@@ -226,9 +242,14 @@ def _put_text(item: Field) -> _Put:
     return put
 
 
-def _put_element(item: Field, way: _Way, *, last_counts: bool) -> _Put:
+class _TooMany(XmlError):
+    """A child that may not be there so often."""
+
+
+def _put_element(item: Field, cls: type[Element], way: _Way) -> _Put:
     """Of two, the first counts, unless the classes say otherwise; libvirt reads it so."""
     field = item.field
+    once, last_counts = item.name in cls.ONCE, cls.LAST_COUNTS
     class_of = item.choose or _chooser(item)
     reader_of = way.reader
 
@@ -236,6 +257,8 @@ def _put_element(item: Field, way: _Way, *, last_counts: bool) -> _Put:
         if field not in values:
             values[field] = reader_of(class_of(node))(node)
             return
+        if once:
+            raise _TooMany(node, "is there too often")
         there: Element = values[field]
         if there.MERGED or there.ACROSS:
             way.mergers[type(there)](node, there)

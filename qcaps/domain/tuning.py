@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, TEXT, Element
-from qcaps.domain.syntax import CPUSET, I31, I32, I64, POSITIVE, U32, U64, UNIT
+from qcaps.domain.syntax import CPUSET, I31, I32, I64, POSITIVE, U32, U64, UNIT, WRAPPED_U32, WRAPPED_U64
 
 Scheduler = Literal["batch", "idle", "fifo", "rr"]
 
@@ -156,6 +156,7 @@ class Cputune(Element):
     """Shares, quotas (microseconds), pinning and schedulers."""
 
     TAG: ClassVar[str] = "cputune"
+    ONCE: ClassVar[frozenset[str]] = frozenset({"emulatorpin", "emulatorsched"})
     MERGED: ClassVar[bool] = True
     shares: Annotated[U64, CHILD] | None = None
     period: Annotated[U64, CHILD] | None = None
@@ -207,11 +208,11 @@ class BlkiotuneDevice(Element):
 
     TAG: ClassVar[str] = "device"
     path: Annotated[str, CHILD]
-    weight: Annotated[U32, CHILD] | None = None
-    read_iops_sec: Annotated[U32, CHILD] | None = None
-    write_iops_sec: Annotated[U32, CHILD] | None = None
-    read_bytes_sec: Annotated[U64, CHILD] | None = None
-    write_bytes_sec: Annotated[U64, CHILD] | None = None
+    weight: Annotated[WRAPPED_U32, CHILD] | None = None
+    read_iops_sec: Annotated[WRAPPED_U32, CHILD] | None = None
+    write_iops_sec: Annotated[WRAPPED_U32, CHILD] | None = None
+    read_bytes_sec: Annotated[WRAPPED_U64, CHILD] | None = None
+    write_bytes_sec: Annotated[WRAPPED_U64, CHILD] | None = None
 
 
 class Blkiotune(Element):

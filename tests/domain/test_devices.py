@@ -236,10 +236,11 @@ def test_graphics_keep_listen_attribute_and_listen_elements_apart() -> None:
     assert [listen.type for listen in graphics.listens] == ["none", "none"]
 
 
-def test_udp_has_two_sources_and_a_third_is_dropped() -> None:
-    serial = _one(
-        "<serial type='udp'><source mode='bind'/><source mode='connect'/><source mode='bind'/></serial>"
-    )
+def test_udp_has_two_sources_and_a_third_is_refused() -> None:
+    two = "<source mode='bind'/><source mode='connect'/>"
+    with pytest.raises(XmlError, match=r"source.*is there too often"):
+        _one(f"<serial type='udp'>{two}<source mode='bind'/></serial>")
+    serial = _one(f"<serial type='udp'>{two}</serial>")
     assert isinstance(serial, Serial)
     assert serial.source is not None
     assert serial.second_source is not None

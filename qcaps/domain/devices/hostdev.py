@@ -48,6 +48,8 @@ class HostdevSourceAdapter(Element):
     """A SCSI adapter of the host, as scsi_host0."""
 
     TAG: ClassVar[str] = "adapter"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     name: str | None = None
 
 

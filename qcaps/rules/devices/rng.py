@@ -11,7 +11,7 @@ from qcaps.rules.shared.alias import by_count
 from qcaps.rules.shared.character_checks import (
     check_qemu_source,
     check_source,
-    refuse_read_reconnect,
+    refuse_read_sources,
     sources,
 )
 from qcaps.rules.shared.characters import normal_source
@@ -40,7 +40,7 @@ def refuse_read(rng: d.Rng) -> None:
     if rng.backend.model == "egd":
         if rng.backend.type is None:
             raise malformed("an entropy daemon (egd) needs a type", rng)
-        refuse_read_reconnect(rng.backend)
+        refuse_read_sources(rng.backend)
 
 
 def read(_domain: Domain, rng: Rng) -> Rng:
@@ -69,13 +69,13 @@ def complete(_state: State, rng: Rng) -> Rng:
     return evolve(rng, backend=evolve(rng.backend, text="/dev/random"))
 
 
-def refuse(rng: Rng, guest: Guest) -> None:
+def refuse(rng: Rng, _guest: Guest) -> None:
     """Refuses an incomplete source of an entropy daemon.
 
     Follows: virDomainRNGDefValidate
     """
     if rng.backend is not None and rng.backend.model == "egd":
-        check_source(rng.backend.type, sources(rng.backend), rng, guest)
+        check_source(rng.backend.type, sources(rng.backend), rng)
 
 
 _RNG_FLAGS = {"random": "rng-random", "egd": "rng-egd", "builtin": "rng-builtin"}

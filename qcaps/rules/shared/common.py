@@ -16,11 +16,13 @@ from qcaps.domain.address import (
 )
 from qcaps.domain.codec import Element, evolve
 from qcaps.domain.device import Alias, Device
+from qcaps.rules.shared.labels import check_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qcaps.domain.devices.on_host import SourceSeclabel
+    from qcaps.domain.domain import Domain
 
 _D = TypeVar("_D", bound=Device)
 
@@ -78,10 +80,18 @@ def as_parsed(device: _D) -> _D:
             shaped = address if shape is None else shape(address)
         if shaped is not address:
             device = evolve(device, address=shaped)
+    if "rom" in values or "acpi" in values:
+        device = _without_empty(device)
     alias = values.get("alias")
     if alias is not None and not _is_users(alias):
         device = evolve(device, alias=None)
     return device
+
+
+def _without_empty(device: _D) -> _D:
+    values = device.__dict__
+    empty = (name for name in ("rom", "acpi") if (one := values.get(name)) is not None and is_empty(one))
+    return evolve(device, **dict.fromkeys(empty))
 
 
 def _filled(element: Any, zeros: dict[str, Any]) -> Any:  # noqa: ANN401  # any address
@@ -95,11 +105,14 @@ def filled_pci(address: Any) -> Any:  # noqa: ANN401  # the host's or the guest'
     return _filled(address, _PCI_ZEROS)
 
 
-def source_labels(labels: tuple[SourceSeclabel, ...]) -> tuple[SourceSeclabel, ...]:
+def source_labels(labels: tuple[SourceSeclabel, ...], domain: Domain) -> tuple[SourceSeclabel, ...]:
     """Labels of one file: they relabel unless told otherwise, and one without a label then says nothing.
+
+    That they contradict the domain's labels has to be found here: later some are gone.
 
     Follows: virSecurityDeviceLabelDefParseXML
     """
+    check_labels(labels, domain)
     kept = (one for one in labels if one.label is not None or one.relabel is False)
     return tuple(evolve(one, relabel=one.relabel is not False, labelskip=None) for one in kept)
 
@@ -107,6 +120,11 @@ def source_labels(labels: tuple[SourceSeclabel, ...]) -> tuple[SourceSeclabel, .
 def says_something(element: Element) -> bool:
     """Whether anything is set but the line it stood on."""
     return any(value for name, value in element.__dict__.items() if name != "line")
+
+
+def is_empty(element: Element) -> bool:
+    """Whether nothing is set, not even to no or 0."""
+    return all(value in (None, ()) for name, value in element.__dict__.items() if name != "line")
 
 
 # Follows: virDomainDeviceAliasIsUserAlias

@@ -32,6 +32,8 @@ def parsed(domain: Domain, arch: str) -> dict[str, Any]:
         changes["firmware_features"] = _sorted(os.firmware_features)
     if os.loader is not None and not os.loader.value:
         changes["loader"] = evolve(os.loader, value=None)
+    if os.acpi is not None and not os.acpi.table:
+        changes["acpi"] = None
     if os.smbios is not None and os.smbios.mode in (None, "none"):
         changes["smbios"] = None
     if len(os.boot) > _MOST_BOOT_DEVICES:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from qcaps.domain.domain import Domain
-    from qcaps.domain.tuning import Cputune, Iothreadpin, Iothreadsched, Vcpupin, Vcpusched
+    from qcaps.domain.tuning import Blkiotune, Cputune, Iothreadpin, Iothreadsched, Vcpupin, Vcpusched
+
+_RATES = ("weight", "read_iops_sec", "write_iops_sec", "read_bytes_sec", "write_bytes_sec")
 
 
 def parsed(domain: Domain) -> dict[str, Any]:
@@ -21,9 +23,10 @@ def parsed(domain: Domain) -> dict[str, Any]:
 
     Follows: virDomainDefTunablesParse
     """
+    changed_limits = {} if domain.blkiotune is None else {"blkiotune": limits_of_disks(domain.blkiotune)}
     tune = domain.cputune
     if tune is None:
-        return {}
+        return changed_limits
     changes: dict[str, Any] = {
         name: value or None
         for name, value in tune.__dict__.items()
@@ -37,8 +40,20 @@ def parsed(domain: Domain) -> dict[str, Any]:
     changes["vcpusched"] = _vcpu_schedulers(tune)
     changes["iothreadsched"] = _iothread_schedulers(tune, place)
     changed = evolve(tune, **changes)
-    empty = not any(value for name, value in changed.__dict__.items() if name != "line")
-    return {"cputune": None if empty else changed}
+    empty = not any(value or name == "shares" for name, value in changed.__dict__.items() if name != "line")
+    return {**changed_limits, "cputune": None if empty else changed}
+
+
+# Follows: virDomainDefTunablesParse, virDomainBlkioDeviceParseXML
+def limits_of_disks(blkio: Blkiotune) -> Blkiotune | None:
+    """Limits of 0 are none, and a device without limits is none."""
+    devices = (
+        evolve(one, **{name: value or None for name, value in one.__dict__.items() if name in _RATES})
+        for one in blkio.device
+    )
+    kept = tuple(one for one in devices if any(one.__dict__.get(name) for name in _RATES))
+    changed = evolve(blkio, weight=blkio.weight or None, device=kept)
+    return changed if changed.weight or kept else None
 
 
 def _thread_places(domain: Domain) -> Callable[[int], int]:

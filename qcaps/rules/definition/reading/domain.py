@@ -59,7 +59,7 @@ def _check_labels(domain: Domain) -> None:
     labels = domain.seclabel
     if len(labels) == 1:
         (label,) = labels
-        if label.model is None and (label.type == "static" or label.baselabel is not None):
+        if label.model is None and (label.type in (None, "static") or label.baselabel is not None):
             raise malformed("a <seclabel> with a label of its own needs a model", label)
         return
     seen: set[str | None] = set()
@@ -74,6 +74,8 @@ def _check_labels(domain: Domain) -> None:
 # Follows: virDomainVcpuParse
 def _check_vcpus(domain: Domain) -> None:
     vcpu = domain.vcpu
+    if vcpu is not None and vcpu.value is None:
+        raise malformed("the number of CPUs is missing", vcpu)
     most = 1 if vcpu is None or vcpu.value is None else vcpu.value
     if most == 0:
         raise unsupported("a domain needs at least one CPU", vcpu)

@@ -52,6 +52,7 @@ def check_together(guest: Guest) -> None:
     check_boot_options(guest)
     _check_primary_video(guest)
     check_blkiotune(guest)
+    _check_idmap(guest)
     check_numa(guest)
     _check_virtiofs(guest)
     check_pool_sizes(guest)
@@ -227,6 +228,18 @@ def _check_primary_video(guest: Guest) -> None:
     primary = [video for video in guest.draft.of(Video) if video.model is not None and video.model.primary]
     if len(primary) > 1:
         raise unsupported("one video device can be primary", primary[1])
+
+
+# Follows: virDomainDefIdMapValidate
+def _check_idmap(guest: Guest) -> None:
+    idmap = guest.domain.idmap
+    if idmap is None:
+        return
+    if bool(idmap.uid) != bool(idmap.gid):
+        raise unsupported("<idmap> needs users and groups, or neither", idmap)
+    for ranges in (idmap.uid, idmap.gid):
+        if ranges and min(one.start for one in ranges) != 0:
+            raise unsupported("<idmap> must map user and group 0 of the container", idmap)
 
 
 # Follows: virDomainDefFSValidate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qcaps.domain.syntax import uuid
 from qcaps.rules.shared.hosts import check_hosts
 from qcaps.rules.shared.pci import check_pci_numbers
 from qcaps.rules.shared.refuse import malformed, unsupported
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qcaps.domain.devices import Disk
-    from qcaps.domain.devices.disksource import DiskSource, DiskSourceReservations
-    from qcaps.domain.devices.secret import Auth
+    from qcaps.domain.devices.disksource import DiskSource, DiskSourceCookies, DiskSourceReservations
+    from qcaps.domain.devices.secret import Auth, AuthSecret, Encryption, EncryptionSecret
 
 _SPLIT = ("gluster", "rbd")
 """Protocols whose name is a volume or pool, a slash, and an image."""
@@ -36,6 +37,8 @@ def refuse_read(disk: Disk) -> None:
             raise unsupported("there is an <encryption> in the disk and one in its source", disk)
     if disk.auth is not None:
         _check_auth(disk.auth)
+    if disk.encryption is not None:
+        _check_encryption(disk.encryption)
     if driver is not None and driver.rerror_policy == "enospace":
         raise unsupported("rerror_policy cannot be 'enospace'", disk)
     behind = disk.backing_store
@@ -50,9 +53,25 @@ def refuse_read(disk: Disk) -> None:
 
 # Follows: virStorageAuthDefParse
 def _check_auth(auth: Auth) -> None:
-    secret = auth.secret
+    _check_secret(auth.secret)
+
+
+# Follows: virStorageEncryptionParseNode, virSecretLookupParseSecret
+def _check_encryption(encryption: Encryption) -> None:
+    for secret in encryption.secret:
+        _check_secret(secret)
+    if encryption.format == "luks" and encryption.ivgen is not None and encryption.cipher is None:
+        raise malformed("<ivgen> needs a <cipher>", encryption)
+
+
+def _check_secret(secret: AuthSecret | EncryptionSecret) -> None:
     if (secret.uuid is None) == (secret.usage is None):
-        raise malformed("a secret is named by its uuid or by its usage", auth)
+        raise malformed("a secret is named by its uuid or by its usage", secret)
+    if secret.uuid is not None:
+        try:
+            uuid(secret.uuid)
+        except ValueError as error:
+            raise malformed(str(error), secret) from None
 
 
 # Follows: virDomainStorageSourceParse
@@ -61,6 +80,8 @@ def _check_source(kind: str, source: DiskSource, disk: Disk) -> None:
         check(source, disk)
     if source.auth is not None:
         _check_auth(source.auth)
+    if source.encryption is not None:
+        _check_encryption(source.encryption)
     if source.reservations is not None:
         _check_reservations(source.reservations)
     models = [label.model for label in source.seclabel]
@@ -82,7 +103,7 @@ def _check_reservations(reservations: DiskSourceReservations) -> None:
         raise malformed("<reservations> needs a source with type, path and mode", reservations)
 
 
-# Follows: virDomainDiskSourceNetworkParse, virStorageSourceNetCookieValidate
+# Follows: virDomainDiskSourceNetworkParse
 def _check_network(source: DiskSource, disk: Disk) -> None:
     protocol, name = source.protocol, source.name
     if protocol is None:
@@ -93,18 +114,24 @@ def _check_network(source: DiskSource, disk: Disk) -> None:
         raise malformed(f"'{name}' is no name of the form pool/image", disk)
     check_hosts(source.host)
     if source.cookies is not None and protocol in ("http", "https"):
-        for cookie in source.cookies.cookie:
-            value = cookie.text
-            if not cookie.name or _NOT_IN_NAME & set(cookie.name):
-                raise malformed(f"'{cookie.name}' is no name of a cookie", cookie)
-            if value is None:
-                raise malformed(f"cookie '{cookie.name}' has no value", cookie)
-            if value[:1] == '"' and value[-1:] == '"':
-                value = value[1:-1]
-            if _NOT_IN_VALUE & set(value):
-                raise malformed(
-                    f"the value of cookie '{cookie.name}' has characters that no cookie may", cookie
-                )
+        _check_cookies(source.cookies)
+
+
+# Follows: virStorageSourceNetCookiesValidate, virStorageSourceNetCookieValidate
+def _check_cookies(cookies: DiskSourceCookies) -> None:
+    names = [cookie.name for cookie in cookies.cookie]
+    if len(set(names)) < len(names):
+        raise malformed("there are two cookies of one name", cookies)
+    for cookie in cookies.cookie:
+        value = cookie.text
+        if not cookie.name or _NOT_IN_NAME & set(cookie.name):
+            raise malformed(f"'{cookie.name}' is no name of a cookie", cookie)
+        if value is None:
+            raise malformed(f"cookie '{cookie.name}' has no value", cookie)
+        if value[:1] == '"' and value[-1:] == '"':
+            value = value[1:-1]
+        if _NOT_IN_VALUE & set(value):
+            raise malformed(f"the value of cookie '{cookie.name}' has characters that no cookie may", cookie)
 
 
 # Follows: virDomainDiskSourcePoolDefParse

@@ -34,6 +34,8 @@ def read(_domain: Domain, graphics: Graphics) -> Graphics:
 
     Follows: virDomainGraphicsDefParseXML, virDomainGraphicsDefFormat
     """
+    if graphics.passwd is None and (graphics.passwd_valid_to is not None or graphics.connected is not None):
+        graphics = evolve(graphics, passwd_valid_to=None, connected=None)
     shape = _SHAPES.get(graphics.type)
     return graphics if shape is None else shape(graphics)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, TEXT, Element, Name
+from qcaps.domain.devices.disksource import DiskSource
 from qcaps.domain.syntax import I32, U32
 
 Arch = Literal[
@@ -52,27 +53,6 @@ class Loader(Element):
     value: Annotated[str, TEXT] | None = None
 
 
-class NvramHost(Element):
-    """A server that holds the variables."""
-
-    TAG: ClassVar[str] = "host"
-    name: str | None = None
-    port: U32 | None = None
-    transport: str | None = None
-    socket: str | None = None
-
-
-class NvramSource(Element):
-    """Where the variables lie, written as a disk's source."""
-
-    TAG: ClassVar[str] = "source"
-    file: str | None = None
-    dev: str | None = None
-    protocol: str | None = None
-    name: str | None = None
-    host: tuple[NvramHost, ...] = ()
-
-
 class FirmwareVariables(Element):
     """The firmware's variables: a path as text, or a type and a source."""
 
@@ -80,7 +60,7 @@ class FirmwareVariables(Element):
     template: str | None = None
     type: Literal["file", "block", "dir", "network", "volume", "nvme", "vhostuser"] | None = None
     value: Annotated[str, TEXT] | None = None
-    source: NvramSource | None = None
+    source: DiskSource | None = None
 
 
 class AcpiTable(Element):

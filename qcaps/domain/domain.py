@@ -39,6 +39,8 @@ class Fibrechannel(Element):
     """The application a fabric sees."""
 
     TAG: ClassVar[str] = "fibrechannel"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     appid: str | None = None
 
 

@@ -64,9 +64,9 @@ class Read(NamedTuple):
 
 
 class Choose(NamedTuple):
-    """Picks the class of a child element by its node, where the child has no attribute that says so."""
+    """Picks the class of a child element by its node, which has no attribute that says so; None: not read."""
 
-    choose: Callable[[Node], type[Element]]
+    choose: Callable[[Node], type[Element] | None]
 
 
 TEXT, CHILD, FLAG = ValuePlace.TEXT, ValuePlace.CHILD, ValuePlace.FLAG

@@ -48,7 +48,7 @@ def read(cls: type[E], node: Node, *, strangers: bool = True) -> E:
 def _compile(cls: type[Element], way: _Way) -> _Reader:
     plan = plan_of(cls)
     attributes = {
-        item.name: (item.field, _or_none(item) if cls.XPATH and not item.required else item.parse)
+        item.name: (item.field, _or_none(item) if cls.XPATH else item.parse)
         for item in plan
         if item.kind == "attribute"
     }
@@ -101,7 +101,6 @@ def _merger(
     read across its siblings has nothing else read.
     """
     attributes = {item.name: item for item in plan if item.kind == "attribute"}
-    xpath = cls.XPATH
     many = tuple(item.field for item in plan if item.kind == "elements")
     across = {item.name: item.field for item in plan if item.field in cls.ACROSS}
 
@@ -112,15 +111,15 @@ def _merger(
                 values[field] = list(values[field])
         for key, value in cast("Iterator[tuple[str, str]]", node.items()):
             known = attributes.get(key)
-            if xpath and not value:
-                continue
-            if known is not None and cls.MERGED and (cls.LAST_COUNTS or values.get(known.field) is None):
-                values[known.field] = _attribute(known, value, node)
+            if known is not None and cls.MERGED and (cls.LAST_COUNTS or known.field not in values):
+                values[known.field] = _attribute(known, value, node) if value or not cls.XPATH else None
         for child in node:
             tag = child.tag
             if (shared := across.get(tag)) is not None and shared in values:
                 way.mergers[type(values[shared])](child, values[shared])
-            elif (cls.MERGED or shared is not None) and (put := children.get(tag)) is not None:
+            elif (cls.MERGED or shared is not None or not cls.ACROSS) and (
+                put := children.get(tag)
+            ) is not None:
                 put(child, values)
         finish(node, element)
 
@@ -146,6 +145,7 @@ def _finisher(cls: type[Element], plan: tuple[Field, ...]) -> Callable[[Node, El
     text = next((item for item in plan if item.kind == "text"), None)
     required = tuple(item for item in plan if item.required)
     many = tuple(item.field for item in plan if item.kind == "elements") + _VERBATIM
+    merged = cls.MERGED  # then a sibling may have what is missing
     refuses = cls.refusal is not Element.refusal
 
     def finish(node: Node, element: Element) -> None:
@@ -158,7 +158,9 @@ def _finisher(cls: type[Element], plan: tuple[Field, ...]) -> Callable[[Node, El
             if field in values:
                 values[field] = tuple(values[field])
         for item in required:
-            if item.field not in values:
+            if values.get(item.field) is None and not (
+                merged and next(node.itersiblings(node.tag), None) is not None
+            ):
                 raise XmlError(node, f"{_what(item)} is missing")
         if refuses and (why := element.refusal()):
             raise XmlError(node, why)
@@ -236,8 +238,8 @@ def _put_text(item: Field) -> _Put:
         if item.field in values:
             return
         content = _string(node)
-        if content or takes_empty:  # else it is as if it were not there; libvirt reads it so
-            values[item.field] = _parsed(item, content, node)
+        # an empty one is none, and still the first; libvirt reads it so
+        values[item.field] = _parsed(item, content, node) if content or takes_empty else None
 
     return put
 
@@ -255,7 +257,9 @@ def _put_element(item: Field, cls: type[Element], way: _Way) -> _Put:
 
     def put(node: Node, values: dict[str, Any]) -> None:
         if field not in values:
-            values[field] = reader_of(class_of(node))(node)
+            chosen = class_of(node)
+            if chosen is not None:
+                values[field] = reader_of(chosen)(node)
             return
         if once:
             raise _TooMany(node, "is there too often")
@@ -263,12 +267,12 @@ def _put_element(item: Field, cls: type[Element], way: _Way) -> _Put:
         if there.MERGED or there.ACROSS:
             way.mergers[type(there)](node, there)
         elif last_counts:
-            values[field] = reader_of(class_of(node))(node)
+            values[field] = reader_of(type(there))(node)
 
     return put
 
 
-def _chooser(item: Field) -> Callable[[Node], type[Element]]:
+def _chooser(item: Field) -> Callable[[Node], type[Element] | None]:
     if len(item.members) == 1:
         (cls,) = item.members
         return lambda _node: cls

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import CHILD, TEXT, Element
+from qcaps.domain.codec import CHILD, TEXT, Element, Read
+from qcaps.domain.numbers import any_base
 from qcaps.domain.syntax import CPUSET, I31, I32, I64, POSITIVE, U32, U64, UNIT, WRAPPED_U32, WRAPPED_U64
 
 Scheduler = Literal["batch", "idle", "fifo", "rr"]
@@ -215,10 +216,18 @@ class BlkiotuneDevice(Element):
     write_bytes_sec: Annotated[WRAPPED_U64, CHILD] | None = None
 
 
+def _weight(text: str) -> int:
+    """What is no number is no weight."""
+    try:
+        return any_base(text)
+    except ValueError:
+        return 0
+
+
 class Blkiotune(Element):
     """Weights and limits for block I/O."""
 
     TAG: ClassVar[str] = "blkiotune"
     MERGED: ClassVar[bool] = True
-    weight: Annotated[U32, CHILD] | None = None
+    weight: Annotated[int, Read(_weight), CHILD] | None = None
     device: tuple[BlkiotuneDevice, ...] = ()

@@ -86,6 +86,8 @@ class FilesystemTarget(Element):
     """The tag (QEMU) or the directory (containers) under which the guest finds it."""
 
     TAG: ClassVar[str] = "target"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     dir: str
 
 

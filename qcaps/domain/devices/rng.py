@@ -17,7 +17,7 @@ class RngRate(Element):
     TAG: ClassVar[str] = "rate"
     MERGED: ClassVar[bool] = True
     XPATH: ClassVar[bool] = True
-    bytes: U32
+    bytes: U32 | None = None
     period: U32 | None = None
 
 

@@ -25,6 +25,8 @@ def refuse_read(audio: d.Audio) -> None:
 
     Follows: virDomainAudioCommonParse
     """
+    if audio.type == "oss" and audio.dsp_policy is not None and audio.dsp_policy < 0:
+        raise malformed(f"dspPolicy {audio.dsp_policy} is below 0", audio)
     for direction in (audio.input, audio.output):
         if direction is None:
             continue

@@ -80,7 +80,7 @@ def as_parsed(device: _D) -> _D:
             shaped = address if shape is None else shape(address)
         if shaped is not address:
             device = evolve(device, address=shaped)
-    if "rom" in values or "acpi" in values:
+    if "rom" in values or "acpi" in values or "driver" in values:
         device = _without_empty(device)
     alias = values.get("alias")
     if alias is not None and not _is_users(alias):
@@ -90,8 +90,12 @@ def as_parsed(device: _D) -> _D:
 
 def _without_empty(device: _D) -> _D:
     values = device.__dict__
-    empty = (name for name in ("rom", "acpi") if (one := values.get(name)) is not None and is_empty(one))
-    return evolve(device, **dict.fromkeys(empty))
+    empty = [
+        name
+        for name in ("rom", "acpi", "driver")
+        if isinstance(one := values.get(name), Element) and is_empty(one)
+    ]
+    return evolve(device, **dict.fromkeys(empty)) if empty else device
 
 
 def _filled(element: Any, zeros: dict[str, Any]) -> Any:  # noqa: ANN401  # any address

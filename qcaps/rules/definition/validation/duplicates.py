@@ -73,11 +73,10 @@ def _check_hostdevs(guest: Guest) -> None:
     seen: set[tuple[object, ...]] = set()
     ramfb = False
     for hostdev in guest.draft.of(Hostdev):
-        key = _host_key(hostdev)
-        if key is not None:
-            if key in seen:
-                raise malformed("the same host device is there twice", hostdev)
-            seen.add(key)
+        keys = _host_keys(hostdev)
+        if seen.intersection(keys):
+            raise malformed("the same host device is there twice", hostdev)
+        seen.update(keys[:1])
         if hostdev.type == "mdev" and hostdev.ramfb:
             if ramfb:
                 raise unsupported("one mediated device can have ramfb='on'", hostdev)
@@ -101,6 +100,21 @@ def _network_key(nic: Interface) -> tuple[object, ...] | None:
     if isinstance(address, HostUsbAddress):
         return ("usb", address.bus, address.device)
     return _pci_key(address) if isinstance(address, HostPciAddress) else None
+
+
+def _host_keys(hostdev: Hostdev) -> tuple[tuple[object, ...], ...]:
+    """What it is found by first, and by what else an earlier one may be the same.
+
+    Follows: virDomainHostdevMatchSubsysUSB
+    """
+    key = _host_key(hostdev)
+    if key is None:
+        return ()
+    if hostdev.type == "usb" and hostdev.mode == "subsystem":
+        source = hostdev.source
+        vendor, product = source.vendor, source.product
+        return (key, ("usb id", vendor.id if vendor else 0, product.id if product else 0))
+    return (key,)
 
 
 def _host_key(hostdev: Hostdev) -> tuple[object, ...] | None:  # noqa: PLR0911  # one for each kind of key

@@ -92,7 +92,7 @@ def read(domain: Domain, disk: Disk) -> Disk:
     if (driver := given.get("driver")) is not None:
         changes["driver"] = _driver(driver)
     if (source := given.get("source")) is not None:
-        changes["source"] = _source(disk.type, source, domain)
+        changes["source"] = read_source(disk.type, source, domain)
     else:
         changes["type"] = "file"  # without a source, its kind says nothing
     if (below := given.get("backing_store")) is not None:
@@ -140,7 +140,7 @@ def _bytes(cache: DiskFormatMetadataCache) -> DiskFormatMetadataCache | None:
     return evolve(cache, max_size=evolve(size, value=in_bytes(size, "bytes"), unit="bytes"))
 
 
-def _source(kind: str, source: DiskSource, domain: Domain) -> DiskSource | None:
+def read_source(kind: str, source: DiskSource, domain: Domain) -> DiskSource | None:
     """What counts for a source of that kind; servers listen on the port of their protocol.
 
     Follows: virDomainStorageSourceParse, virDomainDiskSourceFormat
@@ -198,7 +198,7 @@ def _backing(store: DiskBackingStore, domain: Domain) -> DiskBackingStore:
         return DiskBackingStore()
     changes: dict[str, Any] = {"index": None}
     if store.source is not None:
-        below = _source(store.type, store.source, domain)
+        below = read_source(store.type, store.source, domain)
         changes["source"] = below if below is None else evolve(below, startup_policy=None)
     if store.format is not None and store.format.metadata_cache is not None:
         changes["format"] = evolve(store.format, metadata_cache=_bytes(store.format.metadata_cache))

@@ -12,6 +12,7 @@ from qcaps.rules.shared.refuse import malformed, unsupported
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qcaps.domain.codec import Element
     from qcaps.domain.devices import Disk
     from qcaps.domain.devices.disksource import DiskSource, DiskSourceCookies, DiskSourceReservations
     from qcaps.domain.devices.secret import Auth, AuthSecret, Encryption, EncryptionSecret
@@ -30,7 +31,7 @@ def refuse_read(disk: Disk) -> None:
     """
     source, driver = disk.source, disk.driver
     if source is not None:
-        _check_source(disk.type, source, disk)
+        refuse_read_source(disk.type, source, disk)
         if disk.auth is not None and source.auth is not None:
             raise unsupported("there is an <auth> in the disk and one in its source", disk)
         if disk.encryption is not None and source.encryption is not None:
@@ -47,7 +48,7 @@ def refuse_read(disk: Disk) -> None:
             raise malformed("<backingStore> needs a <format type=…>", behind)
         if behind.source is None:
             raise malformed("<backingStore> needs a <source>", behind)
-        _check_source(behind.type, behind.source, disk)
+        refuse_read_source(behind.type, behind.source, disk)
         behind = behind.backing_store
 
 
@@ -75,7 +76,8 @@ def _check_secret(secret: AuthSecret | EncryptionSecret) -> None:
 
 
 # Follows: virDomainStorageSourceParse
-def _check_source(kind: str, source: DiskSource, disk: Disk) -> None:
+def refuse_read_source(kind: str, source: DiskSource, disk: Element) -> None:
+    """Refuses a source that does not say what its kind of storage needs."""
     if (check := _SOURCES.get(kind)) is not None:
         check(source, disk)
     if source.auth is not None:
@@ -104,7 +106,7 @@ def _check_reservations(reservations: DiskSourceReservations) -> None:
 
 
 # Follows: virDomainDiskSourceNetworkParse
-def _check_network(source: DiskSource, disk: Disk) -> None:
+def _check_network(source: DiskSource, disk: Element) -> None:
     protocol, name = source.protocol, source.name
     if protocol is None:
         raise malformed("a source on the network needs a protocol", disk)
@@ -135,13 +137,13 @@ def _check_cookies(cookies: DiskSourceCookies) -> None:
 
 
 # Follows: virDomainDiskSourcePoolDefParse
-def _check_volume(source: DiskSource, disk: Disk) -> None:
+def _check_volume(source: DiskSource, disk: Element) -> None:
     if (source.pool is None) != (source.volume is None):
         raise malformed("pool and volume go together", disk)
 
 
 # Follows: virDomainDiskSourceNVMeParse
-def _check_nvme(source: DiskSource, disk: Disk) -> None:
+def _check_nvme(source: DiskSource, disk: Element) -> None:
     if source.type != "pci":
         raise malformed("an NVMe source is of type 'pci'", disk)
     if source.namespace is None:
@@ -152,7 +154,7 @@ def _check_nvme(source: DiskSource, disk: Disk) -> None:
 
 
 # Follows: virDomainDiskSourceVHostUserParse
-def _check_vhostuser(source: DiskSource, disk: Disk) -> None:
+def _check_vhostuser(source: DiskSource, disk: Element) -> None:
     if source.type != "unix":
         raise malformed("a vhostuser source is of type 'unix'", disk)
     if source.path is None:
@@ -162,7 +164,7 @@ def _check_vhostuser(source: DiskSource, disk: Disk) -> None:
         raise malformed("<reconnect> needs a timeout", disk)
 
 
-_SOURCES: dict[str, Callable[[DiskSource, Disk], None]] = {
+_SOURCES: dict[str, Callable[[DiskSource, Element], None]] = {
     "network": _check_network,
     "volume": _check_volume,
     "nvme": _check_nvme,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from qcaps.domain.address import CcwAddress, DriveAddress, PciAddress
 from qcaps.domain.codec import evolve
-from qcaps.domain.devices.on_host import HostPciAddress
+from qcaps.domain.devices.on_host import HostPciAddress, HostUsbAddress
 from qcaps.rules.refusal import Refused
-from qcaps.rules.shared.common import filled_pci
+from qcaps.rules.shared.common import filled_pci, is_empty
 from qcaps.rules.shared.network import addresses
 from qcaps.rules.shared.state import place
 
@@ -30,16 +30,32 @@ def read(_domain: Domain, hostdev: Hostdev) -> Hostdev:
         changes["managed"] = bool(hostdev.managed)
     source = hostdev.source
     found: dict[str, Any] = {}
-    if isinstance(source.address, HostPciAddress):
-        found["address"] = evolve(filled_pci(source.address), type=None)
+    if hostdev.type == "pci" and hostdev.mode == "subsystem":
+        found["address"] = evolve(filled_pci(source.address or HostPciAddress()), type=None)
+    elif isinstance(source.address, HostUsbAddress) and not (source.address.bus or source.address.device):
+        found["address"] = None
     found |= {name: None for name in ("missing", "auto_address") if source.__dict__.get(name) is not None}
     if found:
-        changes["source"] = evolve(source, **found)
+        source = changes["source"] = evolve(source, **found)
+    if is_empty(source):
+        changes["source"] = None
     if hostdev.ip:
         changes["ip"] = addresses(hostdev.ip)
     if hostdev.type != "scsi":
         changes |= {name: False for name in ("readonly", "shareable") if hostdev.__dict__.get(name)}
-    return evolve(hostdev, **changes)
+    return (
+        _without_source(hostdev, changes)
+        if changes.get("source", source) is None
+        else evolve(hostdev, **changes)
+    )
+
+
+def _without_source(hostdev: Hostdev, changes: dict[str, Any]) -> Hostdev:
+    """One whose source says nothing; libvirt writes none."""
+    del changes["source"]
+    bare = evolve(hostdev, **changes)
+    del bare.__dict__["source"]
+    return bare
 
 
 def complete(state: State, hostdev: Hostdev) -> Hostdev:

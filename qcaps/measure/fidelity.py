@@ -198,7 +198,7 @@ def _attributes(node: etree._Element) -> str:
 def _generated(given: etree._Element) -> set[str]:
     """What the file leaves to be drawn at random, so that no two defines agree on it."""
     paths = {"/domain/uuid"} if given.find("uuid") is None else set()
-    if any(nic.find("mac") is None for nic in given.iterfind("devices/interface")):
+    if any(nic.find("mac[@address]") is None for nic in given.iterfind("devices/interface")):
         paths.add("/domain/devices/interface/mac")
     if (genid := given.find("genid")) is not None and not genid.text:
         paths.add("/domain/genid")

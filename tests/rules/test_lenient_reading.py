@@ -66,6 +66,8 @@ REFUSED = [
     Rule("label of an image", DISK.replace("<source file='/a'/>", "<source file='/a'><seclabel model='{}'/></source>").replace(">{}<target", "><target"), "selinux", "dac", "relabel", head="<seclabel type='static' model='dac' relabel='no'><label>l</label></seclabel>"),
     Rule("directory", "<disk type='dir' device='cdrom'>{}<target dev='sda' bus='sata'/></disk>", "", "<driver type='raw'/><source/>", "'fat'"),
     Rule("partition", "", "<partition>/a</partition>", "<partition/>", "neither", head="<resource>{}</resource>"),
+    Rule("labels of a port", "<serial type='file'><source path='/a'><seclabel model='a' relabel='no'/><seclabel model='{}' relabel='no'/></source></serial>", "b", "a", "one model"),
+    Rule("family", USER.replace("{}", "<ip address='{}' family='ipv4'/>"), "10.0.0.1", "2001:db8::1", "family 'ipv4'"),
     Rule("dspPolicy", "<audio id='1' type='oss' dspPolicy='{}'/>", "0", "-1", "below 0"),
 ]  # fmt: skip
 
@@ -121,7 +123,7 @@ BECAME = [
     Became("next port, from the other end", "<serial type='pty'><target port='4294967295'/></serial>", has=("<target type='isa-serial' port='0'>",)),
     Became("unit", "<disk type='file'><source file='/a'/><target dev='sda' bus='sata'/><address type='drive' unit='4294967295'/></disk>", has=("unit='-1'",)),
     Became("ram beyond 32 bits", "<video><model type='qxl' ram='4294967295'/></video>", has=("ram='65536'",)),
-    Became("weight", head="<blkiotune><weight>-5</weight><device><path>/a</path><weight>-4294967195</weight></device><device><path>/b</path></device></blkiotune>", has=("<weight>101</weight>",), has_not=("-5", "<path>/b")),
+    Became("weight", head="<blkiotune><weight>-5</weight><device><path>/a</path><weight>-4294967195</weight></device><device><path>/b</path></device></blkiotune>", has=("<weight>101</weight>",), has_not=("<weight>-5", "<path>/b")),
     Became("CPUs of a share", head="<cputune><shares>0</shares><vcpupin vcpu='0' cpuset='01'/><memorytune vcpus='01'><node id='0' bandwidth='60'/></memorytune></cputune>", has=("<shares>0</shares>", "cpuset='1'", "vcpus='1'")),
     # what is dropped
     Became("nothing to balloon", "<memballoon model='none'><alias name='ua-x'/></memballoon>", has=("<memballoon model='none'/>",)),
@@ -134,6 +136,13 @@ BECAME = [
     Became("vhost of others", USER.replace("{}", "<model type='e1000'/><backend tap='/t' vhost='/v'/>"), has=("<backend tap='/t'/>",)),
     Became("parameters no filter has", NET.replace("{}", "<filterref filter='f'><parameter name='I P' value='1'/><parameter name='IP'/><parameter name='B' value='1'/><parameter name='A' value='10.0.0.1'/><parameter name='C' value='1/8'/></filterref>"), has=("<parameter name='A' value='10.0.0.1'/> <parameter name='B' value='1'/>",), has_not=("I P", "'IP'", "1/8")),
     Became("memory-side caches", head=CELL.format("<cache level='1' associativity='none' policy='none'><size value='10'/><line value='0'/></cache>", "<interconnects><latency initiator='0' target='0' cache='0' type='access' value='5'/></interconnects>"), has=("<cache level='1'>", "<latency initiator='0' target='0' type='access' value='5'/>"), has_not=("<line",)),
+    Became("a controller of another type", "<controller type='usb' index='0' model='piix3-uhci' vectors='4'><target chassis='3'/></controller>", has_not=("vectors", "chassis='3'")),
+    Became("graphics of another type", "<graphics type='vnc' defaultMode='secure' xauth='x'><zlib compression='auto'/><rom bar='on'/></graphics>", has_not=("defaultMode", "xauth", "zlib", "<rom")),
+    Became("audio of another type", "<audio id='1' type='none' path='x'><input mixingEngine='no' dev='/d'/><output bufferCount='5'/></audio>", has=("<input mixingEngine='no'/>",), has_not=("path=", "dev='/d'", "output")),
+    Became("a directory of another type", "<filesystem type='mount'><driver queue='5'/><source dir='/a' file='/b'/><target dir='x'/></filesystem>", has=("<source dir='/a'/>",), has_not=("queue", "file='/b'")),
+    Became("a backend of another type", "<tpm><backend type='passthrough'><source type='unix' path='/s'/><device path='/d'/></backend></tpm><rng model='virtio'><backend model='random'><source host='h'/></backend></rng>", has=("<device path='/d'/>",), has_not=("/s", "host='h'")),
+    Became("a source of another type", "<input type='mouse' bus='virtio'><source evdev='/d'/></input>" + USB.replace("<source>", "<source protocol='vhost'>").replace("{}", IDS + "<adapter name='scsi_host2'/>"), has_not=("evdev=", "vhost", "adapter")),
+    Became("a sleep state without a word", head="<pm><suspend-to-mem enabled='no'/><suspend-to-disk/></pm>", has=("suspend-to-mem",), has_not=("suspend-to-disk",)),
     Became("capabilities", head="<features><acpi/><capabilities policy='default'/></features>", has_not=("capabilities",)),
     Became("images behind", "<disk type='file'><driver type='qcow2'/><source file='/a'/><backingStore type='file'><format type='qcow2'><metadata_cache><max_size unit='KiB'>1</max_size></metadata_cache></format><source file='/b'><encryption format='luks'><secret type='passphrase' usage='u'/></encryption></source></backingStore><target dev='vda'/></disk>", has=("<max_size unit='bytes'>1024</max_size>", "<encryption format='luks' engine='qemu'>")),
     Became("variables on the network", head=PFLASH.replace("{}", "<nvram type='network'><source protocol='nbd' name='x'><host name='h'/></source></nvram>"), has=("<host name='h' port='10809'/>",)),

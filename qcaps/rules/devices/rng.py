@@ -15,6 +15,7 @@ from qcaps.rules.shared.character_checks import (
     sources,
 )
 from qcaps.rules.shared.characters import normal_source
+from qcaps.rules.shared.common import by_type, only
 from qcaps.rules.shared.pci import VIRTIO_WAYS, by_model
 from qcaps.rules.shared.refuse import malformed, need
 from qcaps.rules.start.address import placed, zpci
@@ -43,6 +44,10 @@ def refuse_read(rng: d.Rng) -> None:
         refuse_read_sources(rng.backend)
 
 
+_COUNTED: Final = by_type({"random": {"model", "text"}, "builtin": {"model"}})
+"""What a backend may say that is no daemon."""
+
+
 def read(_domain: Domain, rng: Rng) -> Rng:
     """The source of an entropy daemon by its type; leaves out a rate of 0.
 
@@ -50,7 +55,9 @@ def read(_domain: Domain, rng: Rng) -> Rng:
     """
     changes: dict[str, Any] = {}
     backend = rng.backend
-    if backend.model == "egd" and backend.type is not None:
+    if backend.model != "egd":
+        changes["backend"] = only(backend, _COUNTED[backend.model])
+    elif backend.type is not None:
         source, protocol = normal_source(backend.type, backend.source, backend.protocol)
         changes["backend"] = evolve(backend, source=source, protocol=protocol)
     if rng.rate is not None:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qcaps.rules.refusal import Refused
+from qcaps.rules.shared.labels import refuse_read_labels
 from qcaps.rules.shared.refuse import internal, malformed, need, unsupported
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def refuse_read_character(device: d.Serial | d.Parallel | d.Console | d.Channel)
     if device.type == "spicevmc" and (device.TAG, end) not in SPICEVMC:
         raise unsupported("a source of type 'spicevmc' is for channels of target type 'virtio'", device)
     refuse_read_sources(device)
+    if device.source is not None:
+        refuse_read_labels(device.source.seclabel, device)
 
 
 def refuse_read_sources(device: Any) -> None:  # noqa: ANN401  # whatever has sources

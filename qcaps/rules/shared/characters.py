@@ -102,7 +102,7 @@ def _relevant(source: ChardevSource, known: set[str]) -> ChardevSource:
 def _udp(source: ChardevSource | None) -> ChardevSource | None:
     if source is None or not (source.host or source.service):
         return None
-    return evolve(source, mode=source.mode or "connect")
+    return evolve(_relevant(source, _SOURCES["udp"]), mode=source.mode or "connect")
 
 
 def _mode(source: ChardevSource) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qcaps.domain.domain import Domain
 
 _D = TypeVar("_D", bound=Device)
+_E = TypeVar("_E", bound=Element)
 
 USER_ALIAS: Final = "ua-"
 _ALIAS_LETTERS: Final = frozenset(string.ascii_letters + string.digits + "-_")
@@ -88,12 +89,16 @@ def as_parsed(device: _D) -> _D:
     return device
 
 
+_WITH_ROM: Final = frozenset({"interface", "hostdev"})
+
+
 def _without_empty(device: _D) -> _D:
     values = device.__dict__
     empty = [
         name
         for name in ("rom", "acpi", "driver")
-        if isinstance(one := values.get(name), Element) and is_empty(one)
+        if isinstance(one := values.get(name), Element)
+        and (is_empty(one) or (name == "rom" and device.TAG not in _WITH_ROM))
     ]
     return evolve(device, **dict.fromkeys(empty)) if empty else device
 
@@ -124,6 +129,32 @@ def source_labels(labels: tuple[SourceSeclabel, ...], domain: Domain) -> tuple[S
 def says_something(element: Element) -> bool:
     """Whether anything is set but the line it stood on."""
     return any(value for name, value in element.__dict__.items() if name != "line")
+
+
+def only(element: _E, counted: frozenset[str]) -> _E:
+    """`element` with nothing set but what is `counted`; libvirt passes over what is for other types."""
+    if counted.issuperset(element.__dict__):
+        return element
+    cls = type(element)
+    return evolve(
+        element, **{name: getattr(cls, name, None) for name in element.__dict__ if name not in counted}
+    )
+
+
+_OWN: Final = frozenset({"line", "unknown_attributes", "unknown_children"})
+_OF_A_DEVICE: Final = _OWN | frozenset({"type", "boot", "alias", "master", "rom", "acpi", "address"})
+
+
+def by_type(
+    table: dict[str, set[str]], always: set[str] | frozenset[str] = _OWN
+) -> dict[str, frozenset[str]]:
+    """For `only`: what counts for each type, with what always does."""
+    return {kind: frozenset(names | always | _OWN) for kind, names in table.items()}
+
+
+def by_device_type(table: dict[str, set[str]]) -> dict[str, frozenset[str]]:
+    """The same for a device, with what every device has."""
+    return by_type(table, _OF_A_DEVICE)
 
 
 def is_empty(element: Element) -> bool:

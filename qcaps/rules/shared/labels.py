@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.rules.shared.refuse import unsupported
+from qcaps.rules.shared.refuse import malformed, unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from qcaps.domain.codec import Element
     from qcaps.domain.devices.on_host import SourceSeclabel
     from qcaps.domain.domain import Domain
     from qcaps.domain.security import Seclabel
+
+
+def refuse_read_labels(labels: Sequence[SourceSeclabel], element: Element) -> None:
+    """Refuses two labels of one model, and a label that nothing gets.
+
+    Follows: virSecurityDeviceLabelDefParseXML
+    """
+    models = [label.model for label in labels if label.model is not None]
+    if len(set(models)) < len(models):
+        raise malformed("there are two <seclabel> of one model", element)
+    for label in labels:
+        if label.label and label.relabel is False:
+            raise malformed("a label does not go with relabel='no'", label)
 
 
 def check_labels(labels: Iterable[SourceSeclabel], domain: Domain) -> None:

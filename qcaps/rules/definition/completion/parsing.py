@@ -56,6 +56,15 @@ def _lifecycle(domain: Domain) -> dict[str, Any]:
         for state in (domain.pm.suspend_to_mem, domain.pm.suspend_to_disk)
     ):
         changes["pm"] = None
+    elif domain.pm is not None:
+        changes["pm"] = evolve(
+            domain.pm,
+            **{
+                name: None
+                for name in ("suspend_to_mem", "suspend_to_disk")
+                if (state := getattr(domain.pm, name)) is not None and state.enabled is None
+            },
+        )
     if domain.perf is not None and not domain.perf.event:
         changes["perf"] = None
     return changes

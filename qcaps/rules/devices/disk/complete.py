@@ -162,7 +162,8 @@ def read_source(kind: str, source: DiskSource, domain: Domain) -> DiskSource | N
     if kind == "volume" and source.auth is not None:
         changes["auth"] = None
     if source.seclabel:
-        changes["seclabel"] = source_labels(source.seclabel, domain)
+        labels = source_labels(source.seclabel, domain)
+        changes["seclabel"] = labels if "seclabel" in known else ()
     changed = evolve(source, **changes) if changes else source
     return changed if says_something(changed) else None
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qcaps.domain.syntax import uuid
 from qcaps.rules.shared.hosts import check_hosts
+from qcaps.rules.shared.labels import refuse_read_labels
 from qcaps.rules.shared.pci import check_pci_numbers
 from qcaps.rules.shared.refuse import malformed, unsupported
 
@@ -86,12 +87,7 @@ def refuse_read_source(kind: str, source: DiskSource, disk: Element) -> None:
         _check_encryption(source.encryption)
     if source.reservations is not None:
         _check_reservations(source.reservations)
-    models = [label.model for label in source.seclabel]
-    if len(set(models)) < len(models):
-        raise malformed("there are two <seclabel> of one model", source)
-    for label in source.seclabel:
-        if label.label is not None and label.relabel is False:
-            raise malformed("a label does not go with relabel='no'", label)
+    refuse_read_labels(source.seclabel, source)
 
 
 # Follows: virStoragePRDefParseXML

@@ -80,7 +80,14 @@ def refuse_read(interface: Interface) -> None:
         _check_bandwidth(interface.bandwidth, kind)
     if interface.vlan is not None:
         _check_vlan(interface.vlan)
+    _check_addresses(interface)
+
+
+# Follows: virDomainNetIPParseXML
+def _check_addresses(interface: Interface) -> None:
     for ip in (*interface.ip, *(interface.source.ip if interface.source is not None else ())):
+        if ip.family in ("ipv4", "ipv6") and ip_version(ip.address) not in (None, int(ip.family[3:])):
+            raise malformed(f"'{ip.address}' is no address of family '{ip.family}'", ip)
         if ip_version(ip.address) is None or (ip.peer is not None and ip_version(ip.peer) is None):
             raise malformed(f"'{ip.address}' or its peer is no IP address", ip)
 

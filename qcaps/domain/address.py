@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import ON_OFF, Element, Hex
 from qcaps.domain.numbers import ANY_U32, BASE_16_U32, BASE_16_U64
-from qcaps.domain.syntax import U32
+from qcaps.domain.syntax import AS_INT, U32
 
 
 class Zpci(Element):
@@ -37,10 +37,10 @@ class DriveAddress(Element):
     TAG: ClassVar[str] = "address"
     TYPE: ClassVar[str] = "drive"
     type: Literal["drive"] = "drive"
-    controller: U32 | None = None
-    bus: U32 | None = None
-    target: U32 | None = None
-    unit: U32 | None = None
+    controller: Annotated[U32, AS_INT] | None = None
+    bus: Annotated[U32, AS_INT] | None = None
+    target: Annotated[U32, AS_INT] | None = None
+    unit: Annotated[U32, AS_INT] | None = None
 
 
 class VirtioSerialAddress(Element):
@@ -49,9 +49,9 @@ class VirtioSerialAddress(Element):
     TAG: ClassVar[str] = "address"
     TYPE: ClassVar[str] = "virtio-serial"
     type: Literal["virtio-serial"] = "virtio-serial"
-    controller: U32 | None = None
-    bus: U32 | None = None
-    port: U32 | None = None
+    controller: Annotated[U32, AS_INT] | None = None
+    bus: Annotated[U32, AS_INT] | None = None
+    port: Annotated[U32, AS_INT] | None = None
 
 
 class CcidAddress(Element):
@@ -60,8 +60,8 @@ class CcidAddress(Element):
     TAG: ClassVar[str] = "address"
     TYPE: ClassVar[str] = "ccid"
     type: Literal["ccid"] = "ccid"
-    controller: U32 | None = None
-    slot: U32 | None = None
+    controller: Annotated[U32, AS_INT] | None = None
+    slot: Annotated[U32, AS_INT] | None = None
 
 
 class UsbAddress(Element):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, TEXT, Element, Name
+from qcaps.domain.devices.disksource import DiskSource
 from qcaps.domain.syntax import I32, U32
 
 Arch = Literal[
@@ -19,6 +20,7 @@ class OsType(Element):
     """The kind of guest, its architecture and machine type."""
 
     TAG: ClassVar[str] = "type"
+    XPATH: ClassVar[bool] = True
     arch: Arch | None = None
     machine: str | None = None
     value: Annotated[Literal["hvm", "xen", "linux", "exe", "uml", "xenpvh"], TEXT] | None = None
@@ -36,6 +38,7 @@ class Firmware(Element):
     """Conditions on the firmware that is chosen for the domain."""
 
     TAG: ClassVar[str] = "firmware"
+    MERGED: ClassVar[bool] = True
     feature: tuple[FirmwareFeature, ...] = ()
 
 
@@ -50,27 +53,6 @@ class Loader(Element):
     value: Annotated[str, TEXT] | None = None
 
 
-class NvramHost(Element):
-    """A server that holds the variables."""
-
-    TAG: ClassVar[str] = "host"
-    name: str | None = None
-    port: U32 | None = None
-    transport: str | None = None
-    socket: str | None = None
-
-
-class NvramSource(Element):
-    """Where the variables lie, written as a disk's source."""
-
-    TAG: ClassVar[str] = "source"
-    file: str | None = None
-    dev: str | None = None
-    protocol: str | None = None
-    name: str | None = None
-    host: tuple[NvramHost, ...] = ()
-
-
 class FirmwareVariables(Element):
     """The firmware's variables: a path as text, or a type and a source."""
 
@@ -78,7 +60,7 @@ class FirmwareVariables(Element):
     template: str | None = None
     type: Literal["file", "block", "dir", "network", "volume", "nvme", "vhostuser"] | None = None
     value: Annotated[str, TEXT] | None = None
-    source: NvramSource | None = None
+    source: DiskSource | None = None
 
 
 class AcpiTable(Element):
@@ -93,6 +75,7 @@ class OsAcpi(Element):
     """Tables beside those QEMU makes."""
 
     TAG: ClassVar[str] = "acpi"
+    MERGED: ClassVar[bool] = True
     table: tuple[AcpiTable, ...] = ()
 
 
@@ -123,6 +106,8 @@ class Smbios(Element):
     """Where the SMBIOS tables come from."""
 
     TAG: ClassVar[str] = "smbios"
+    XPATH: ClassVar[bool] = True
+    MERGED: ClassVar[bool] = True
     mode: Literal["none", "emulate", "host", "sysinfo"] | None = None
 
 
@@ -130,6 +115,8 @@ class Os(Element):
     """What the domain runs on and boots from; the children of containers (`init` …) are kept verbatim."""
 
     TAG: ClassVar[str] = "os"
+    XPATH: ClassVar[bool] = True
+    MERGED: ClassVar[bool] = True
     firmware: Literal["bios", "efi"] | None = None
     type: OsType | None = None
     # named after what it holds: `firmware` is an attribute and a child at once

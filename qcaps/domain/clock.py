@@ -37,6 +37,8 @@ class Clock(Element):
     """
 
     TAG: ClassVar[str] = "clock"
+    XPATH: ClassVar[bool] = True
+    MERGED: ClassVar[bool] = True
     offset: Literal["utc", "localtime", "variable", "timezone", "absolute"] | None = None
     adjustment: str | None = None
     basis: Literal["utc", "localtime"] | None = None

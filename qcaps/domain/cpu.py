@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import CHILD, ON_OFF, TEXT, Element
 from qcaps.domain.numa import Numa
-from qcaps.domain.syntax import CPUSET, I31, POSITIVE, U32
+from qcaps.domain.syntax import CPUSET, I31, POSITIVE, U32, WRAPPED_U32
 
 _VENDOR_LENGTH = 12
 
@@ -18,7 +18,7 @@ class Vcpu(Element):
     placement: Literal["static", "auto"] | None = None
     cpuset: CPUSET | None = None
     current: U32 | None = None
-    value: Annotated[U32, TEXT] | None = None
+    value: Annotated[WRAPPED_U32, TEXT] | None = None
 
 
 class VcpusVcpu(Element):
@@ -35,6 +35,7 @@ class Vcpus(Element):
     """The states of single virtual CPUs."""
 
     TAG: ClassVar[str] = "vcpus"
+    MERGED: ClassVar[bool] = True
     vcpu: tuple[VcpusVcpu, ...] = ()
 
 
@@ -42,6 +43,7 @@ class GuestCpuModel(Element):
     """The named model, and what to do when the host lacks it."""
 
     TAG: ClassVar[str] = "model"
+    XPATH: ClassVar[bool] = True
     fallback: Literal["allow", "forbid"] | None = None
     vendor_id: str | None = None
     value: Annotated[str, TEXT] | None = None
@@ -89,6 +91,7 @@ class Cpu(Element):
     """The model the guest sees, its topology and its NUMA nodes."""
 
     TAG: ClassVar[str] = "cpu"
+    ACROSS: ClassVar[tuple[str, ...]] = ("numa",)
     mode: Literal["custom", "host-model", "host-passthrough", "maximum"] | None = None
     match: Literal["exact", "minimum", "strict"] | None = None
     check: Literal["default", "none", "partial", "full"] | None = None

@@ -13,6 +13,8 @@ class Alias(Element):
     """The name a device has inside QEMU; a user's own begins with ua-."""
 
     TAG: ClassVar[str] = "alias"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     name: str | None = None
 
 

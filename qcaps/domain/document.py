@@ -76,12 +76,17 @@ def load(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Domain:
     return parse(data, source, max_bytes)
 
 
-def parse(data: bytes, source: str = "<string>", max_bytes: int = MAX_BYTES) -> Domain:
-    """The domain that `data` describes; `source` names it in errors. Raises DomainError."""
+def parse(
+    data: bytes, source: str = "<string>", max_bytes: int = MAX_BYTES, *, strangers: bool = True
+) -> Domain:
+    """The domain that `data` describes; `source` names it in errors. Raises DomainError.
+
+    Without `strangers`, what libvirt does not know is dropped, as it drops it.
+    """
     root = _root(data, source, max_bytes)
     try:
         _refuse_shapes(root)
-        domain = read(Domain, root)
+        domain = read(Domain, root, strangers=strangers)
         _refuse_values(root, domain)
     except XmlError as error:
         raise DomainError(source, error.line, error.path, error.why) from None
@@ -96,7 +101,7 @@ def parse_device(data: bytes, source: str = "<string>", max_bytes: int = MAX_BYT
         path = f"/{root.tag}"
         raise DomainError(source, line_of(root), path, "is no device kind that libvirt knows")
     try:
-        return cast("AnyDevice", read(kind, root))
+        return cast("AnyDevice", read(kind, root, strangers=False))
     except XmlError as error:
         raise DomainError(source, error.line, error.path, error.why) from None
 

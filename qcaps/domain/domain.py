@@ -30,6 +30,7 @@ PerfEventName = Literal[
     "page_faults_min", "page_faults_maj", "alignment_faults", "emulation_faults",
 ]  # fmt: skip
 
+_QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
 _NO_OS = Os()
 _NO_DEVICES = Devices()
 
@@ -38,6 +39,8 @@ class Fibrechannel(Element):
     """The application a fabric sees."""
 
     TAG: ClassVar[str] = "fibrechannel"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     appid: str | None = None
 
 
@@ -71,6 +74,7 @@ class Idmap(Element):
     """Users and groups of a container."""
 
     TAG: ClassVar[str] = "idmap"
+    MERGED: ClassVar[bool] = True
     uid: tuple[IdmapUid, ...] = ()
     gid: tuple[IdmapGid, ...] = ()
 
@@ -85,6 +89,7 @@ class Pm(Element):
     """The ACPI sleep states."""
 
     TAG: ClassVar[str] = "pm"
+    MERGED: ClassVar[bool] = True
     suspend_to_mem: Annotated[PmState, Name("suspend-to-mem")] | None = None
     suspend_to_disk: Annotated[PmState, Name("suspend-to-disk")] | None = None
 
@@ -101,6 +106,7 @@ class Perf(Element):
     """The performance events to count."""
 
     TAG: ClassVar[str] = "perf"
+    MERGED: ClassVar[bool] = True
     event: tuple[PerfEvent, ...] = ()
 
 
@@ -108,6 +114,10 @@ class Domain(Element):
     """One domain. Metadata, and what belongs to other hypervisors or QEMU's namespace, is kept verbatim."""
 
     TAG: ClassVar[str] = "domain"
+    ONCE: ClassVar[frozenset[str]] = frozenset({"resource"})
+    KEPT: ClassVar[frozenset[str]] = frozenset(
+        {"metadata"} | {f"{_QEMU}{tag}" for tag in ("commandline", "capabilities", "override", "deprecation")}
+    )
     type: VirtType
     id: I31 | None = None
     name: Annotated[str, CHILD]

@@ -64,9 +64,9 @@ class Read(NamedTuple):
 
 
 class Choose(NamedTuple):
-    """Picks the class of a child element by its node, where the child has no attribute that says so."""
+    """Picks the class of a child element by its node, which has no attribute that says so; None: not read."""
 
-    choose: Callable[[Node], type[Element]]
+    choose: Callable[[Node], type[Element] | None]
 
 
 TEXT, CHILD, FLAG = ValuePlace.TEXT, ValuePlace.CHILD, ValuePlace.FLAG
@@ -135,6 +135,18 @@ class Element:
 
     TAG: ClassVar[str] = ""
     TYPE: ClassVar[str] = ""
+    KEPT: ClassVar[frozenset[str]] = frozenset()
+    """Children that no field declares and libvirt yet keeps."""
+    MERGED: ClassVar[bool] = False
+    """Whether several are read as one, as an XPath through them all does; else the first counts."""
+    XPATH: ClassVar[bool] = False
+    """Whether its attributes are read by XPath, which cannot tell an empty one from none."""
+    ACROSS: ClassVar[tuple[str, ...]] = ()
+    """The fields that are read so, where the others are those of the first element alone."""
+    ONCE: ClassVar[frozenset[str]] = frozenset()
+    """Children that libvirt refuses to see more often than there are fields of that name."""
+    LAST_COUNTS: ClassVar[bool] = False
+    """Whether of a child that is there twice the last counts."""
 
     line: int = 0
     unknown_attributes: tuple[tuple[str, str], ...] = ()

@@ -73,6 +73,8 @@ class Hyperv(Element):
     """Hyper-V enlightenments."""
 
     TAG: ClassVar[str] = "hyperv"
+    MERGED: ClassVar[bool] = True
+    LAST_COUNTS: ClassVar[bool] = True
     mode: Literal["custom", "passthrough"] | None = None
     relaxed: RequiredState | None = None
     vapic: RequiredState | None = None
@@ -108,6 +110,7 @@ class Kvm(Element):
     """What KVM shows the guest."""
 
     TAG: ClassVar[str] = "kvm"
+    LAST_COUNTS: ClassVar[bool] = True
     hidden: RequiredState | None = None
     hint_dedicated: Annotated[RequiredState, Name("hint-dedicated")] | None = None
     poll_control: Annotated[RequiredState, Name("poll-control")] | None = None
@@ -126,6 +129,8 @@ class Xen(Element):
     """Features of Xen alone."""
 
     TAG: ClassVar[str] = "xen"
+    MERGED: ClassVar[bool] = True
+    LAST_COUNTS: ClassVar[bool] = True
     e820_host: RequiredState | None = None
     passthrough: XenPassthrough | None = None
 
@@ -134,6 +139,8 @@ class ProcessCapabilities(Element):
     """The process capabilities of a container; its children are kept verbatim."""
 
     TAG: ClassVar[str] = "capabilities"
+    MERGED: ClassVar[bool] = True
+    LAST_COUNTS: ClassVar[bool] = True
     policy: Literal["default", "allow", "deny"] | None = None
 
 
@@ -205,6 +212,8 @@ class Features(Element):
     """What the machine offers."""
 
     TAG: ClassVar[str] = "features"
+    MERGED: ClassVar[bool] = True
+    LAST_COUNTS: ClassVar[bool] = True
     acpi: Annotated[bool, FLAG] = False
     apic: Apic | None = None
     pae: Annotated[bool, FLAG] = False

@@ -33,6 +33,7 @@ class MaxMemory(Size):
     """Up to where modules may be plugged, into how many slots."""
 
     TAG: ClassVar[str] = "maxMemory"
+    XPATH: ClassVar[bool] = True
     slots: U32 | None = None
 
 
@@ -67,6 +68,7 @@ class Hugepages(Element):
     """Memory in huge pages; the host's default size when no page is listed."""
 
     TAG: ClassVar[str] = "hugepages"
+    MERGED: ClassVar[bool] = True
     page: tuple[HugepagesPage, ...] = ()
 
 
@@ -74,6 +76,8 @@ class MemorySource(Element):
     """Where the memory comes from."""
 
     TAG: ClassVar[str] = "source"
+    XPATH: ClassVar[bool] = True
+    MERGED: ClassVar[bool] = True
     type: Literal["file", "anonymous", "memfd"] | None = None
 
 
@@ -81,6 +85,8 @@ class MemoryAccess(Element):
     """Whether other processes may map the memory."""
 
     TAG: ClassVar[str] = "access"
+    XPATH: ClassVar[bool] = True
+    MERGED: ClassVar[bool] = True
     mode: Literal["shared", "private"] | None = None
 
 
@@ -88,6 +94,8 @@ class MemoryAllocation(Element):
     """When the memory is allocated, and by how many threads."""
 
     TAG: ClassVar[str] = "allocation"
+    XPATH: ClassVar[bool] = True
+    MERGED: ClassVar[bool] = True
     mode: Literal["immediate", "ondemand"] | None = None
     threads: U32 | None = None
 
@@ -96,6 +104,7 @@ class MemoryBacking(Element):
     """How the host backs the guest's memory."""
 
     TAG: ClassVar[str] = "memoryBacking"
+    MERGED: ClassVar[bool] = True
     hugepages: Hugepages | None = None
     nosharepages: Annotated[bool, FLAG] = False
     locked: Annotated[bool, FLAG] = False
@@ -109,6 +118,7 @@ class Memtune(Element):
     """Limits that cgroups set."""
 
     TAG: ClassVar[str] = "memtune"
+    MERGED: ClassVar[bool] = True
     hard_limit: Size | None = None
     soft_limit: Size | None = None
     min_guarantee: Size | None = None

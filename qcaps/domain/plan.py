@@ -42,7 +42,7 @@ class Field(NamedTuple):
     parse: Callable[[str], Any] = str
     show: Callable[[Any], str] = str
     members: tuple[type[Element], ...] = ()
-    choose: Callable[[Node], type[Element]] | None = None
+    choose: Callable[[Node], type[Element] | None] | None = None
     last: bool = False
 
     @property

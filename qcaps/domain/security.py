@@ -9,7 +9,7 @@ from qcaps.domain.syntax import HEX32, U32
 
 
 class Seclabel(Element):
-    """The label of the QEMU process under one security model; dynamic where no type is given."""
+    """The label of the QEMU process under one security model; without a type it says nothing."""
 
     TAG: ClassVar[str] = "seclabel"
     type: Literal["none", "dynamic", "static"] | None = None
@@ -21,7 +21,7 @@ class Seclabel(Element):
 
     def refusal(self) -> str:
         """A label type and a relabelling that exclude each other, or a fixed label that is missing."""
-        if self.type in (None, "dynamic") and self.relabel is False:
+        if self.type == "dynamic" and self.relabel is False:
             return "a dynamic label needs relabel='yes'"
         if self.type == "none" and self.relabel:
             return "no label cannot be relabelled"
@@ -42,6 +42,7 @@ class Keywrap(Element):
     """Which keys are wrapped (s390)."""
 
     TAG: ClassVar[str] = "keywrap"
+    MERGED: ClassVar[bool] = True
     cipher: tuple[KeywrapCipher, ...] = ()
 
     def refusal(self) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Annotated
 
-from qcaps.domain.codec import Hex, Read
+from qcaps.domain.codec import Hex, Read, Show
 
 CPUSET_LENGTH = 16384
 """The first number too large for a set of CPUs or nodes (libvirt's VIR_DOMAIN_CPUMASK_LEN)."""
@@ -101,6 +101,18 @@ def _whole(lowest: int, highest: int) -> Callable[[str], int]:
     return parse
 
 
+def _wrapping(bits: int) -> Callable[[str], int]:
+    """As C's strtoul: a negative number is taken from the other end."""
+    highest = 2**bits - 1
+    parse_any = _whole(-highest, highest)
+    return lambda text: parse_any(text) & highest
+
+
+def signed(number: int) -> int:
+    """An unsigned number of 32 bits as C's int has it."""
+    return number - 2**32 if number >= 2**31 else number
+
+
 def _checked(check: Callable[[str], object]) -> Callable[[str], str]:
     def parse(text: str) -> str:
         check(text)
@@ -121,6 +133,10 @@ def _unit(text: str) -> None:
 
 U32 = Annotated[int, Read(_whole(0, 2**32 - 1))]
 U64 = Annotated[int, Read(_whole(0, 2**64 - 1))]
+wrapped_32 = _wrapping(32)
+WRAPPED_U32 = Annotated[int, Read(wrapped_32)]
+WRAPPED_U64 = Annotated[int, Read(_wrapping(64))]
+AS_INT = Show(lambda number: str(signed(number)))
 I31 = Annotated[int, Read(_whole(0, 2**31 - 1))]  # libvirt's int with a negative value refused
 I32 = Annotated[int, Read(_whole(-(2**31), 2**31 - 1))]
 signed_64 = _whole(-(2**63), 2**63 - 1)

@@ -21,6 +21,10 @@ class SysinfoTable(Element):
 
     entry: tuple[SysinfoEntry, ...] = ()
 
+    def named(self, name: str) -> SysinfoEntry | None:
+        """The first entry of that name."""
+        return next((one for one in self.entry if one.name == name), None)
+
 
 class SysinfoBaseBoard(SysinfoTable):
     """The strings of one base board."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import CHILD, TEXT, Element
-from qcaps.domain.syntax import CPUSET, I31, I32, I64, POSITIVE, U32, U64, UNIT
+from qcaps.domain.codec import CHILD, TEXT, Element, Read
+from qcaps.domain.numbers import any_base
+from qcaps.domain.syntax import CPUSET, I31, I32, I64, POSITIVE, U32, U64, UNIT, WRAPPED_U32, WRAPPED_U64
 
 Scheduler = Literal["batch", "idle", "fifo", "rr"]
 
@@ -45,6 +46,7 @@ class Iothreadids(Element):
     """The I/O threads by number."""
 
     TAG: ClassVar[str] = "iothreadids"
+    MERGED: ClassVar[bool] = True
     iothread: tuple[Iothread, ...] = ()
 
 
@@ -155,6 +157,8 @@ class Cputune(Element):
     """Shares, quotas (microseconds), pinning and schedulers."""
 
     TAG: ClassVar[str] = "cputune"
+    ONCE: ClassVar[frozenset[str]] = frozenset({"emulatorpin", "emulatorsched"})
+    MERGED: ClassVar[bool] = True
     shares: Annotated[U64, CHILD] | None = None
     period: Annotated[U64, CHILD] | None = None
     quota: Annotated[I64, CHILD] | None = None
@@ -205,16 +209,25 @@ class BlkiotuneDevice(Element):
 
     TAG: ClassVar[str] = "device"
     path: Annotated[str, CHILD]
-    weight: Annotated[U32, CHILD] | None = None
-    read_iops_sec: Annotated[U32, CHILD] | None = None
-    write_iops_sec: Annotated[U32, CHILD] | None = None
-    read_bytes_sec: Annotated[U64, CHILD] | None = None
-    write_bytes_sec: Annotated[U64, CHILD] | None = None
+    weight: Annotated[WRAPPED_U32, CHILD] | None = None
+    read_iops_sec: Annotated[WRAPPED_U32, CHILD] | None = None
+    write_iops_sec: Annotated[WRAPPED_U32, CHILD] | None = None
+    read_bytes_sec: Annotated[WRAPPED_U64, CHILD] | None = None
+    write_bytes_sec: Annotated[WRAPPED_U64, CHILD] | None = None
+
+
+def _weight(text: str) -> int:
+    """What is no number is no weight."""
+    try:
+        return any_base(text)
+    except ValueError:
+        return 0
 
 
 class Blkiotune(Element):
     """Weights and limits for block I/O."""
 
     TAG: ClassVar[str] = "blkiotune"
-    weight: Annotated[U32, CHILD] | None = None
+    MERGED: ClassVar[bool] = True
+    weight: Annotated[int, Read(_weight), CHILD] | None = None
     device: tuple[BlkiotuneDevice, ...] = ()

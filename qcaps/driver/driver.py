@@ -110,7 +110,7 @@ class Driver:
 
         A policy that hands capabilities in hands these.
         """
-        domain = document.parse(xml, source)
+        domain = document.parse(xml, source, strangers=False)
         self._handed = self.cache.lookup(self._asked_for(self._binary(domain), domain))
 
     # ── tasks ──────────────────────────────────────────────────────────────────────────────────────
@@ -233,7 +233,7 @@ class Driver:
     def _checked(self, xml: bytes, source: str, lookup: Lookup) -> Draft:
         """Everything libvirt does to a definition before it believes it."""
         with self._phase("parse"):
-            draft = Draft(self._for_stand_in(document.parse(xml, source)))
+            draft = Draft(self._for_stand_in(document.parse(xml, source, strangers=False)))
             check_parsed(draft)
         draft.emulator = self._binary(draft.domain)
         lookup.binary = self._asked_for(draft.emulator, draft.domain)

@@ -77,7 +77,7 @@ HOSTILE: dict[str, tuple[bytes, int, str]] = {
         4,
         "tseg",
     ),
-    "negative CPUs": (_domain("<vcpu>-2</vcpu>"), 4, "/domain/vcpu: -2"),
+    "no number of CPUs": (_domain("<vcpu>two</vcpu>"), 4, "/domain/vcpu: 'two'"),
     "CPU set": (_domain("<vcpu cpuset='0-3,^'>4</vcpu>"), 4, "attribute cpuset: '0-3,^'"),
     "node set": (_domain("<numatune>\n<memory nodeset='4-0'/></numatune>"), 5, "attribute nodeset: '4-0'"),
     "lifecycle": (_domain("<on_crash>explode</on_crash>"), 4, "/domain/on_crash: 'explode'"),
@@ -272,7 +272,7 @@ def test_reading_is_linear(many: Any) -> None:
 
 def test_lines_past_65535_are_named() -> None:
     with pytest.raises(DomainError, match="<string>:70004: /domain/vcpu"):
-        parse(_domain("\n" * 70_000 + "<vcpu>-1</vcpu>"))
+        parse(_domain("\n" * 70_000 + "<vcpu>x</vcpu>"))
 
 
 # ── random domains ─────────────────────────────────────────────────────────────────────────────────

@@ -76,6 +76,7 @@ class Devices(Element):
     """`<devices>`: the emulator and the devices in the order of the file."""
 
     TAG: ClassVar[str] = "devices"
+    MERGED: ClassVar[bool] = True
     emulator: Annotated[str, CHILD] | None = None
     all: tuple[AnyDevice, ...] = ()
 

@@ -25,6 +25,7 @@ class Channel(Device):
     """A private way between host and guest, as for an agent."""
 
     TAG: ClassVar[str] = "channel"
+    ONCE: ClassVar[frozenset[str]] = frozenset({"source", "protocol", "log"})
     type: ChardevType = "pty"
     source: ChardevSource | None = None
     second_source: Annotated[ChardevSource, Name("source")] | None = None

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import ON_OFF, Element
+from qcaps.domain.codec import ON_OFF, Element, Read
 from qcaps.domain.devices.on_host import SourceReconnect, SourceSeclabel
+from qcaps.domain.syntax import signed, wrapped_32
+
+
+def _port(text: str) -> int | None:
+    """The number as C's int; -1 stands for the next free one."""
+    number = signed(wrapped_32(text))
+    return None if number == -1 else number
+
+
+CHARACTER_PORT = Annotated[int, Read(_port)]
 
 ChardevType = Literal[
     "null", "vc", "pty", "dev", "file", "pipe", "stdio", "udp", "tcp",

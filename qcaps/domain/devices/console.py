@@ -6,8 +6,13 @@ from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import Element, Name
 from qcaps.domain.device import Device
-from qcaps.domain.devices.characters import ChardevLog, ChardevProtocol, ChardevSource, ChardevType
-from qcaps.domain.syntax import U32
+from qcaps.domain.devices.characters import (
+    CHARACTER_PORT,
+    ChardevLog,
+    ChardevProtocol,
+    ChardevSource,
+    ChardevType,
+)
 
 
 class ConsoleTarget(Element):
@@ -15,13 +20,14 @@ class ConsoleTarget(Element):
 
     TAG: ClassVar[str] = "target"
     type: Literal["none", "serial", "xen", "uml", "virtio", "lxc", "openvz", "sclp", "sclplm"] | None = None
-    port: U32 | None = None
+    port: CHARACTER_PORT | None = None
 
 
 class Console(Device):
     """A console; the first one often is the first serial port seen again."""
 
     TAG: ClassVar[str] = "console"
+    ONCE: ClassVar[frozenset[str]] = frozenset({"source", "protocol", "log"})
     type: ChardevType = "pty"
     tty: str | None = None
     source: ChardevSource | None = None

@@ -77,6 +77,7 @@ class Controller(Device):
     """A bus, or what opens one."""
 
     TAG: ClassVar[str] = "controller"
+    ONCE: ClassVar[frozenset[str]] = frozenset({"model", "target"})
     type: ControllerType = "ide"
     index: I31 | None = None
     model: str | None = None

@@ -99,6 +99,8 @@ class DiskIotune(Element):
     """Limits on the traffic of a disk, in bytes and operations a second; lengths in seconds."""
 
     TAG: ClassVar[str] = "iotune"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     total_bytes_sec: Annotated[U64, CHILD] | None = None
     read_bytes_sec: Annotated[U64, CHILD] | None = None
     write_bytes_sec: Annotated[U64, CHILD] | None = None

@@ -14,7 +14,7 @@ from qcaps.domain.devices.on_host import (
 )
 from qcaps.domain.devices.secret import Auth, Encryption
 from qcaps.domain.memory import Size
-from qcaps.domain.syntax import U32, U64
+from qcaps.domain.syntax import U32, U64, WRAPPED_U64
 
 StorageType = Literal["file", "block", "dir", "network", "volume", "nvme", "vhostuser"]
 FileFormat = Literal[
@@ -28,6 +28,8 @@ class DiskFormatMetadataCache(Element):
     """How much of the image's own tables QEMU keeps in memory."""
 
     TAG: ClassVar[str] = "metadata_cache"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     max_size: Size | None = None
 
 
@@ -35,6 +37,8 @@ class DiskFormat(Element):
     """The format of an image under another, or of a copy."""
 
     TAG: ClassVar[str] = "format"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     type: FileFormat | None = None
     metadata_cache: DiskFormatMetadataCache | None = None
 
@@ -51,6 +55,8 @@ class DiskSourceSnapshot(Element):
     """A snapshot inside an RBD volume."""
 
     TAG: ClassVar[str] = "snapshot"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     name: str | None = None
 
 
@@ -58,6 +64,8 @@ class DiskSourceConfig(Element):
     """A configuration file of the storage client."""
 
     TAG: ClassVar[str] = "config"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     file: str | None = None
 
 
@@ -87,6 +95,8 @@ class DiskSourceReadahead(Element):
     """How many bytes an HTTP source reads ahead."""
 
     TAG: ClassVar[str] = "readahead"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     size: U64 | None = None
 
 
@@ -94,6 +104,8 @@ class DiskSourceTimeout(Element):
     """How long an HTTP source waits."""
 
     TAG: ClassVar[str] = "timeout"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     seconds: U64 | None = None
 
 
@@ -154,7 +166,7 @@ class DiskSource(Element):
     mode: Literal["host", "direct"] | None = None
     type: Literal["pci", "unix"] | None = None
     managed: bool | None = None
-    namespace: U64 | None = None
+    namespace: WRAPPED_U64 | None = None
     path: str | None = None
     startup_policy: Annotated[StartupPolicy, Name("startupPolicy")] | None = None
     index: U32 | None = None

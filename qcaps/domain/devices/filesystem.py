@@ -10,7 +10,7 @@ from qcaps.domain.devices.disksource import FileFormat
 from qcaps.domain.devices.virtio import VirtioDriver, VirtioModel
 from qcaps.domain.memory import Size
 from qcaps.domain.numbers import MODE
-from qcaps.domain.syntax import I31, U64
+from qcaps.domain.syntax import I31, WRAPPED_U64
 
 
 class FilesystemDriver(VirtioDriver):
@@ -19,7 +19,7 @@ class FilesystemDriver(VirtioDriver):
     type: Literal["default", "path", "handle", "loop", "nbd", "ploop", "virtiofs"] | None = None
     format: FileFormat | None = None
     wrpolicy: Literal["default", "immediate"] | None = None
-    queue: U64 | None = None
+    queue: WRAPPED_U64 | None = None
 
 
 class FilesystemBinaryCache(Element):
@@ -48,6 +48,8 @@ class FilesystemBinaryThreadPool(Element):
     """How many threads virtiofsd has."""
 
     TAG: ClassVar[str] = "thread_pool"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     size: I31 | None = None
 
 
@@ -55,6 +57,8 @@ class FilesystemBinary(Element):
     """The virtiofsd to be run, and how."""
 
     TAG: ClassVar[str] = "binary"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     path: str | None = None
     xattr: Annotated[bool, ON_OFF] | None = None
     cache: FilesystemBinaryCache | None = None
@@ -71,7 +75,7 @@ class FilesystemSource(Element):
     dev: str | None = None
     file: str | None = None
     name: str | None = None
-    usage: U64 | None = None
+    usage: WRAPPED_U64 | None = None
     units: str | None = None
     pool: str | None = None
     volume: str | None = None
@@ -82,6 +86,8 @@ class FilesystemTarget(Element):
     """The tag (QEMU) or the directory (containers) under which the guest finds it."""
 
     TAG: ClassVar[str] = "target"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     dir: str
 
 

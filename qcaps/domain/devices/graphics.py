@@ -115,7 +115,7 @@ class Graphics(Device):
     power_control: Annotated[bool, Name("powerControl")] | None = None
     passwd: str | None = None
     passwd_valid_to: Annotated[str, Name("passwdValidTo")] | None = None
-    connected: Literal["default", "fail", "disconnect", "keep"] | None = None
+    connected: str | None = None
     display: str | None = None
     xauth: str | None = None
     fullscreen: bool | None = None

@@ -19,7 +19,7 @@ from qcaps.domain.devices.on_host import (
     Teaming,
 )
 from qcaps.domain.devices.secret import Auth
-from qcaps.domain.element import Node, XmlError
+from qcaps.domain.element import Node
 from qcaps.domain.numbers import HEX_ID
 
 
@@ -48,6 +48,8 @@ class HostdevSourceAdapter(Element):
     """A SCSI adapter of the host, as scsi_host0."""
 
     TAG: ClassVar[str] = "adapter"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     name: str | None = None
 
 
@@ -59,14 +61,13 @@ _ADDRESSES: dict[str, type[Element]] = {
 }
 
 
-def _host_address(node: Node) -> type[Element]:
-    """The address carries no type; the hostdev around it does."""
+def _host_address(node: Node) -> type[Element] | None:
+    """The address carries no type; the hostdev around it does. Where it has no such address, none is read."""
     source = node.getparent()
     hostdev = None if source is None else source.getparent()
-    kind = "" if hostdev is None else hostdev.get("type", "")
-    if kind not in _ADDRESSES:
-        raise XmlError(node, f"a hostdev of type '{kind[:40]}' has no such address")
-    return _ADDRESSES[kind]
+    if source is None or hostdev is None or source.get("protocol") == "iscsi":
+        return None
+    return _ADDRESSES.get(hostdev.get("type", ""))
 
 
 class HostdevSource(Element):
@@ -96,6 +97,9 @@ class HostdevSource(Element):
     interface: Annotated[str, CHILD] | None = None
 
 
+_NO_SOURCE = HostdevSource()
+
+
 class Hostdev(Device):
     """A device of the host that the guest gets; `managed`: libvirt detaches it from the host itself."""
 
@@ -109,7 +113,7 @@ class Hostdev(Device):
     display: Annotated[bool, ON_OFF] | None = None
     ramfb: Annotated[bool, ON_OFF] | None = None
     driver: HostdevDriver | None = None
-    source: HostdevSource
+    source: HostdevSource = _NO_SOURCE
     ip: tuple[Ip, ...] = ()
     route: tuple[Route, ...] = ()
     teaming: Teaming | None = None
@@ -118,6 +122,8 @@ class Hostdev(Device):
 
     def refusal(self) -> str:
         """A type of the other mode, or a model of another type."""
+        if "source" not in self.__dict__:
+            return "<source> is missing"
         if self.type not in _TYPES[self.mode]:
             return f"type '{self.type}' is unknown for mode {self.mode}"
         models = _MODELS.get(self.type)

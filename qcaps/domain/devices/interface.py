@@ -57,6 +57,8 @@ class InterfaceScript(Element):
     """A script that sets the host's side up."""
 
     TAG: ClassVar[str] = "script"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     path: str | None = None
 
 
@@ -64,6 +66,8 @@ class InterfaceDownscript(Element):
     """A script that takes the host's side down."""
 
     TAG: ClassVar[str] = "downscript"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     path: str | None = None
 
 
@@ -79,6 +83,8 @@ class InterfaceGuest(Element):
     """The name of the guest's side (containers)."""
 
     TAG: ClassVar[str] = "guest"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     dev: str | None = None
     actual: str | None = None
 
@@ -87,6 +93,8 @@ class InterfaceModel(Element):
     """The device QEMU emulates; libvirt takes any word."""
 
     TAG: ClassVar[str] = "model"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     type: str | None = None
 
 
@@ -160,6 +168,8 @@ class InterfaceTune(Element):
     """The size of the send buffer, in bytes."""
 
     TAG: ClassVar[str] = "tune"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     sndbuf: Annotated[U64, CHILD] | None = None
 
 
@@ -167,6 +177,8 @@ class InterfaceLink(Element):
     """Whether the virtual cable is plugged in."""
 
     TAG: ClassVar[str] = "link"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     state: Literal["up", "down"] | None = None
 
 
@@ -174,6 +186,8 @@ class InterfaceMtu(Element):
     """The largest packet, in bytes."""
 
     TAG: ClassVar[str] = "mtu"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     size: U32 | None = None
 
 
@@ -181,6 +195,8 @@ class InterfaceCoalesceRxFrames(Element):
     """How many received frames share one interrupt."""
 
     TAG: ClassVar[str] = "frames"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     max: U32 | None = None
 
 
@@ -188,6 +204,8 @@ class InterfaceCoalesceRx(Element):
     """Coalescing of received frames."""
 
     TAG: ClassVar[str] = "rx"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     frames: InterfaceCoalesceRxFrames | None = None
 
 

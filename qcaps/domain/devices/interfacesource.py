@@ -103,5 +103,6 @@ class InterfaceBandwidth(Element):
     """How much traffic may flow each way."""
 
     TAG: ClassVar[str] = "bandwidth"
+    ONCE: ClassVar[frozenset[str]] = frozenset({"inbound", "outbound"})
     inbound: InterfaceBandwidthLimit | None = None
     outbound: InterfaceBandwidthLimit | None = None

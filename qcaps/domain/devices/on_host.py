@@ -50,6 +50,8 @@ class InitiatorIqn(Element):
     """The iSCSI name."""
 
     TAG: ClassVar[str] = "iqn"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     name: str | None = None
 
 
@@ -57,6 +59,8 @@ class Initiator(Element):
     """The iSCSI name under which QEMU logs in."""
 
     TAG: ClassVar[str] = "initiator"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     iqn: InitiatorIqn | None = None
 
 
@@ -114,8 +118,14 @@ class Teaming(Element):
     """One of two NICs that fail over to each other; the transient one names the persistent one."""
 
     TAG: ClassVar[str] = "teaming"
-    type: Literal["persistent", "transient"]
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
+    type: Literal["persistent", "transient"] | None = None
     persistent: str | None = None
+
+    def refusal(self) -> str:
+        """A partner without a type."""
+        return "attribute type is missing" if self.type is None and self.persistent is not None else ""
 
 
 class AudioId(Element):
@@ -129,4 +139,6 @@ class BackendDomain(Element):
     """The Xen domain that serves the device."""
 
     TAG: ClassVar[str] = "backenddomain"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     name: str | None = None

@@ -6,8 +6,13 @@ from typing import Annotated, ClassVar
 
 from qcaps.domain.codec import Element, Name
 from qcaps.domain.device import Device
-from qcaps.domain.devices.characters import ChardevLog, ChardevProtocol, ChardevSource, ChardevType
-from qcaps.domain.syntax import U32
+from qcaps.domain.devices.characters import (
+    CHARACTER_PORT,
+    ChardevLog,
+    ChardevProtocol,
+    ChardevSource,
+    ChardevType,
+)
 
 
 class ParallelTarget(Element):
@@ -15,13 +20,14 @@ class ParallelTarget(Element):
 
     TAG: ClassVar[str] = "target"
     type: str | None = None
-    port: U32 | None = None
+    port: CHARACTER_PORT | None = None
 
 
 class Parallel(Device):
     """A parallel port."""
 
     TAG: ClassVar[str] = "parallel"
+    ONCE: ClassVar[frozenset[str]] = frozenset({"source", "protocol", "log"})
     type: ChardevType = "pty"
     source: ChardevSource | None = None
     second_source: Annotated[ChardevSource, Name("source")] | None = None

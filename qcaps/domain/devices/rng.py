@@ -15,7 +15,9 @@ class RngRate(Element):
     """At most so many bytes in a period, which is in milliseconds."""
 
     TAG: ClassVar[str] = "rate"
-    bytes: U32
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
+    bytes: U32 | None = None
     period: U32 | None = None
 
 
@@ -23,6 +25,7 @@ class RngBackend(Element):
     """Where the numbers come from: a file (its path is the text), a daemon (EGD), or QEMU itself."""
 
     TAG: ClassVar[str] = "backend"
+    ONCE: ClassVar[frozenset[str]] = frozenset({"source", "protocol", "log"})
     model: Literal["random", "egd", "builtin"]
     type: ChardevType | None = None
     text: Annotated[str, TEXT] | None = None
@@ -36,6 +39,7 @@ class Rng(Device):
     """A source of random numbers."""
 
     TAG: ClassVar[str] = "rng"
+    ONCE: ClassVar[frozenset[str]] = frozenset({"backend"})
     model: VirtioModel
     rate: RngRate | None = None
     backend: RngBackend

@@ -6,14 +6,21 @@ from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import Element, Name
 from qcaps.domain.device import Device
-from qcaps.domain.devices.characters import ChardevLog, ChardevProtocol, ChardevSource, ChardevType
-from qcaps.domain.syntax import U32
+from qcaps.domain.devices.characters import (
+    CHARACTER_PORT,
+    ChardevLog,
+    ChardevProtocol,
+    ChardevSource,
+    ChardevType,
+)
 
 
 class SerialTargetModel(Element):
     """The device QEMU emulates."""
 
     TAG: ClassVar[str] = "model"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     name: (
         Literal[
             "none", "isa-serial", "usb-serial", "pci-serial", "spapr-vty", "pl011", "sclpconsole",
@@ -34,7 +41,7 @@ class SerialTarget(Element):
         ]
         | None
     ) = None  # fmt: skip
-    port: U32 | None = None
+    port: CHARACTER_PORT | None = None
     model: SerialTargetModel | None = None
 
 
@@ -42,6 +49,7 @@ class Serial(Device):
     """A serial port."""
 
     TAG: ClassVar[str] = "serial"
+    ONCE: ClassVar[frozenset[str]] = frozenset({"source", "protocol", "log"})
     type: ChardevType = "pty"
     source: ChardevSource | None = None
     second_source: Annotated[ChardevSource, Name("source")] | None = None  # of UDP: the other direction

@@ -20,6 +20,7 @@ class Smartcard(Device):
     """A smartcard of the host, of a client, or made from certificates."""
 
     TAG: ClassVar[str] = "smartcard"
+    ONCE: ClassVar[frozenset[str]] = frozenset({"source", "protocol", "log"})
     mode: Literal["host", "host-certificates", "passthrough"]
     type: ChardevType | None = None
     certificate: tuple[SmartcardCertificate, ...] = ()

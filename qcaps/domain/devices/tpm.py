@@ -12,6 +12,8 @@ class TpmBackendDevice(Element):
     """A device file of the host."""
 
     TAG: ClassVar[str] = "device"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     path: str | None = None
 
 
@@ -19,6 +21,8 @@ class TpmBackendEncryption(Element):
     """The secret that encrypts the state of the emulator."""
 
     TAG: ClassVar[str] = "encryption"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     secret: str
 
 
@@ -26,6 +30,8 @@ class TpmBackendActivePcrBanks(Element):
     """The banks of registers that the emulator has."""
 
     TAG: ClassVar[str] = "active_pcr_banks"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     sha1: Annotated[bool, FLAG] = False
     sha256: Annotated[bool, FLAG] = False
     sha384: Annotated[bool, FLAG] = False
@@ -58,5 +64,6 @@ class Tpm(Device):
     """A trusted platform module."""
 
     TAG: ClassVar[str] = "tpm"
+    ONCE: ClassVar[frozenset[str]] = frozenset({"backend"})
     model: Literal["tpm-tis", "tpm-crb", "tpm-spapr", "spapr-tpm-proxy"] | None = None
     backend: TpmBackend

@@ -38,6 +38,8 @@ class VideoModel(Element):
     """The card that QEMU emulates; memories in KiB."""
 
     TAG: ClassVar[str] = "model"
+    MERGED: ClassVar[bool] = True
+    XPATH: ClassVar[bool] = True
     type: (
         Literal[
             "default", "vga", "cirrus", "vmvga", "xen", "vbox", "qxl", "parallels", "virtio", "gop", "none",

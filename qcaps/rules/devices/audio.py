@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Audio
 from qcaps.rules.kind import Kind
+from qcaps.rules.shared.common import by_device_type, by_type, is_empty, only
 from qcaps.rules.shared.refuse import malformed, need, unsupported
 from qcaps.rules.start.argument import as_json
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain import devices as d
     from qcaps.domain.devices.audio import AudioDirection
+    from qcaps.domain.domain import Domain
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.start.argument import Json
     from qcaps.rules.start.launch import Launch
@@ -25,6 +28,8 @@ def refuse_read(audio: d.Audio) -> None:
 
     Follows: virDomainAudioCommonParse
     """
+    if audio.type == "oss" and audio.dsp_policy is not None and audio.dsp_policy < 0:
+        raise malformed(f"dspPolicy {audio.dsp_policy} is below 0", audio)
     for direction in (audio.input, audio.output):
         if direction is None:
             continue
@@ -32,6 +37,50 @@ def refuse_read(audio: d.Audio) -> None:
             raise unsupported("fixedSettings='yes' needs mixingEngine='yes'", audio)
         if direction.settings is not None and not direction.fixed_settings:
             raise unsupported("<settings> needs fixedSettings='yes'", audio)
+
+
+_BOTH: Final = {"id", "timer_period", "input", "output"}
+_COUNTED: Final = by_device_type(
+    dict.fromkeys(("none", "alsa", "coreaudio", "jack", "spice", "dbus"), _BOTH)
+    | {
+        "oss": _BOTH | {"try_mmap", "exclusive", "dsp_policy"},
+        "pulseaudio": _BOTH | {"server_name"},
+        "sdl": _BOTH | {"driver"},
+        "file": _BOTH | {"path"},
+    }
+)
+_EITHER: Final = {"mixing_engine", "fixed_settings", "voices", "buffer_length", "settings"}
+_DIRECTION: Final = by_type(
+    dict.fromkeys(("none", "spice", "dbus", "file"), _EITHER)
+    | {
+        "alsa": _EITHER | {"dev"},
+        "coreaudio": _EITHER | {"buffer_count"},
+        "jack": _EITHER | {"server_name", "client_name", "connect_ports", "exact_name"},
+        "oss": _EITHER | {"dev", "buffer_count", "try_poll"},
+        "pulseaudio": _EITHER | {"name", "stream_name", "latency"},
+        "sdl": _EITHER | {"buffer_count"},
+    }
+)
+"""What a backend of each type may say, of itself and of a direction."""
+
+
+def read(_domain: Domain, audio: Audio) -> Audio:
+    """What counts for its type.
+
+    Follows: virDomainAudioDefParseXML, virDomainAudioDefFormat, virDomainAudioCommonFormat
+    """
+    audio = only(audio, _COUNTED[audio.type])
+    changes: dict[str, AudioDirection | None] = {}
+    for name in ("input", "output"):
+        direction: AudioDirection | None = getattr(audio, name)
+        if direction is not None:
+            own = only(direction, _DIRECTION[audio.type])
+            if own.settings is not None and is_empty(own.settings):
+                own = evolve(own, settings=None)
+            zeros = {zero: None for zero in ("latency", "buffer_count") if own.__dict__.get(zero) == 0}
+            own = evolve(own, **zeros) if zeros else own
+            changes[name] = None if is_empty(own) else own
+    return evolve(audio, **changes)
 
 
 def refuse(audio: Audio, guest: Guest) -> None:
@@ -125,6 +174,7 @@ _OWN: dict[str, Callable[[AudioDirection], dict[str, Json]]] = {
 AUDIO = Kind(
     Audio,
     refuse_read=refuse_read,
+    read=read,
     refuse=refuse,
     refuse_by_qemu=refuse_by_qemu,
 )

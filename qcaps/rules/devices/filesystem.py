@@ -10,6 +10,7 @@ from qcaps.domain.memory import Size
 from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.alias import by_count
+from qcaps.rules.shared.common import by_type, is_empty, only
 from qcaps.rules.shared.pci import VIRTIO_WAYS, Ways, by_model
 from qcaps.rules.shared.refuse import malformed, need, need_shared_memory, unsupported
 from qcaps.rules.shared.sizes import in_bytes
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain import devices as d
+    from qcaps.domain.devices.filesystem import FilesystemDriver, FilesystemSource
     from qcaps.domain.domain import Domain
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.shared.state import State
@@ -55,6 +57,18 @@ def refuse_read(filesystem: d.Filesystem) -> None:
         raise Refused(f"a filesystem of type '{kind}' needs <source {attribute}=…>", filesystem)
 
 
+_SOURCES: Final = by_type(
+    {
+        "mount": {"dir"}, "bind": {"dir"}, "block": {"dev"}, "file": {"file"}, "template": {"name"},
+        "ram": {"usage", "units"}, "volume": {"pool", "volume"},
+    }
+)  # fmt: skip
+"""What a source of each type may say."""
+
+_OF_SOCKET: Final = frozenset({"mount", "bind"})
+_SOCKET: Final = by_type({"": {"socket"}})[""]
+
+
 def read(_domain: Domain, filesystem: Filesystem) -> Filesystem:
     """Leaves out values that are the default; writes sizes in bytes.
 
@@ -69,18 +83,35 @@ def read(_domain: Domain, filesystem: Filesystem) -> Filesystem:
     for name in ("space_hard_limit", "space_soft_limit"):
         if (limit := filesystem.__dict__.get(name)) is not None:
             changes[name] = _bytes(limit)
-    if (driver := filesystem.driver) is not None:
-        plain = {name: None for name in ("type", "wrpolicy") if getattr(driver, name) == "default"}
-        changed = evolve(driver, **plain)
-        said = any(value is not None for name, value in changed.__dict__.items() if name != "line")
-        changes["driver"] = changed if said else None
+    driver = filesystem.driver
+    if driver is not None:
+        changes["driver"] = _said(driver)
     if filesystem.binary is not None and (driver is None or driver.type != "virtiofs"):
         changes["binary"] = None
-    source = filesystem.source
-    if filesystem.type == "ram" and source is not None and source.usage is not None:
-        usage = in_bytes(Size(value=source.usage, unit=source.units), "KiB") // 1024
-        changes["source"] = evolve(source, usage=usage, units="KiB")
+    if filesystem.source is not None:
+        changes["source"] = _source(filesystem, filesystem.source)
     return evolve(filesystem, **changes)
+
+
+def _said(driver: FilesystemDriver) -> FilesystemDriver | None:
+    plain: dict[str, Any] = {
+        name: None for name in ("type", "wrpolicy") if getattr(driver, name) == "default"
+    }
+    if driver.type in (None, "default"):
+        plain |= dict.fromkeys(("format", "wrpolicy", "queue"))
+    if driver.queue == 0:
+        plain["queue"] = None
+    changed = evolve(driver, **plain)
+    return None if is_empty(changed) else changed
+
+
+def _source(filesystem: Filesystem, source: FilesystemSource) -> FilesystemSource | None:
+    by_socket = source.socket is not None and filesystem.type in _OF_SOCKET
+    source = only(source, _SOCKET if by_socket else _SOURCES[filesystem.type])
+    if filesystem.type == "ram" and source.usage is not None:
+        usage = in_bytes(Size(value=source.usage, unit=source.units), "KiB") // 1024
+        source = evolve(source, usage=usage, units="KiB")
+    return None if is_empty(source) else source
 
 
 def _bytes(size: Size) -> Size | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.capabilities.targets import S390, X86
 from qcaps.domain.codec import evolve
@@ -10,6 +10,7 @@ from qcaps.domain.devices import Input
 from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.alias import by_place
+from qcaps.rules.shared.common import by_type, is_empty, only
 from qcaps.rules.shared.guest import address_type
 from qcaps.rules.shared.pci import VIRTIO_WAYS, by_model
 from qcaps.rules.shared.refuse import internal, malformed, need, unsupported
@@ -56,7 +57,17 @@ def read(domain: Domain, device: Input) -> Input:
             bus = "usb"
     if bus == "none":
         bus = None
-    return evolve(device, bus=bus)
+    changes: dict[str, Any] = {"bus": bus}
+    if (source := device.source) is not None:
+        own = only(source, _SOURCES.get(device.type, _NOTHING))
+        changes["source"] = None if is_empty(own) else own
+    return evolve(device, **changes)
+
+
+_SOURCES: Final = by_type({"passthrough": {"evdev"}, "evdev": {"dev", "grab", "grab_toggle", "repeat"}})
+"""What a source of each type may say."""
+
+_NOTHING: Final = by_type({"": set()})[""]
 
 
 _INPUT_FLAGS: dict[str, tuple[str, str, str | None]] = {

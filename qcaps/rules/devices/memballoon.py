@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Memballoon
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from qcaps.rules.start.launch import Launch
 
 
+_PLACED: Final = ("address", "alias", "acpi", "boot", "rom", "master")
+"""What libvirt does not look at where there is no balloon."""
+
+
 def read(_domain: Domain, balloon: Memballoon) -> Memballoon:
     """Leaves out the address of a balloon of model none, and statistics without a period.
 
@@ -32,7 +36,7 @@ def read(_domain: Domain, balloon: Memballoon) -> Memballoon:
     if balloon.stats is not None and (balloon.stats.period or 0) <= 0:
         changes["stats"] = None
     if balloon.model == "none":
-        changes["address"] = None
+        changes |= {name: None for name in _PLACED if balloon.__dict__.get(name) is not None}
     return evolve(balloon, **changes) if changes else balloon
 
 

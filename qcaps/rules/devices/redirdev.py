@@ -12,7 +12,7 @@ from qcaps.rules.shared.alias import by_place
 from qcaps.rules.shared.character_checks import (
     check_qemu_source,
     check_source,
-    refuse_read_reconnect,
+    refuse_read_sources,
     sources,
 )
 from qcaps.rules.shared.characters import normal_source
@@ -37,7 +37,7 @@ def refuse_read(redirdev: d.Redirdev) -> None:
 
     Follows: virDomainRedirdevDefParseXML
     """
-    refuse_read_reconnect(redirdev)
+    refuse_read_sources(redirdev)
     if address_type(redirdev) not in (None, "usb"):
         raise malformed("a redirected USB device takes an address of type 'usb'", redirdev)
 
@@ -60,7 +60,7 @@ def refuse(redirdev: Redirdev, guest: Guest) -> None:
     """
     if redirdev.bus in (None, "usb") and not guest.has_usb:
         raise unsupported("a redirected USB device needs USB, which is disabled", redirdev)
-    check_source(redirdev.type, sources(redirdev), redirdev, guest)
+    check_source(redirdev.type, sources(redirdev), redirdev)
 
 
 def refuse_by_qemu(redirdev: Redirdev, guest: Guest, caps: Capabilities) -> None:

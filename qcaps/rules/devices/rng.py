@@ -11,10 +11,11 @@ from qcaps.rules.shared.alias import by_count
 from qcaps.rules.shared.character_checks import (
     check_qemu_source,
     check_source,
-    refuse_read_reconnect,
+    refuse_read_sources,
     sources,
 )
 from qcaps.rules.shared.characters import normal_source
+from qcaps.rules.shared.common import by_type, only
 from qcaps.rules.shared.pci import VIRTIO_WAYS, by_model
 from qcaps.rules.shared.refuse import malformed, need
 from qcaps.rules.start.address import placed, zpci
@@ -40,7 +41,11 @@ def refuse_read(rng: d.Rng) -> None:
     if rng.backend.model == "egd":
         if rng.backend.type is None:
             raise malformed("an entropy daemon (egd) needs a type", rng)
-        refuse_read_reconnect(rng.backend)
+        refuse_read_sources(rng.backend)
+
+
+_COUNTED: Final = by_type({"random": {"model", "text"}, "builtin": {"model"}})
+"""What a backend may say that is no daemon."""
 
 
 def read(_domain: Domain, rng: Rng) -> Rng:
@@ -50,7 +55,9 @@ def read(_domain: Domain, rng: Rng) -> Rng:
     """
     changes: dict[str, Any] = {}
     backend = rng.backend
-    if backend.model == "egd" and backend.type is not None:
+    if backend.model != "egd":
+        changes["backend"] = only(backend, _COUNTED[backend.model])
+    elif backend.type is not None:
         source, protocol = normal_source(backend.type, backend.source, backend.protocol)
         changes["backend"] = evolve(backend, source=source, protocol=protocol)
     if rng.rate is not None:
@@ -69,13 +76,13 @@ def complete(_state: State, rng: Rng) -> Rng:
     return evolve(rng, backend=evolve(rng.backend, text="/dev/random"))
 
 
-def refuse(rng: Rng, guest: Guest) -> None:
+def refuse(rng: Rng, _guest: Guest) -> None:
     """Refuses an incomplete source of an entropy daemon.
 
     Follows: virDomainRNGDefValidate
     """
     if rng.backend is not None and rng.backend.model == "egd":
-        check_source(rng.backend.type, sources(rng.backend), rng, guest)
+        check_source(rng.backend.type, sources(rng.backend), rng)
 
 
 _RNG_FLAGS = {"random": "rng-random", "egd": "rng-egd", "builtin": "rng-builtin"}

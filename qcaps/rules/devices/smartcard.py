@@ -12,7 +12,7 @@ from qcaps.rules.shared.alias import by_place
 from qcaps.rules.shared.character_checks import (
     check_qemu_source,
     check_source,
-    refuse_read_reconnect,
+    refuse_read_sources,
     sources,
 )
 from qcaps.rules.shared.characters import normal_source
@@ -47,7 +47,7 @@ def refuse_read(card: d.Smartcard) -> None:
     if card.mode == "passthrough":
         if card.type is None:
             raise malformed("a smartcard that is passed through needs a type", card)
-        refuse_read_reconnect(card)
+        refuse_read_sources(card)
 
 
 def read(_domain: Domain, card: Smartcard) -> Smartcard:
@@ -61,7 +61,7 @@ def read(_domain: Domain, card: Smartcard) -> Smartcard:
     return evolve(card, source=source, protocol=protocol)
 
 
-def refuse(card: Smartcard, guest: Guest) -> None:
+def refuse(card: Smartcard, _guest: Guest) -> None:
     """Refuses an address that is no CCID address, and an incomplete source of a card that is passed through.
 
     Follows: virDomainSmartcardDefValidate
@@ -69,7 +69,7 @@ def refuse(card: Smartcard, guest: Guest) -> None:
     if address_type(card) not in (None, "ccid"):
         raise unsupported("a smartcard takes an address of type 'ccid'", card)
     if card.mode == "passthrough":
-        check_source(card.type, sources(card), card, guest)
+        check_source(card.type, sources(card), card)
 
 
 def refuse_by_qemu(card: Smartcard, guest: Guest, caps: Capabilities) -> None:

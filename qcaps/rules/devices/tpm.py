@@ -12,6 +12,7 @@ from qcaps.domain.syntax import uuid
 from qcaps.rules.kind import Kind
 from qcaps.rules.machine import is_arm_virt
 from qcaps.rules.shared.alias import by_place
+from qcaps.rules.shared.common import by_type, only
 from qcaps.rules.shared.refuse import internal, malformed, need, unsupported
 from qcaps.rules.start import paths
 from qcaps.rules.start.address import placed
@@ -47,12 +48,24 @@ def refuse_read(tpm: d.Tpm) -> None:
 _ALWAYS_TPM_2: Final = frozenset({"tpm-spapr", "tpm-crb"})
 
 
+_COUNTED: Final = by_type(
+    {
+        "passthrough": {"type", "device"},
+        "emulator": {"type", "version", "persistent_state", "encryption", "active_pcr_banks"},
+        "external": {"type", "source"},
+    }
+)
+"""What a backend of each type may say."""
+
+
 def read(_domain: Domain, tpm: Tpm) -> Tpm:
     """The host's first TPM is passed through, unless another is named.
 
     Follows: virDomainTPMDefParseXML, virDomainTPMDefFormat
     """
-    backend = tpm.backend
+    backend = only(tpm.backend, _COUNTED[tpm.backend.type])
+    if backend is not tpm.backend:
+        tpm = evolve(tpm, backend=backend)
     changes: dict[str, Any] = {}
     if backend.type == "passthrough" and (backend.device is None or backend.device.path is None):
         changes["device"] = evolve(backend.device or TpmBackendDevice(), path="/dev/tpm0")

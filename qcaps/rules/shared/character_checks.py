@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qcaps.rules.refusal import Refused
-from qcaps.rules.shared.labels import check_labels
+from qcaps.rules.shared.labels import refuse_read_labels
 from qcaps.rules.shared.refuse import internal, malformed, need, unsupported
 
 if TYPE_CHECKING:
@@ -32,6 +32,16 @@ def refuse_read_character(device: d.Serial | d.Parallel | d.Console | d.Channel)
     end = device.target.type if device.target is not None else None
     if device.type == "spicevmc" and (device.TAG, end) not in SPICEVMC:
         raise unsupported("a source of type 'spicevmc' is for channels of target type 'virtio'", device)
+    refuse_read_sources(device)
+    if device.source is not None:
+        refuse_read_labels(device.source.seclabel, device)
+
+
+def refuse_read_sources(device: Any) -> None:  # noqa: ANN401  # whatever has sources
+    """Refuses a second source of any type but UDP, and one that reconnects without saying how often.
+
+    Follows: virDomainChrSourceDefParseXML
+    """
     if device.second_source is not None and device.type != "udp":
         raise malformed(f"a character device of type '{device.type}' has one <source>", device)
     refuse_read_reconnect(device)
@@ -61,7 +71,7 @@ _CHANNEL_NAME = re.compile(r"[-A-Za-z0-9_.]*")
 
 
 def check_source(
-    kind: str | None, sources: Sequence[Source], device: Element, guest: Guest, *, makes_path: bool = False
+    kind: str | None, sources: Sequence[Source], device: Element, *, makes_path: bool = False
 ) -> None:
     """Refuses a source that lacks what its type needs; `makes_path` where libvirt makes a socket's path.
 
@@ -73,7 +83,6 @@ def check_source(
         check(source, sources, device)
     if kind == "unix" and source is not None:
         _check_reconnect(source, device)
-    check_labels(source, guest)
 
 
 def _need_path(source: Source | None, _sources: Sequence[Source], device: Element) -> None:
@@ -153,7 +162,7 @@ def sources(device: _HasSources) -> tuple[Source, ...]:
     return tuple(one for one in (device.source, device.second_source) if one is not None)
 
 
-def refuse_character(device: Serial | Parallel | Channel | Console, guest: Guest) -> None:
+def refuse_character(device: Serial | Parallel | Channel | Console, _guest: Guest) -> None:
     """What holds for a serial or parallel port, a console or a channel under any hypervisor.
 
     Follows: virDomainChrDefValidate
@@ -161,7 +170,7 @@ def refuse_character(device: Serial | Parallel | Channel | Console, guest: Guest
     makes_path = (
         device.TAG == "channel" and device.target is not None and device.target.type in ("virtio", "xen")
     )
-    check_source(device.type, sources(device), device, guest, makes_path=makes_path)
+    check_source(device.type, sources(device), device, makes_path=makes_path)
 
 
 def refuse_character_by_qemu(device: Parallel | Channel | Console, guest: Guest, caps: Capabilities) -> None:

@@ -37,7 +37,7 @@ _SOURCES: Final[dict[str, set[str]]] = {
 """What a source of each kind may say; other kinds have none."""
 
 
-def read_character(_domain: Domain, device: _C) -> _C:
+def read_character(domain: Domain, device: _C) -> _C:
     """How a source connects; leaves out what only a running guest has.
 
     Follows: virDomainChrDefParseXML, virDomainChrDefFormat, virDomainChrSourceDefParseXML
@@ -48,10 +48,11 @@ def read_character(_domain: Domain, device: _C) -> _C:
         changes["tty"] = None
     source, protocol = normal_source(device.type, given.get("source"), given.get("protocol"))
     if source is not None and source.seclabel:
-        source = evolve(source, seclabel=source_labels(source.seclabel))
+        source = evolve(source, seclabel=source_labels(source.seclabel, domain))
     changes["source"], changes["protocol"] = source, protocol
     if device.type == "udp":
-        both = sorted(filter(None, map(_udp, (given.get("source"), given.get("second_source")))), key=_mode)
+        ends = tuple(filter(None, map(_udp, (given.get("source"), given.get("second_source")))))
+        both = sorted({_mode(one): one for one in reversed(ends)}.values(), key=_mode)
         changes["source"], changes["second_source"] = (*both, None, None)[:2]
     if isinstance(device, Channel) and device.target is not None and device.target.state is not None:
         changes["target"] = evolve(device.target, state=None)
@@ -101,7 +102,7 @@ def _relevant(source: ChardevSource, known: set[str]) -> ChardevSource:
 def _udp(source: ChardevSource | None) -> ChardevSource | None:
     if source is None or not (source.host or source.service):
         return None
-    return evolve(source, mode=source.mode or "connect")
+    return evolve(_relevant(source, _SOURCES["udp"]), mode=source.mode or "connect")
 
 
 def _mode(source: ChardevSource) -> str:

@@ -16,13 +16,16 @@ from qcaps.domain.address import (
 )
 from qcaps.domain.codec import Element, evolve
 from qcaps.domain.device import Alias, Device
+from qcaps.rules.shared.labels import check_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qcaps.domain.devices.on_host import SourceSeclabel
+    from qcaps.domain.domain import Domain
 
 _D = TypeVar("_D", bound=Device)
+_E = TypeVar("_E", bound=Element)
 
 USER_ALIAS: Final = "ua-"
 _ALIAS_LETTERS: Final = frozenset(string.ascii_letters + string.digits + "-_")
@@ -78,10 +81,26 @@ def as_parsed(device: _D) -> _D:
             shaped = address if shape is None else shape(address)
         if shaped is not address:
             device = evolve(device, address=shaped)
+    if "rom" in values or "acpi" in values or "driver" in values:
+        device = _without_empty(device)
     alias = values.get("alias")
     if alias is not None and not _is_users(alias):
         device = evolve(device, alias=None)
     return device
+
+
+_WITH_ROM: Final = frozenset({"interface", "hostdev"})
+
+
+def _without_empty(device: _D) -> _D:
+    values = device.__dict__
+    empty = [
+        name
+        for name in ("rom", "acpi", "driver")
+        if isinstance(one := values.get(name), Element)
+        and (is_empty(one) or (name == "rom" and device.TAG not in _WITH_ROM))
+    ]
+    return evolve(device, **dict.fromkeys(empty)) if empty else device
 
 
 def _filled(element: Any, zeros: dict[str, Any]) -> Any:  # noqa: ANN401  # any address
@@ -95,11 +114,14 @@ def filled_pci(address: Any) -> Any:  # noqa: ANN401  # the host's or the guest'
     return _filled(address, _PCI_ZEROS)
 
 
-def source_labels(labels: tuple[SourceSeclabel, ...]) -> tuple[SourceSeclabel, ...]:
+def source_labels(labels: tuple[SourceSeclabel, ...], domain: Domain) -> tuple[SourceSeclabel, ...]:
     """Labels of one file: they relabel unless told otherwise, and one without a label then says nothing.
+
+    That they contradict the domain's labels has to be found here: later some are gone.
 
     Follows: virSecurityDeviceLabelDefParseXML
     """
+    check_labels(labels, domain)
     kept = (one for one in labels if one.label is not None or one.relabel is False)
     return tuple(evolve(one, relabel=one.relabel is not False, labelskip=None) for one in kept)
 
@@ -107,6 +129,37 @@ def source_labels(labels: tuple[SourceSeclabel, ...]) -> tuple[SourceSeclabel, .
 def says_something(element: Element) -> bool:
     """Whether anything is set but the line it stood on."""
     return any(value for name, value in element.__dict__.items() if name != "line")
+
+
+def only(element: _E, counted: frozenset[str]) -> _E:
+    """`element` with nothing set but what is `counted`; libvirt passes over what is for other types."""
+    if counted.issuperset(element.__dict__):
+        return element
+    cls = type(element)
+    return evolve(
+        element, **{name: getattr(cls, name, None) for name in element.__dict__ if name not in counted}
+    )
+
+
+_OWN: Final = frozenset({"line", "unknown_attributes", "unknown_children"})
+_OF_A_DEVICE: Final = _OWN | frozenset({"type", "boot", "alias", "master", "rom", "acpi", "address"})
+
+
+def by_type(
+    table: dict[str, set[str]], always: set[str] | frozenset[str] = _OWN
+) -> dict[str, frozenset[str]]:
+    """For `only`: what counts for each type, with what always does."""
+    return {kind: frozenset(names | always | _OWN) for kind, names in table.items()}
+
+
+def by_device_type(table: dict[str, set[str]]) -> dict[str, frozenset[str]]:
+    """The same for a device, with what every device has."""
+    return by_type(table, _OF_A_DEVICE)
+
+
+def is_empty(element: Element) -> bool:
+    """Whether nothing is set, not even to no or 0."""
+    return all(value in (None, ()) for name, value in element.__dict__.items() if name != "line")
 
 
 # Follows: virDomainDeviceAliasIsUserAlias

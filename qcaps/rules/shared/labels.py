@@ -4,30 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.rules.shared.refuse import unsupported
+from qcaps.rules.shared.refuse import malformed, unsupported
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from qcaps.domain.codec import Element
+    from qcaps.domain.devices.on_host import SourceSeclabel
+    from qcaps.domain.domain import Domain
     from qcaps.domain.security import Seclabel
-    from qcaps.rules.shared.guest import Guest
 
 
-def check_labels(source: Element | None, guest: Guest) -> None:
+def refuse_read_labels(labels: Sequence[SourceSeclabel], element: Element) -> None:
+    """Refuses two labels of one model, and a label that nothing gets.
+
+    Follows: virSecurityDeviceLabelDefParseXML
+    """
+    models = [label.model for label in labels if label.model is not None]
+    if len(set(models)) < len(models):
+        raise malformed("there are two <seclabel> of one model", element)
+    for label in labels:
+        if label.label and label.relabel is False:
+            raise malformed("a label does not go with relabel='no'", label)
+
+
+def check_labels(labels: Iterable[SourceSeclabel], domain: Domain) -> None:
     """A label of one image overrides the domain's, which must relabel at all.
 
     Follows: virSecurityDeviceLabelDefValidate
     """
-    labels = () if source is None else source.__dict__.get("seclabel", ())
-    if not labels or not guest.domain.seclabel:
-        return
-    fixed = {of_domain.model for of_domain in guest.domain.seclabel if not _relabels(of_domain)}
+    fixed = {of_domain.model for of_domain in domain.seclabel if not _relabels(of_domain)}
     for label in labels:
         if label.model in fixed:
             raise unsupported("a label of one image needs relabel='yes' in the domain's <seclabel>", label)
 
 
 def _relabels(label: Seclabel) -> bool:
-    """A dynamic label relabels; others do when told to, and the model `none` never does."""
-    if label.model == "none":
-        return False
-    return label.relabel if label.relabel is not None else label.type in (None, "dynamic")
+    """A dynamic label relabels; others do when told to."""
+    return label.relabel if label.relabel is not None else label.type == "dynamic"

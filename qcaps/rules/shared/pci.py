@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qcaps.domain.address import PciAddress
-    from qcaps.domain.device import Device
+    from qcaps.domain.codec import Element
     from qcaps.domain.devices import Interface
 
 
@@ -58,7 +58,7 @@ def hosts_pci(interface: Interface) -> bool:
     return interface.source is not None and isinstance(interface.source.host_address, HostPciAddress)
 
 
-def check_pci_numbers(address: PciAddress | HostPciAddress, device: Device) -> None:
+def check_pci_numbers(address: PciAddress | HostPciAddress, device: Element) -> None:
     """Refuses a bus, slot or function that is too high.
 
     Follows: virPCIDeviceAddressIsValid

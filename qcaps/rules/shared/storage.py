@@ -71,7 +71,7 @@ def storage_of(disk: Disk) -> Storage:
     source, driver = disk.source, disk.driver
     cache = driver.metadata_cache if driver is not None else None
     return Storage(
-        type=(disk.type or "file") if source is not None else "file",
+        type=disk.type or "file",
         format=("raw" if driver.type == "aio" else driver.type) if driver is not None else None,
         source=source,
         readonly=disk.readonly,

@@ -140,13 +140,13 @@ def _variables(given: FirmwareVariables) -> Properties:
     place = DiskSource(
         file=source.file,
         dev=source.dev,
-        protocol=source.protocol,  # type: ignore[arg-type]  # one that is unknown is refused
+        protocol=source.protocol,
         name=source.name,
         host=tuple(
             SourceHost(
                 name=host.name,
                 port=host.port,
-                transport=host.transport,  # type: ignore[arg-type]  # as above
+                transport=host.transport,
                 socket=host.socket,
             )
             for host in source.host

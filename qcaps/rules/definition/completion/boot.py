@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.domain.boot import Firmware, FirmwareFeature, FirmwareVariables, OsBoot, OsType
 from qcaps.domain.codec import evolve
+from qcaps.rules.devices.disk.complete import read_source
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ def parsed(domain: Domain, arch: str) -> dict[str, Any]:
         changes["firmware_features"] = _sorted(os.firmware_features)
     if os.loader is not None and not os.loader.value:
         changes["loader"] = evolve(os.loader, value=None)
+    if os.nvram is not None:
+        changes["nvram"] = _variables(os.nvram, domain)
+    if os.acpi is not None and not os.acpi.table:
+        changes["acpi"] = None
     if os.smbios is not None and os.smbios.mode in (None, "none"):
         changes["smbios"] = None
     if len(os.boot) > _MOST_BOOT_DEVICES:
@@ -44,6 +49,14 @@ def parsed(domain: Domain, arch: str) -> dict[str, Any]:
     if bios is not None and bios.useserial is None and bios.reboot_timeout is None:
         changes["bios"] = None
     return {"os": evolve(os, **changes)} if changes else {}
+
+
+# Follows: virDomainLoaderDefParseXMLNvram
+def _variables(nvram: FirmwareVariables, domain: Domain) -> FirmwareVariables:
+    """A path, or a type with its source."""
+    if nvram.type is None or nvram.source is None:
+        return nvram if nvram.source is None else evolve(nvram, source=None)
+    return evolve(nvram, value=None, source=read_source(nvram.type, nvram.source, domain))
 
 
 def _sorted(firmware: Firmware) -> Firmware:
@@ -102,7 +115,7 @@ def set_nvram(draft: Draft) -> None:
     loader = os.loader
     if loader is None or loader.type != "pflash" or not loader.readonly or loader.stateless:
         return
-    if os.nvram is None or not (os.nvram.value or os.nvram.source):
+    if os.nvram is None or not (os.nvram.value or os.nvram.type):
         path = f"{NVRAM_FOLDER}/{draft.domain.name}_VARS.fd"
         draft.set(os=evolve(os, nvram=evolve(os.nvram or FirmwareVariables(), value=path)))
 

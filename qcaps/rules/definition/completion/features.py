@@ -41,6 +41,8 @@ def parsed(domain: Domain) -> dict[str, Any]:
         feature = getattr(features, name)
         if feature is not None and getattr(feature, field) is None:
             changes[name] = None
+    if features.capabilities is not None and features.capabilities.policy in (None, "default"):
+        changes["capabilities"] = None
     changes |= _nested(evolve(features, **changes))
     return {"features": evolve(features, **changes)}
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qcaps.domain import syntax
 from qcaps.domain.codec import evolve
+from qcaps.domain.sysinfo import SysinfoTable
 
 if TYPE_CHECKING:
     from qcaps.domain.domain import Domain
-    from qcaps.domain.sysinfo import Sysinfo, SysinfoEntry
+    from qcaps.domain.sysinfo import Sysinfo
+
+_T = TypeVar("_T", bound=SysinfoTable)
+
+_BIOS: Final = ("vendor", "version", "date", "release")
+_SYSTEM: Final = ("manufacturer", "product", "version", "serial", "uuid", "sku", "family")
+_BOARD: Final = ("manufacturer", "product", "version", "serial", "asset", "location")
+_CHASSIS: Final = ("manufacturer", "version", "serial", "asset", "sku")
 
 
 def parsed(domain: Domain) -> dict[str, Any]:
@@ -28,21 +36,51 @@ def parsed(domain: Domain) -> dict[str, Any]:
     return changes
 
 
+# Follows: virSysinfoParseSMBIOSDef, virSysinfoFormat
 def _smbios(domain: Domain, known: str | None) -> tuple[str | None, tuple[Sysinfo, ...]]:
-    """The UUID that SMBIOS tables name, which stands in for a missing one, and the tables with it in form."""
+    """The UUID that SMBIOS tables name, which stands in for a missing one, and the tables as written."""
     tables: list[Sysinfo] = []
     for table in domain.sysinfo:
-        system = table.system
-        named = next((one for one in system.entry if one.name == "uuid"), None) if system else None
-        if table.type != "smbios" or system is None or named is None or named.value is None:
-            tables.append(table)
+        if table.type != "smbios":
+            tables.append(_named_strings(table))
             continue
-        own = syntax.uuid(named.value)
-        known = own
-        entries = tuple(_renamed(one, named, own) for one in system.entry)
-        tables.append(evolve(table, system=evolve(system, entry=entries)))
+        named = table.system.named("uuid") if table.system is not None else None
+        if named is not None and named.value is not None:
+            known = syntax.uuid(named.value)
+        boards = (_table(one, _BOARD, known) for one in table.base_board)
+        strings = table.oem_strings
+        tables.append(
+            evolve(
+                table,
+                bios=_table(table.bios, _BIOS, known),
+                system=_table(table.system, _SYSTEM, known),
+                base_board=tuple(one for one in boards if one is not None),
+                chassis=_table(table.chassis, _CHASSIS, known),
+                oem_strings=_nameless(strings) if strings is not None and strings.entry else None,
+                entry=(),
+            )
+        )
     return known, tuple(tables)
 
 
-def _renamed(entry: SysinfoEntry, named: SysinfoEntry, value: str) -> SysinfoEntry:
-    return evolve(entry, value=value) if entry is named else entry
+# Follows: virSysinfoBIOSParseXML, virSysinfoSystemParseXML, virSysinfoChassisParseXML
+def _table(table: _T | None, names: tuple[str, ...], own: str | None) -> _T | None:
+    """Its strings in order; of two of one name the first counts, and an empty one is none."""
+    if table is None:
+        return None
+    first = (table.named(name) for name in names)
+    kept = (one for one in first if one is not None and one.value)
+    entries = tuple(evolve(one, file=None, value=own if one.name == "uuid" else one.value) for one in kept)
+    return evolve(table, entry=entries) if entries else None
+
+
+# Follows: virSysinfoOEMStringsParseXML
+def _nameless(table: SysinfoTable) -> SysinfoTable:
+    return evolve(table, entry=tuple(evolve(one, name=None, file=None) for one in table.entry))
+
+
+# Follows: virSysinfoParseFWCfgDef, virSysinfoFormatFWCfg
+def _named_strings(table: Sysinfo) -> Sysinfo:
+    entries = tuple(evolve(one, value=None) if one.file is not None else one for one in table.entry)
+    nothing: dict[str, Any] = dict.fromkeys(("bios", "system", "chassis", "oem_strings"))
+    return evolve(table, entry=entries, base_board=(), **nothing)

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def keep_one_each(draft: Draft) -> None:
-    """Drops elements without a namespace, and later ones of a namespace that was there before.
+    """Of several <metadata> the first counts; in it elements need a namespace, and the first of each counts.
 
     Follows: virXMLNodeSanitizeNamespaces
     """
     children = draft.domain.unknown_children
-    if any(map(_is_metadata, children)):
-        kept = (_cleaned(raw) if _is_metadata(raw) else raw for raw in children)
-        draft.set(unknown_children=tuple(kept))
+    if (first := next(filter(_is_metadata, children), None)) is not None:
+        others = (raw for raw in children if not _is_metadata(raw))
+        draft.set(unknown_children=(_cleaned(first), *others))
 
 
 _is_metadata = re.compile(rb"<metadata[\s/>]").match

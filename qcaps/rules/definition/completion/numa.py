@@ -7,7 +7,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from qcaps.domain.codec import evolve
-from qcaps.domain.numa import NumaBandwidth, NumaDistances, NumaSibling
+from qcaps.domain.numa import NumaBandwidth, NumaDistances, NumaLatency, NumaSibling
 from qcaps.domain.syntax import cpuset
 from qcaps.domain.tuning import Numatune, NumatuneMemory
 from qcaps.rules import limits
@@ -40,20 +40,29 @@ def parsed(numa: Numa) -> Numa:
     cells.sort(key=lambda cell: cell.id or 0)
     between = numa.interconnects
     if between is not None:
-        between = evolve(
-            between,
-            all=tuple(
-                attribute_in_kib(one, "value") if isinstance(one, NumaBandwidth) else one
-                for one in between.all
-            ),
-        )
+        between = evolve(between, all=tuple(map(_link, between.all))) if between.all else None
     return evolve(numa, cell=tuple(cells), interconnects=between)
 
 
+# Follows: virNumaInterconnectFormat
+def _link(one: NumaLatency | NumaBandwidth) -> NumaLatency | NumaBandwidth:
+    sized = attribute_in_kib(one, "value") if isinstance(one, NumaBandwidth) else one
+    return evolve(sized, cache=sized.cache or None)
+
+
 def _caches(cell: NumaCell) -> tuple[NumaCache, ...]:
-    """With the units that libvirt writes."""
+    """With the units that libvirt writes; what is none is not written.
+
+    Follows: virNumaCacheFormat
+    """
     return tuple(
-        evolve(one, size=evolve(one.size, unit="KiB"), line_size=evolve(one.line_size, unit="B"))
+        evolve(
+            one,
+            associativity=None if one.associativity == "none" else one.associativity,
+            policy=None if one.policy == "none" else one.policy,
+            size=evolve(one.size, unit="KiB"),
+            line_size=evolve(one.line_size, unit="B") if one.line_size and one.line_size.value else None,
+        )
         for one in cell.cache
     )
 

@@ -42,7 +42,7 @@ def parse_domain(draft: Draft, arch: str) -> None:
     changes |= _lifecycle(domain)
     changes |= tuning.parsed(evolve(domain, **changes))
     if domain.seclabel:
-        changes["seclabel"] = tuple(_label(one, len(domain.seclabel)) for one in domain.seclabel)
+        changes["seclabel"] = tuple(filter(None, map(_label, domain.seclabel)))
     draft.set(**changes)
 
 
@@ -56,21 +56,33 @@ def _lifecycle(domain: Domain) -> dict[str, Any]:
         for state in (domain.pm.suspend_to_mem, domain.pm.suspend_to_disk)
     ):
         changes["pm"] = None
+    elif domain.pm is not None:
+        changes["pm"] = evolve(
+            domain.pm,
+            **{
+                name: None
+                for name in ("suspend_to_mem", "suspend_to_disk")
+                if (state := getattr(domain.pm, name)) is not None and state.enabled is None
+            },
+        )
     if domain.perf is not None and not domain.perf.event:
         changes["perf"] = None
     return changes
 
 
-def _label(label: Seclabel, count: int) -> Seclabel:
-    """Dynamic labels relabel; without any security driver a lone label without a model is none at all.
+def _label(label: Seclabel) -> Seclabel | None:
+    """Dynamic labels relabel; without any security driver one without a model is of none.
 
     Follows: virSecurityLabelDefParseXML, virSecurityLabelDefsParseXML
     """
-    kind = label.type or "dynamic"
-    alone = count == 1 and label.model is None
-    if alone and (kind == "none" or (kind == "dynamic" and not label.baselabel)):
-        return evolve(label, type="none", model="none", relabel=None, label=None, imagelabel=None)
-    if kind == "none":
-        return evolve(label, type=kind, relabel=None, label=None, imagelabel=None, baselabel=None)
+    kind = label.type
+    if label.model in (None, "none") or kind == "none":
+        model = label.model or "none"
+        return evolve(
+            label, type="none", model=model, relabel=None, label=None, imagelabel=None, baselabel=None
+        )
+    if kind is None:
+        return None
     relabel = kind == "dynamic" if label.relabel is None else label.relabel
-    return evolve(label, type=kind, relabel=relabel, imagelabel=None)
+    other = "label" if kind == "dynamic" else "baselabel"
+    return evolve(label, relabel=relabel, imagelabel=None, **{other: None})

@@ -5,15 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qcaps.domain.codec import evolve
-from qcaps.domain.syntax import cpuset, each
+from qcaps.domain.syntax import cpuset, each, scaled
 from qcaps.rules.definition.completion import vcpus
 from qcaps.rules.shared.sets import canonical
+from qcaps.rules.shared.sizes import pretty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from qcaps.domain.domain import Domain
-    from qcaps.domain.tuning import Cputune, Iothreadpin, Iothreadsched, Vcpupin, Vcpusched
+    from qcaps.domain.tuning import (
+        Blkiotune,
+        CachetuneCache,
+        Cputune,
+        Iothreadpin,
+        Iothreadsched,
+        Vcpupin,
+        Vcpusched,
+    )
+
+_RATES = ("weight", "read_iops_sec", "write_iops_sec", "read_bytes_sec", "write_bytes_sec")
 
 
 def parsed(domain: Domain) -> dict[str, Any]:
@@ -21,9 +32,10 @@ def parsed(domain: Domain) -> dict[str, Any]:
 
     Follows: virDomainDefTunablesParse
     """
+    changed_limits = {} if domain.blkiotune is None else {"blkiotune": limits_of_disks(domain.blkiotune)}
     tune = domain.cputune
     if tune is None:
-        return {}
+        return changed_limits
     changes: dict[str, Any] = {
         name: value or None
         for name, value in tune.__dict__.items()
@@ -36,9 +48,41 @@ def parsed(domain: Domain) -> dict[str, Any]:
         changes["emulatorpin"] = evolve(tune.emulatorpin, cpuset=canonical(tune.emulatorpin.cpuset))
     changes["vcpusched"] = _vcpu_schedulers(tune)
     changes["iothreadsched"] = _iothread_schedulers(tune, place)
+    changes["cachetune"] = tuple(
+        evolve(one, vcpus=canonical(one.vcpus), cache=tuple(map(_share, one.cache)), monitor=_monitors(one))
+        for one in tune.cachetune
+        if one.cache or one.monitor
+    )
+    changes["memorytune"] = tuple(
+        evolve(one, vcpus=canonical(one.vcpus), monitor=_monitors(one))
+        for one in tune.memorytune
+        if one.node or one.monitor
+    )
     changed = evolve(tune, **changes)
-    empty = not any(value for name, value in changed.__dict__.items() if name != "line")
-    return {"cputune": None if empty else changed}
+    empty = not any(value or name == "shares" for name, value in changed.__dict__.items() if name != "line")
+    return {**changed_limits, "cputune": None if empty else changed}
+
+
+# Follows: virDomainDefTunablesParse, virDomainBlkioDeviceParseXML
+def limits_of_disks(blkio: Blkiotune) -> Blkiotune | None:
+    """Limits of 0 are none, and a device without limits is none."""
+    devices = (
+        evolve(one, **{name: value or None for name, value in one.__dict__.items() if name in _RATES})
+        for one in blkio.device
+    )
+    kept = tuple(one for one in devices if any(one.__dict__.get(name) for name in _RATES))
+    changed = evolve(blkio, weight=blkio.weight or None, device=kept)
+    return changed if changed.weight or kept else None
+
+
+# Follows: virDomainCachetuneDefParseCache, virResctrlAllocFormat
+def _share(cache: CachetuneCache) -> CachetuneCache:
+    value, unit = pretty(scaled(cache.size, cache.unit))
+    return evolve(cache, size=value, unit=unit)
+
+
+def _monitors(tune: Any) -> tuple[Any, ...]:  # noqa: ANN401  # of caches or of bandwidth
+    return tuple(evolve(one, vcpus=canonical(one.vcpus)) for one in tune.monitor)
 
 
 def _thread_places(domain: Domain) -> Callable[[int], int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qcaps.domain.address import CcwAddress, DimmAddress, PciAddress, UsbAddress, VirtioS390Address
 from qcaps.domain.devices import Controller, Memballoon
 from qcaps.rules import orders
+from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.pci import check_pci_numbers
 from qcaps.rules.shared.refuse import internal, malformed, unsupported
 
@@ -22,6 +23,8 @@ _PORT = re.compile(r"\s*\+?\d{1,10}(?:\.\s*\+?\d{1,10}){0,3}")
 
 _WITH_BOOT = frozenset(kind.device for kind in orders.WRITTEN if kind.boots)
 _WITH_ROM = frozenset(kind.device for kind in orders.WRITTEN if kind.has_rom)
+_LONGEST_LOADPARM = 8
+_LOADPARM = re.compile(r"[A-Za-z0-9. ]*")
 _MOST_CSSID, _MOST_SSID, _MOST_DEVNO = 0xFE, 3, 0xFFFF
 
 
@@ -40,6 +43,15 @@ def check_parsed_info(device: Device) -> None:
     boot, rom = device.boot, device.rom
     if boot is not None and not boot.order and type(device) in _WITH_BOOT:
         raise malformed("<boot> needs an order above 0", device)
+    if boot is not None and boot.loadparm is not None and type(device) in _WITH_BOOT:
+        if not 1 <= len(boot.loadparm.encode()) <= _LONGEST_LOADPARM:
+            raise Refused(
+                f"loadparm '{boot.loadparm}' is not 1 to {_LONGEST_LOADPARM} characters long", device
+            )
+        if not _LOADPARM.fullmatch(boot.loadparm):
+            raise Refused(
+                f"loadparm '{boot.loadparm}' has characters other than letters, digits, '.' and ' '", device
+            )
     off = rom is not None and rom.enabled is False and type(device) in _WITH_ROM
     if off and rom is not None and (rom.bar is not None or rom.file is not None):
         raise unsupported("<rom> is disabled, and yet has a bar or a file", device)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qcaps.domain.syntax import CPUSET_LENGTH, cpuset, each, uuid
 from qcaps.rules.definition.reading.numa import check_parsed_numa
+from qcaps.rules.devices.disk.refuse_read import refuse_read_source
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.guest import IothreadNumbers
 from qcaps.rules.shared.refuse import internal, malformed, unsupported
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from qcaps.domain.codec import Element
-    from qcaps.domain.domain import Domain
+    from qcaps.domain.domain import Domain, Resource
     from qcaps.domain.sysinfo import Sysinfo, SysinfoEntry
     from qcaps.domain.tuning import Cputune
 
@@ -37,6 +38,10 @@ def check_parsed_domain(domain: Domain) -> None:
         raise Refused("no path of a loader is given, and no firmware is to be chosen", loader)
     if domain.title is not None and "\n" in domain.title:
         raise malformed("the title has more than one line", domain)
+    _check_variables(domain)
+    resource = domain.resource
+    if resource is not None and not resource.partition and _appid(resource) is None:
+        raise Refused("<resource> names neither a partition nor an application", resource)
     _check_labels(domain)
     _check_vcpus(domain)
     _check_iothreads(domain)
@@ -54,12 +59,27 @@ def check_parsed_domain(domain: Domain) -> None:
         _check_sysinfo(domain, sysinfo)
 
 
+# Follows: virDomainLoaderDefParseXMLNvram
+def _check_variables(domain: Domain) -> None:
+    nvram = domain.os.nvram
+    if nvram is None or nvram.type is None:
+        return
+    if nvram.source is None:
+        raise Refused(f"<nvram> of type '{nvram.type}' needs a <source>", nvram)
+    refuse_read_source(nvram.type, nvram.source, nvram)
+
+
+# Follows: virDomainResourceDefParse
+def _appid(resource: Resource) -> str | None:
+    return resource.fibrechannel.appid if resource.fibrechannel is not None else None
+
+
 # Follows: virSecurityLabelDefsParseXML
 def _check_labels(domain: Domain) -> None:
     labels = domain.seclabel
     if len(labels) == 1:
         (label,) = labels
-        if label.model is None and (label.type == "static" or label.baselabel is not None):
+        if label.model is None and (label.type in (None, "static") or label.baselabel is not None):
             raise malformed("a <seclabel> with a label of its own needs a model", label)
         return
     seen: set[str | None] = set()
@@ -74,6 +94,8 @@ def _check_labels(domain: Domain) -> None:
 # Follows: virDomainVcpuParse
 def _check_vcpus(domain: Domain) -> None:
     vcpu = domain.vcpu
+    if vcpu is not None and vcpu.value is None:
+        raise malformed("the number of CPUs is missing", vcpu)
     most = 1 if vcpu is None or vcpu.value is None else vcpu.value
     if most == 0:
         raise unsupported("a domain needs at least one CPU", vcpu)
@@ -174,17 +196,17 @@ def _check_sysinfo(domain: Domain, sysinfo: Sysinfo) -> None:
         for entry in sysinfo.entry:
             _check_firmware_entry(entry)
         return
-    for entry in sysinfo.bios.entry if sysinfo.bios is not None else ():
-        if entry.name == "date" and entry.value and not _is_date(entry.value):
-            raise Refused(f"BIOS date '{entry.value}' is not of the form mm/dd/yyyy", entry)
-    for entry in sysinfo.system.entry if sysinfo.system is not None else ():
-        if entry.name == "uuid" and entry.value:
-            try:
-                own = uuid(entry.value)
-            except ValueError as error:
-                raise Refused(str(error), entry) from None
-            if domain.uuid and own != uuid(domain.uuid):
-                raise Refused("the UUID of <sysinfo> is not that of the domain", entry)
+    date = sysinfo.bios.named("date") if sysinfo.bios is not None else None
+    if date is not None and date.value and not _is_date(date.value):
+        raise Refused(f"BIOS date '{date.value}' is not of the form mm/dd/yyyy", date)
+    named = sysinfo.system.named("uuid") if sysinfo.system is not None else None
+    if named is not None and named.value:
+        try:
+            own = uuid(named.value)
+        except ValueError as error:
+            raise Refused(str(error), named) from None
+        if domain.uuid and own != uuid(domain.uuid):
+            raise Refused("the UUID of <sysinfo> is not that of the domain", named)
 
 
 # Follows: virSysinfoParseFWCfgDef

@@ -34,7 +34,6 @@ def check_domain(guest: Guest, caps: Capabilities) -> None:
     _check_emulator(guest, caps)
     _check_firmware_and_acpi(guest)
     _check_small(guest, caps)
-    _check_idmap(guest)
     _check_lifecycle(guest)
     check_cpu(guest, caps)
     check_hotplug(guest)
@@ -90,13 +89,6 @@ def _check_small(guest: Guest, caps: Capabilities) -> None:
             raise unsupported("useserial works on x86 alone", bios)
         if not guest.draft.of(Serial):
             raise malformed("useserial needs at least one serial port", bios)
-
-
-# Follows: virDomainDefIdMapValidate
-def _check_idmap(guest: Guest) -> None:
-    idmap = guest.domain.idmap
-    if idmap is not None and bool(idmap.uid) != bool(idmap.gid):
-        raise unsupported("<idmap> needs users and groups, or neither", idmap)
 
 
 # Follows: qemuValidateDomainLifecycleAction, qemuValidateLifecycleAction

@@ -52,6 +52,7 @@ def check_together(guest: Guest) -> None:
     check_boot_options(guest)
     _check_primary_video(guest)
     check_blkiotune(guest)
+    _check_idmap(guest)
     check_numa(guest)
     _check_virtiofs(guest)
     check_pool_sizes(guest)
@@ -72,11 +73,10 @@ def _check_hostdevs(guest: Guest) -> None:
     seen: set[tuple[object, ...]] = set()
     ramfb = False
     for hostdev in guest.draft.of(Hostdev):
-        key = _host_key(hostdev)
-        if key is not None:
-            if key in seen:
-                raise malformed("the same host device is there twice", hostdev)
-            seen.add(key)
+        keys = _host_keys(hostdev)
+        if seen.intersection(keys):
+            raise malformed("the same host device is there twice", hostdev)
+        seen.update(keys[:1])
         if hostdev.type == "mdev" and hostdev.ramfb:
             if ramfb:
                 raise unsupported("one mediated device can have ramfb='on'", hostdev)
@@ -100,6 +100,21 @@ def _network_key(nic: Interface) -> tuple[object, ...] | None:
     if isinstance(address, HostUsbAddress):
         return ("usb", address.bus, address.device)
     return _pci_key(address) if isinstance(address, HostPciAddress) else None
+
+
+def _host_keys(hostdev: Hostdev) -> tuple[tuple[object, ...], ...]:
+    """What it is found by first, and by what else an earlier one may be the same.
+
+    Follows: virDomainHostdevMatchSubsysUSB
+    """
+    key = _host_key(hostdev)
+    if key is None:
+        return ()
+    if hostdev.type == "usb" and hostdev.mode == "subsystem":
+        source = hostdev.source
+        vendor, product = source.vendor, source.product
+        return (key, ("usb id", vendor.id if vendor else 0, product.id if product else 0))
+    return (key,)
 
 
 def _host_key(hostdev: Hostdev) -> tuple[object, ...] | None:  # noqa: PLR0911  # one for each kind of key
@@ -227,6 +242,18 @@ def _check_primary_video(guest: Guest) -> None:
     primary = [video for video in guest.draft.of(Video) if video.model is not None and video.model.primary]
     if len(primary) > 1:
         raise unsupported("one video device can be primary", primary[1])
+
+
+# Follows: virDomainDefIdMapValidate
+def _check_idmap(guest: Guest) -> None:
+    idmap = guest.domain.idmap
+    if idmap is None:
+        return
+    if bool(idmap.uid) != bool(idmap.gid):
+        raise unsupported("<idmap> needs users and groups, or neither", idmap)
+    for ranges in (idmap.uid, idmap.gid):
+        if ranges and min(one.start for one in ranges) != 0:
+            raise unsupported("<idmap> must map user and group 0 of the container", idmap)
 
 
 # Follows: virDomainDefFSValidate

@@ -9,6 +9,7 @@ from qcaps.domain.device import DeviceMaster
 from qcaps.rules.machine import has_builtin_esp, is_arm_virt, is_i440fx, is_ppc64, is_pseries, is_q35, is_s390
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared import numa
+from qcaps.rules.shared.common import by_device_type, only
 from qcaps.rules.shared.sizes import in_kib
 
 if TYPE_CHECKING:
@@ -30,6 +31,19 @@ _ZERO_MEANS_NONE: Final = ("queues", "cmd_per_lun", "max_sectors", "iothread")
 _XHCI: Final = frozenset({"nec-xhci", "qemu-xhci"})
 
 
+_ALL: Final = {"index", "model", "driver"}
+_COUNTED: Final = by_device_type(
+    dict.fromkeys(("ide", "fdc", "scsi", "sata", "ccid", "isa"), _ALL)
+    | {
+        "virtio-serial": _ALL | {"ports", "vectors"},
+        "usb": _ALL | {"ports"},
+        "xenbus": _ALL | {"max_grant_frames", "max_event_channels"},
+        "pci": _ALL | {"model_element", "target", "pcihole64"},
+    }
+)
+"""What a controller of each type may say."""
+
+
 _MOST_XHCI_PORTS: Final = 15
 
 
@@ -41,6 +55,7 @@ def read(_domain: Domain, controller: Controller) -> Controller:
 
     Follows: virDomainControllerDefParseXML, virDomainControllerDefFormat
     """
+    controller = only(controller, _COUNTED[controller.type])
     changes: dict[str, Any] = {"type": controller.type}
     if controller.model in _START_PORTS and controller.type == "usb" and controller.master is None:
         changes["master"] = DeviceMaster(startport=_START_PORTS[controller.model])

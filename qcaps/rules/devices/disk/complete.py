@@ -8,8 +8,9 @@ from qcaps.domain.address import DriveAddress
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Disk
 from qcaps.domain.devices.disk import DiskBackingStore, DiskDriver, DiskTarget
+from qcaps.domain.syntax import uuid
 from qcaps.rules.refusal import Refused
-from qcaps.rules.shared.common import filled_pci, says_something, source_labels
+from qcaps.rules.shared.common import filled_pci, is_empty, says_something, source_labels
 from qcaps.rules.shared.names import disk_number
 from qcaps.rules.shared.sizes import in_bytes
 from qcaps.rules.shared.state import NARROW_SCSI_UNITS
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from qcaps.domain.devices.disk import DiskIotune
     from qcaps.domain.devices.disksource import DiskFormatMetadataCache, DiskSource
     from qcaps.domain.devices.on_host import SourceHost
+    from qcaps.domain.devices.secret import Encryption
     from qcaps.domain.domain import Domain
     from qcaps.rules.shared.state import State
 
@@ -52,6 +54,7 @@ _SOURCES: Final[dict[str, set[str]]] = {
 }  # fmt: skip
 """What a source of each kind may say; libvirt passes over the rest."""
 
+_EMPTY_MEANS_NONE: Final = ("snapshot", "config", "ssl", "readahead", "timeout", "identity", "cookies")
 _TUPLES: Final = frozenset({"host", "seclabel"})
 _PATHS: Final = {"file": "file", "block": "dev", "dir": "dir"}
 """The attribute that is a path: people leave it empty when they mean none."""
@@ -75,7 +78,7 @@ _PORTS: Final = {
 """Where servers listen."""
 
 
-def read(_domain: Domain, disk: Disk) -> Disk:
+def read(domain: Domain, disk: Disk) -> Disk:
     """Leaves out states of a running guest and values that are the default.
 
     Follows: virDomainDiskDefParseXML, virDomainDiskDefFormat
@@ -89,15 +92,17 @@ def read(_domain: Domain, disk: Disk) -> Disk:
     if (driver := given.get("driver")) is not None:
         changes["driver"] = _driver(driver)
     if (source := given.get("source")) is not None:
-        changes["source"] = _source(disk.type, source)
+        changes["source"] = read_source(disk.type, source, domain)
     else:
         changes["type"] = "file"  # without a source, its kind says nothing
     if (below := given.get("backing_store")) is not None:
-        changes["backing_store"] = _backing(below)
+        changes["backing_store"] = _backing(below, domain)
     if (target := given.get("target")) is not None:
         changes["target"] = _target(target)
     if (limits := given.get("iotune")) is not None:
         changes["iotune"] = _limits(limits)
+    if (encryption := given.get("encryption")) is not None:
+        changes["encryption"] = _encryption(encryption)
     return evolve(disk, **changes, **_hardware(disk))
 
 
@@ -135,7 +140,7 @@ def _bytes(cache: DiskFormatMetadataCache) -> DiskFormatMetadataCache | None:
     return evolve(cache, max_size=evolve(size, value=in_bytes(size, "bytes"), unit="bytes"))
 
 
-def _source(kind: str, source: DiskSource) -> DiskSource | None:
+def read_source(kind: str, source: DiskSource, domain: Domain) -> DiskSource | None:
     """What counts for a source of that kind; servers listen on the port of their protocol.
 
     Follows: virDomainStorageSourceParse, virDomainDiskSourceFormat
@@ -150,8 +155,15 @@ def _source(kind: str, source: DiskSource) -> DiskSource | None:
         changes[path] = None
     if kind == "nvme" and source.address is not None:
         changes["address"] = filled_pci(source.address)
+    if kind == "volume" and source.pool is None and source.volume is None:
+        changes["mode"] = None
+    if source.encryption is not None:
+        changes["encryption"] = _encryption(source.encryption)
+    if kind == "volume" and source.auth is not None:
+        changes["auth"] = None
     if source.seclabel:
-        changes["seclabel"] = source_labels(source.seclabel)
+        labels = source_labels(source.seclabel, domain)
+        changes["seclabel"] = labels if "seclabel" in known else ()
     changed = evolve(source, **changes) if changes else source
     return changed if says_something(changed) else None
 
@@ -166,6 +178,11 @@ def _network(source: DiskSource) -> dict[str, Any]:
     }
     if source.host:
         changes["host"] = tuple(_host(one, protocol) for one in source.host)
+    for name in _EMPTY_MEANS_NONE:
+        if (part := source.__dict__.get(name)) is not None and is_empty(part):
+            changes[name] = None
+    if source.initiator is not None and (source.initiator.iqn is None or source.initiator.iqn.name is None):
+        changes["initiator"] = None
     return changes
 
 
@@ -177,13 +194,32 @@ def _host(host: SourceHost, protocol: str) -> SourceHost:
 
 
 # Follows: virDomainDiskBackingStoreParse
-def _backing(store: DiskBackingStore) -> DiskBackingStore:
+def _backing(store: DiskBackingStore, domain: Domain) -> DiskBackingStore:
+    if store.type is None:
+        return DiskBackingStore()
     changes: dict[str, Any] = {"index": None}
-    if store.source is not None and store.type is not None:
-        changes["source"] = _source(store.type, store.source)
+    if store.source is not None:
+        below = read_source(store.type, store.source, domain)
+        changes["source"] = below if below is None else evolve(below, startup_policy=None)
+    if store.format is not None and store.format.metadata_cache is not None:
+        changes["format"] = evolve(store.format, metadata_cache=_bytes(store.format.metadata_cache))
     if store.backing_store is not None:
-        changes["backing_store"] = _backing(store.backing_store)
+        changes["backing_store"] = _backing(store.backing_store, domain)
     return evolve(store, **changes)
+
+
+# Follows: virStorageEncryptionParseNode, virStorageEncryptionFormat, qemuDomainDeviceDiskDefPostParse
+def _encryption(own: Encryption) -> Encryption:
+    """QEMU decrypts unless told otherwise; only LUKS has ciphers."""
+    kept = own.cipher is not None and own.format == "luks"
+    secrets = tuple(one if one.uuid is None else evolve(one, uuid=uuid(one.uuid)) for one in own.secret)
+    return evolve(
+        own,
+        engine=own.engine or "qemu",
+        secret=secrets,
+        cipher=own.cipher if kept else None,
+        ivgen=own.ivgen if kept else None,
+    )
 
 
 def _target(target: DiskTarget) -> DiskTarget:
@@ -219,8 +255,6 @@ def complete(state: State, disk: Disk) -> Disk:
     changes |= _writing(disk)
     if disk.source is not None:
         changes["source"] = _complete_source(disk, disk.source)
-    if disk.encryption is not None and disk.encryption.engine is None:
-        changes["encryption"] = evolve(disk.encryption, engine="qemu")
     if disk.address is None and name:
         changes["address"] = _place(state, disk, name, bus)
     if disk.iotune is not None and disk.iotune.group_name and not _has_limits(disk.iotune):
@@ -265,8 +299,6 @@ def _complete_source(disk: Disk, source: DiskSource) -> DiskSource:
         changes["name"] = f"{source.name}/0"
     if disk.type == "nvme" and source.managed is None:
         changes["managed"] = True
-    if source.encryption is not None and source.encryption.engine is None:
-        changes["encryption"] = evolve(source.encryption, engine="qemu")
     return evolve(source, **changes) if changes else source
 
 

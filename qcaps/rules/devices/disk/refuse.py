@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from qcaps.rules.devices.disk.tuning import check_throttle_pairs, has_throttle
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.guest import address_type
-from qcaps.rules.shared.labels import check_labels
 from qcaps.rules.shared.refuse import internal, malformed, unsupported
 from qcaps.rules.shared.storage import (
     LOCAL,
@@ -54,7 +53,6 @@ def refuse(disk: Disk, guest: Guest) -> None:
         raise unsupported("namespace 0 does not exist on NVMe", disk)
     if storage.type == "vhostuser":
         _check_vhostuser(disk, storage, bus)
-    check_labels(disk.source, guest)
     if target.tray is not None and disk.device not in ("floppy", "cdrom"):
         raise unsupported("tray is for cdrom and floppy", disk)
     _check_names(disk)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qcaps.domain.syntax import uuid
 from qcaps.rules.shared.hosts import check_hosts
+from qcaps.rules.shared.labels import refuse_read_labels
 from qcaps.rules.shared.pci import check_pci_numbers
 from qcaps.rules.shared.refuse import malformed, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qcaps.domain.codec import Element
     from qcaps.domain.devices import Disk
-    from qcaps.domain.devices.disksource import DiskSource, DiskSourceReservations
-    from qcaps.domain.devices.secret import Auth
+    from qcaps.domain.devices.disksource import DiskSource, DiskSourceCookies, DiskSourceReservations
+    from qcaps.domain.devices.secret import Auth, AuthSecret, Encryption, EncryptionSecret
 
 _SPLIT = ("gluster", "rbd")
 """Protocols whose name is a volume or pool, a slash, and an image."""
@@ -29,13 +32,15 @@ def refuse_read(disk: Disk) -> None:
     """
     source, driver = disk.source, disk.driver
     if source is not None:
-        _check_source(disk.type, source, disk)
+        refuse_read_source(disk.type, source, disk)
         if disk.auth is not None and source.auth is not None:
             raise unsupported("there is an <auth> in the disk and one in its source", disk)
         if disk.encryption is not None and source.encryption is not None:
             raise unsupported("there is an <encryption> in the disk and one in its source", disk)
     if disk.auth is not None:
         _check_auth(disk.auth)
+    if disk.encryption is not None:
+        _check_encryption(disk.encryption)
     if driver is not None and driver.rerror_policy == "enospace":
         raise unsupported("rerror_policy cannot be 'enospace'", disk)
     behind = disk.backing_store
@@ -44,31 +49,45 @@ def refuse_read(disk: Disk) -> None:
             raise malformed("<backingStore> needs a <format type=…>", behind)
         if behind.source is None:
             raise malformed("<backingStore> needs a <source>", behind)
-        _check_source(behind.type, behind.source, disk)
+        refuse_read_source(behind.type, behind.source, disk)
         behind = behind.backing_store
 
 
 # Follows: virStorageAuthDefParse
 def _check_auth(auth: Auth) -> None:
-    secret = auth.secret
+    _check_secret(auth.secret)
+
+
+# Follows: virStorageEncryptionParseNode, virSecretLookupParseSecret
+def _check_encryption(encryption: Encryption) -> None:
+    for secret in encryption.secret:
+        _check_secret(secret)
+    if encryption.format == "luks" and encryption.ivgen is not None and encryption.cipher is None:
+        raise malformed("<ivgen> needs a <cipher>", encryption)
+
+
+def _check_secret(secret: AuthSecret | EncryptionSecret) -> None:
     if (secret.uuid is None) == (secret.usage is None):
-        raise malformed("a secret is named by its uuid or by its usage", auth)
+        raise malformed("a secret is named by its uuid or by its usage", secret)
+    if secret.uuid is not None:
+        try:
+            uuid(secret.uuid)
+        except ValueError as error:
+            raise malformed(str(error), secret) from None
 
 
 # Follows: virDomainStorageSourceParse
-def _check_source(kind: str, source: DiskSource, disk: Disk) -> None:
+def refuse_read_source(kind: str, source: DiskSource, disk: Element) -> None:
+    """Refuses a source that does not say what its kind of storage needs."""
     if (check := _SOURCES.get(kind)) is not None:
         check(source, disk)
     if source.auth is not None:
         _check_auth(source.auth)
+    if source.encryption is not None:
+        _check_encryption(source.encryption)
     if source.reservations is not None:
         _check_reservations(source.reservations)
-    models = [label.model for label in source.seclabel]
-    if len(set(models)) < len(models):
-        raise malformed("there are two <seclabel> of one model", source)
-    for label in source.seclabel:
-        if label.label is not None and label.relabel is False:
-            raise malformed("a label does not go with relabel='no'", label)
+    refuse_read_labels(source.seclabel, source)
 
 
 # Follows: virStoragePRDefParseXML
@@ -82,8 +101,8 @@ def _check_reservations(reservations: DiskSourceReservations) -> None:
         raise malformed("<reservations> needs a source with type, path and mode", reservations)
 
 
-# Follows: virDomainDiskSourceNetworkParse, virStorageSourceNetCookieValidate
-def _check_network(source: DiskSource, disk: Disk) -> None:
+# Follows: virDomainDiskSourceNetworkParse
+def _check_network(source: DiskSource, disk: Element) -> None:
     protocol, name = source.protocol, source.name
     if protocol is None:
         raise malformed("a source on the network needs a protocol", disk)
@@ -93,28 +112,34 @@ def _check_network(source: DiskSource, disk: Disk) -> None:
         raise malformed(f"'{name}' is no name of the form pool/image", disk)
     check_hosts(source.host)
     if source.cookies is not None and protocol in ("http", "https"):
-        for cookie in source.cookies.cookie:
-            value = cookie.text
-            if not cookie.name or _NOT_IN_NAME & set(cookie.name):
-                raise malformed(f"'{cookie.name}' is no name of a cookie", cookie)
-            if value is None:
-                raise malformed(f"cookie '{cookie.name}' has no value", cookie)
-            if value[:1] == '"' and value[-1:] == '"':
-                value = value[1:-1]
-            if _NOT_IN_VALUE & set(value):
-                raise malformed(
-                    f"the value of cookie '{cookie.name}' has characters that no cookie may", cookie
-                )
+        _check_cookies(source.cookies)
+
+
+# Follows: virStorageSourceNetCookiesValidate, virStorageSourceNetCookieValidate
+def _check_cookies(cookies: DiskSourceCookies) -> None:
+    names = [cookie.name for cookie in cookies.cookie]
+    if len(set(names)) < len(names):
+        raise malformed("there are two cookies of one name", cookies)
+    for cookie in cookies.cookie:
+        value = cookie.text
+        if not cookie.name or _NOT_IN_NAME & set(cookie.name):
+            raise malformed(f"'{cookie.name}' is no name of a cookie", cookie)
+        if value is None:
+            raise malformed(f"cookie '{cookie.name}' has no value", cookie)
+        if value[:1] == '"' and value[-1:] == '"':
+            value = value[1:-1]
+        if _NOT_IN_VALUE & set(value):
+            raise malformed(f"the value of cookie '{cookie.name}' has characters that no cookie may", cookie)
 
 
 # Follows: virDomainDiskSourcePoolDefParse
-def _check_volume(source: DiskSource, disk: Disk) -> None:
+def _check_volume(source: DiskSource, disk: Element) -> None:
     if (source.pool is None) != (source.volume is None):
         raise malformed("pool and volume go together", disk)
 
 
 # Follows: virDomainDiskSourceNVMeParse
-def _check_nvme(source: DiskSource, disk: Disk) -> None:
+def _check_nvme(source: DiskSource, disk: Element) -> None:
     if source.type != "pci":
         raise malformed("an NVMe source is of type 'pci'", disk)
     if source.namespace is None:
@@ -125,7 +150,7 @@ def _check_nvme(source: DiskSource, disk: Disk) -> None:
 
 
 # Follows: virDomainDiskSourceVHostUserParse
-def _check_vhostuser(source: DiskSource, disk: Disk) -> None:
+def _check_vhostuser(source: DiskSource, disk: Element) -> None:
     if source.type != "unix":
         raise malformed("a vhostuser source is of type 'unix'", disk)
     if source.path is None:
@@ -135,7 +160,7 @@ def _check_vhostuser(source: DiskSource, disk: Disk) -> None:
         raise malformed("<reconnect> needs a timeout", disk)
 
 
-_SOURCES: dict[str, Callable[[DiskSource, Disk], None]] = {
+_SOURCES: dict[str, Callable[[DiskSource, Element], None]] = {
     "network": _check_network,
     "volume": _check_volume,
     "nvme": _check_nvme,

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 _VALID_TO = re.compile(r"(?:\s*[+-]?\d+-){2}\s*[+-]?\d+T(?:\s*[+-]?\d+:){2}\s*[+-]?\d+")
 
 
+_CONNECTED: dict[str, tuple[str | None, ...]] = {
+    "vnc": (None, "keep"),
+    "spice": (None, "fail", "disconnect", "keep"),
+}
+"""What becomes of clients when the password changes."""
+
+
 def refuse_read(graphics: d.Graphics) -> None:
     """Refuses listen elements that contradict their type or `<graphics>`, and bad terms of a password.
 
@@ -29,11 +36,13 @@ def refuse_read(graphics: d.Graphics) -> None:
     if kind in ("vnc", "spice", "rdp"):
         for position, listen in enumerate(graphics.listens):
             _check_listen(graphics, listen, first=position == 0)
+    if kind in ("sdl", "spice", "dbus") and graphics.gl is not None and graphics.gl.enable is None:
+        raise malformed("<gl> needs enable", graphics.gl)
     if kind not in ("vnc", "spice") or graphics.passwd is None:
         return
     if graphics.passwd_valid_to is not None and not _VALID_TO.fullmatch(graphics.passwd_valid_to):
         raise internal(f"'{graphics.passwd_valid_to}' is no time, as in 2010-11-28T14:29:01", graphics)
-    if graphics.connected == "default" or (kind == "vnc" and graphics.connected not in (None, "keep")):
+    if graphics.connected not in _CONNECTED[kind]:
         raise unsupported(f"{kind} has no connected='{graphics.connected}'", graphics)
 
 

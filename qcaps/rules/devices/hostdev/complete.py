@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.domain.address import CcwAddress, DriveAddress, PciAddress
 from qcaps.domain.codec import evolve
-from qcaps.domain.devices.on_host import HostPciAddress
+from qcaps.domain.devices.on_host import HostPciAddress, HostUsbAddress
 from qcaps.rules.refusal import Refused
-from qcaps.rules.shared.common import filled_pci
+from qcaps.rules.shared.common import by_type, filled_pci, is_empty, only
 from qcaps.rules.shared.network import addresses
 from qcaps.rules.shared.state import place
 
 if TYPE_CHECKING:
     from qcaps.domain.devices import Hostdev
+    from qcaps.domain.devices.hostdev import HostdevSource
     from qcaps.domain.domain import Domain
     from qcaps.rules.shared.state import State
 
@@ -28,18 +29,60 @@ def read(_domain: Domain, hostdev: Hostdev) -> Hostdev:
     changes: dict[str, Any] = {"mode": hostdev.mode}
     if hostdev.mode == "subsystem":
         changes["managed"] = bool(hostdev.managed)
-    source = hostdev.source
-    found: dict[str, Any] = {}
-    if isinstance(source.address, HostPciAddress):
-        found["address"] = evolve(filled_pci(source.address), type=None)
-    found |= {name: None for name in ("missing", "auto_address") if source.__dict__.get(name) is not None}
-    if found:
-        changes["source"] = evolve(source, **found)
+    changes |= _not_counted(hostdev)
+    source = changes["source"] = _source(hostdev)
     if hostdev.ip:
         changes["ip"] = addresses(hostdev.ip)
     if hostdev.type != "scsi":
         changes |= {name: False for name in ("readonly", "shareable") if hostdev.__dict__.get(name)}
-    return evolve(hostdev, **changes)
+    return _without_source(hostdev, changes) if source is None else evolve(hostdev, **changes)
+
+
+_SOURCES: Final = by_type(
+    {
+        "usb": {"startup_policy", "guest_reset", "vendor", "product", "address"},
+        "pci": {"write_filtering", "address"},
+        "scsi": {"adapter", "address"},
+        "iscsi": {"protocol", "name", "host", "auth", "initiator"},
+        "scsi_host": {"protocol", "wwpn"},
+        "mdev": {"address"},
+        "storage": {"block"},
+        "misc": {"char"},
+        "net": {"interface"},
+    }
+)
+"""What a source of each type may say."""
+
+
+def _source_of(hostdev: Hostdev) -> frozenset[str]:
+    is_iscsi = hostdev.type == "scsi" and hostdev.source.protocol == "iscsi"
+    return _SOURCES["iscsi" if is_iscsi else hostdev.type]
+
+
+def _not_counted(hostdev: Hostdev) -> dict[str, Any]:
+    """What is for devices of other types."""
+    names: tuple[str, ...] = () if hostdev.type == "mdev" else ("display", "ramfb")
+    if hostdev.type != "pci":
+        names += ("driver",)
+    return {name: None for name in names if hostdev.__dict__.get(name) is not None}
+
+
+def _source(hostdev: Hostdev) -> HostdevSource | None:
+    """What counts for its type; without what the host found out."""
+    source = only(hostdev.source, _source_of(hostdev))
+    if hostdev.type == "pci":
+        return evolve(source, address=evolve(filled_pci(source.address or HostPciAddress()), type=None))
+    if isinstance(source.address, HostUsbAddress) and not (source.address.bus or source.address.device):
+        source = evolve(source, address=None)
+    return None if is_empty(source) else source
+
+
+def _without_source(hostdev: Hostdev, changes: dict[str, Any]) -> Hostdev:
+    """One whose source says nothing; libvirt writes none."""
+    del changes["source"]
+    bare = evolve(hostdev, **changes)
+    del bare.__dict__["source"]
+    return bare
 
 
 def complete(state: State, hostdev: Hostdev) -> Hostdev:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import random
+import re
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.capabilities.targets import S390
+from qcaps.domain import syntax
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices.interface import InterfaceDriver, InterfaceMac, InterfaceModel
 from qcaps.domain.devices.interfacesource import InterfaceVirtualportParameters
+from qcaps.rules.devices.interface.refuse_read import port_number
 from qcaps.rules.machine import ARM_VIRT, is_arm_virt, is_riscv_virt
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared import network
+from qcaps.rules.shared.common import is_empty
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.devices import Interface
-    from qcaps.domain.devices.interfacesource import InterfaceVirtualport
+    from qcaps.domain.devices.interface import (
+        InterfaceBackend,
+        InterfaceFilterref,
+        InterfaceFilterrefParameter,
+    )
+    from qcaps.domain.devices.interfacesource import (
+        InterfaceBandwidth,
+        InterfaceBandwidthLimit,
+        InterfaceVirtualport,
+    )
     from qcaps.domain.domain import Domain
     from qcaps.rules.shared.state import State
 
@@ -37,8 +50,15 @@ _NO_MODEL: Final = InterfaceModel()
 _VIRTIO: Final = frozenset({"virtio", "virtio-transitional", "virtio-non-transitional"})
 _OF_ANY: Final = {"line", "unknown_attributes", "unknown_children", "iommu", "ats", "packed", "page_per_vq"}
 _OF_VIRTIO: Final = frozenset(InterfaceDriver.__dataclass_fields__)
+_EMPTY_MEANS_NONE: Final = (
+    "port", "script", "downscript", "backenddomain", "guest", "tune", "teaming", "link",
+)  # fmt: skip
+_PARAMETER_NAME: Final = re.compile(r"[A-Za-z0-9_]*")
+_PARAMETER_VALUE: Final = re.compile(r"[A-Za-z0-9_.:]+")
 _ZERO_MEANS_NONE: Final = ("queues", "rx_queue_size", "tx_queue_size")
 _FILTERED: Final = frozenset({"network", "bridge", "ethernet"})
+_NUMBERS: Final = ("managerid", "typeid", "typeidversion")
+_IDS: Final = ("instanceid", "interfaceid")
 _INSTANCE: Final = frozenset({None, "802.1Qbg"})
 _INTERFACE: Final = frozenset({None, "openvswitch"})
 _PREFERRED: Final = (("rtl8139", "rtl8139"), ("e1000", "e1000"), ("virtio-net", "virtio"))
@@ -84,7 +104,54 @@ def _limits(nic: Interface) -> dict[str, Any]:
         changes["coalesce"] = None
     if (rules := given.get("filterref")) is not None and (nic.type not in _FILTERED or rules.filter is None):
         changes["filterref"] = None
+    elif rules is not None:
+        changes["filterref"] = evolve(rules, parameter=_parameters(rules))
+    if (bandwidth := given.get("bandwidth")) is not None:
+        changes["bandwidth"] = _bandwidth(bandwidth)
+    if (backend := given.get("backend")) is not None:
+        changes["backend"] = _backend(nic, backend)
+    for name in _EMPTY_MEANS_NONE:
+        if (part := given.get(name)) is not None and is_empty(part):
+            changes[name] = None
     return changes
+
+
+# Follows: virNWFilterParseParamAttributes, virNWFilterFormatParamAttributes
+def _parameters(rules: InterfaceFilterref) -> tuple[InterfaceFilterrefParameter, ...]:
+    """By name; those that no filter can have are passed over."""
+    kept = (
+        one
+        for one in rules.parameter
+        if one.name is not None
+        and one.value is not None
+        and _PARAMETER_NAME.fullmatch(one.name)
+        and _PARAMETER_VALUE.fullmatch(one.value)
+    )
+    return tuple(sorted(kept, key=lambda one: one.name or ""))
+
+
+# Follows: virNetDevBandwidthParse, virNetDevBandwidthRateFormat
+def _bandwidth(bandwidth: InterfaceBandwidth) -> InterfaceBandwidth | None:
+    """Rates of 0 are none; the element stays if there was one."""
+    if bandwidth.inbound is None and bandwidth.outbound is None:
+        return None
+    return evolve(bandwidth, inbound=_rate(bandwidth.inbound), outbound=_rate(bandwidth.outbound))
+
+
+def _rate(rate: InterfaceBandwidthLimit | None) -> InterfaceBandwidthLimit | None:
+    if rate is None or not (rate.average or rate.floor):
+        return None
+    return evolve(
+        rate, **{name: getattr(rate, name) or None for name in ("average", "peak", "floor", "burst")}
+    )
+
+
+# Follows: virDomainNetBackendParseXML
+def _backend(nic: Interface, backend: InterfaceBackend) -> InterfaceBackend | None:
+    model = nic.model.type if nic.model is not None else None
+    if backend.vhost is not None and (nic.type == "hostdev" or (model or "").lower() not in _VIRTIO):
+        backend = evolve(backend, vhost=None)
+    return None if is_empty(backend) else backend
 
 
 def _driven(nic: Interface) -> Interface:
@@ -108,6 +175,8 @@ def _driver(nic: Interface, driver: InterfaceDriver) -> InterfaceDriver | None:
         kept = kept | {"name"}
     changed = evolve(driver, **{name: None for name in driver.__dict__ if name not in kept})
     zeros = {name: None for name in _ZERO_MEANS_NONE if changed.__dict__.get(name) == 0}
+    if changed.__dict__.get("queues") == 1:  # what there always is
+        zeros["queues"] = None
     if zeros:
         changed = evolve(changed, **zeros)
     return (
@@ -148,12 +217,19 @@ def _virtualport(port: InterfaceVirtualport) -> InterfaceVirtualport:
     Follows: virNetDevVPortProfileParse
     """
     own = port.parameters or InterfaceVirtualportParameters()
-    ids: dict[str, str] = {}
+    ids: dict[str, str | None] = {}
     if own.instanceid is None and port.type in _INSTANCE:
         ids["instanceid"] = str(uuid.uuid4())
     if own.interfaceid is None and port.type in _INTERFACE:
         ids["interfaceid"] = str(uuid.uuid4())
-    return evolve(port, parameters=evolve(own, **ids)) if ids else port
+    changes: dict[str, str | None] = {
+        name: str(port_number(value)) for name in _NUMBERS if (value := getattr(own, name)) is not None
+    }
+    changes |= {name: str(uuid.UUID(syntax.uuid(value))) for name in _IDS if (value := getattr(own, name))}
+    if own.profileid == "":
+        changes["profileid"] = None
+    own = evolve(own, **changes, **ids)
+    return evolve(port, parameters=None if is_empty(own) else own)
 
 
 def complete(state: State, nic: Interface) -> Interface:

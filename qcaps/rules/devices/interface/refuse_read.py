@@ -7,14 +7,21 @@ import socket
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices.on_host import HostPciAddress
+from qcaps.domain.devices.on_host import HostPciAddress, HostUsbAddress
+from qcaps.domain.numbers import any_base
+from qcaps.domain.syntax import uuid
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.pci import check_pci_numbers
 from qcaps.rules.shared.refuse import malformed, unsupported
 
 if TYPE_CHECKING:
     from qcaps.domain.devices import Interface
-    from qcaps.domain.devices.interfacesource import InterfaceBandwidth, InterfaceVirtualport, InterfaceVlan
+    from qcaps.domain.devices.interfacesource import (
+        InterfaceBandwidth,
+        InterfaceVirtualport,
+        InterfaceVirtualportParameters,
+        InterfaceVlan,
+    )
 
 _SOURCE_TYPES = frozenset(
     {
@@ -39,6 +46,12 @@ _PORT_TAKES = {
     "midonet": ("interfaceid",),
 }
 """Parameters of a virtual port by its type; instance and interface are made up where they are missing."""
+
+_PORT_NUMBERS = {"managerid": 0xFF, "typeid": 0xFFFFFF, "typeidversion": 0xFF}
+"""Numbers among them, and the highest of each."""
+
+_MOST_U32 = 2**32 - 1
+_LONGEST_PROFILE = 39
 
 _PARAMETERS = ("managerid", "typeid", "typeidversion", "instanceid", "interfaceid", "profileid")
 
@@ -67,7 +80,14 @@ def refuse_read(interface: Interface) -> None:
         _check_bandwidth(interface.bandwidth, kind)
     if interface.vlan is not None:
         _check_vlan(interface.vlan)
+    _check_addresses(interface)
+
+
+# Follows: virDomainNetIPParseXML
+def _check_addresses(interface: Interface) -> None:
     for ip in (*interface.ip, *(interface.source.ip if interface.source is not None else ())):
+        if ip.family in ("ipv4", "ipv6") and ip_version(ip.address) not in (None, int(ip.family[3:])):
+            raise malformed(f"'{ip.address}' is no address of family '{ip.family}'", ip)
         if ip_version(ip.address) is None or (ip.peer is not None and ip_version(ip.peer) is None):
             raise malformed(f"'{ip.address}' or its peer is no IP address", ip)
 
@@ -100,14 +120,47 @@ def _check_source(interface: Interface) -> None:
     if interface.type == "udp" and source.local is None:
         raise malformed("an interface of type 'udp' needs <local>", interface)
     if interface.type == "hostdev":
+        if source.startup_policy is not None and not isinstance(source.host_address, HostUsbAddress):
+            raise unsupported("startupPolicy is for USB devices", interface)
         if source.host_address is None:
             raise malformed("an interface of type 'hostdev' needs <source><address type=…>", interface)
         if isinstance(source.host_address, HostPciAddress):
             check_pci_numbers(source.host_address, interface)
 
 
+def port_number(text: str) -> int:
+    """A number in any base; a negative one is taken from the other end. Raises ValueError."""
+    return any_base(text, -_MOST_U32, _MOST_U32) & _MOST_U32
+
+
+# Follows: virNetDevVPortProfileParse
+def _check_parameters(given: InterfaceVirtualportParameters) -> None:
+    for name, highest in _PORT_NUMBERS.items():
+        text = getattr(given, name)
+        if text is None:
+            continue
+        try:
+            number = port_number(text)
+        except ValueError as error:
+            raise malformed(f"{name}: {error}", given) from None
+        if number > highest:
+            raise malformed(f"{name} {number} is above {highest}", given)
+    for name in ("instanceid", "interfaceid"):
+        text = getattr(given, name)
+        if text is None:
+            continue
+        try:
+            uuid(text)
+        except ValueError as error:
+            raise malformed(f"{name}: {error}", given) from None
+    if given.profileid is not None and len(given.profileid.encode()) > _LONGEST_PROFILE:
+        raise malformed(f"profileid has more than {_LONGEST_PROFILE} characters", given)
+
+
 # Follows: virNetDevVPortProfileParse, virNetDevVPortProfileCheckComplete, virNetDevVPortProfileCheckNoExtras
 def _check_port(port: InterfaceVirtualport, kind: str) -> None:
+    if port.parameters is not None:
+        _check_parameters(port.parameters)
     given = {name for name in _PARAMETERS if port.parameters is not None and getattr(port.parameters, name)}
     if port.type is None:
         if kind != "network":

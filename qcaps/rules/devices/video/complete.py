@@ -67,7 +67,9 @@ def _default_type(domain: Domain, caps: Capabilities) -> str:
 
 
 def _power_of_two(size: int | None) -> int | None:
-    return 1 << (size - 1).bit_length() if size else None
+    """The next one from `size` on; of one that 32 bits cannot hold, nothing is left."""
+    power = 1 << (size - 1).bit_length() if size else 0
+    return power if 0 < power < 2**32 else None
 
 
 def mark_primary(state: State) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from qcaps.measure.gate import counting, pair_store, revisions
 from qcaps.measure.gate.arms import Arm, MismatchError
 from qcaps.measure.gate.relay import Relay, running
-from qcaps.measure.gate.rounds import Bench, calls_for, take_round
+from qcaps.measure.gate.rounds import Bench, calls_for, calls_for_scatter, take_round
 from qcaps.measure.gate.series import Series, all_series, point
 from qcaps.measure.gate.verdict import (
     PREFLIGHT_PAIRS,
@@ -123,7 +123,8 @@ def check_host(
 ) -> str:
     """Pairs of base with base over the cells in turn; why the host is too noisy, or "".
 
-    As many as it takes to be in no doubt, up to the last of PREFLIGHT_PAIRS.
+    As many as it takes to be in no doubt, up to the last of PREFLIGHT_PAIRS. How they scatter sets the calls
+    a block.
     """
 
     def differences() -> list[float]:
@@ -140,8 +141,10 @@ def check_host(
                 finally:
                     store.save()
             if not doubtful(differences(), Margins().delta):
-                return ""
-    return noise(differences(), Margins().delta)
+                break
+    for cell in cells:
+        bench.calls[cell] = calls_for_scatter(store.runs(cell))
+    return "" if not doubtful(differences(), Margins().delta) else noise(differences(), Margins().delta)
 
 
 def take_verdicts(

@@ -56,6 +56,14 @@ class PairStore:
             results_file.write(self.folder / (self.prefix + BASE), self.base)
             results_file.write(self.folder / (self.prefix + HEAD), self.head)
 
+    def runs(self, cell: Cell) -> list[tuple[Run, Run]]:
+        """The blocks behind a cell's pairs."""
+        base, head = (
+            next((one.runs for one in side.measured if one.cell == cell), ())
+            for side in (self.base, self.head)
+        )
+        return list(zip(base, head, strict=False))
+
     def taken(self, cell: Cell) -> int:
         """How many pairs of a cell there are."""
         return len(self.pairs.get(cell, ()))

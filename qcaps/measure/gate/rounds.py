@@ -10,6 +10,7 @@ whose sign is not.
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import shutil
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qcaps.measure.gate.arms import Turn
+from qcaps.measure.gate.verdict import median_deviation
 from qcaps.measure.results.answered import circumstances_of, measured
 from qcaps.measure.results.results_file import Measured, Metadata
 from qcaps.measure.worker.chance import Chance
@@ -29,12 +31,14 @@ if TYPE_CHECKING:
     from qcaps.measure.cell import Cell
     from qcaps.measure.gate.arms import ArmProcess
     from qcaps.measure.gate.relay import Relay
+    from qcaps.measure.results.results_file import Run
     from qcaps.measure.worker.running import Answer
 
 Sides = tuple[Measured, Measured]
 _PATIENCE_SECONDS = 120.0
 _BLOCK_NS = 50_000_000
-_FEWEST_TURNS, _MOST_TURNS = 8, 20
+_FEWEST_TURNS, _MOST_TURNS = 8, 40
+_PAIR_SCATTER = 0.015
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,9 +123,26 @@ class Bench:
 
 
 def calls_for(answers: Iterable[Answer]) -> int:
-    """Calls that make a block of the slower arm about 50 ms, 8 to 20."""
+    """Calls that make a block of the slower arm about 50 ms, 8 to 20, before more is known."""
     slowest: int = max(min(answer.ready["warmups"][0]) for answer in answers if answer.ready)
-    return min(max(_BLOCK_NS // max(slowest, 1), _FEWEST_TURNS), _MOST_TURNS)
+    return min(max(_BLOCK_NS // max(slowest, 1), _FEWEST_TURNS), _MOST_TURNS // 2)
+
+
+def calls_for_scatter(pairs: Iterable[tuple[Run, Run]]) -> int:
+    """Calls a block that make a pair scatter by 1.5 %, told from pairs of equal arms; 8 to 40.
+
+    Turns scatter, a pair's median of them by so much less; more calls cost less than more processes.
+    """
+    turns = [
+        math.log(after / before)
+        for base, head in pairs
+        for before, after in zip(base.blocks[0], head.blocks[0], strict=False)
+    ]
+    if not turns:
+        return _FEWEST_TURNS
+    # The median of k normal turns scatters by 1.25 / sqrt(k) of one, whose deviation is 1.48 median ones.
+    wanted = (1.25 * 1.48 * median_deviation(turns) / _PAIR_SCATTER) ** 2
+    return round(min(max(wanted, _FEWEST_TURNS), _MOST_TURNS))
 
 
 def take_round(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.domain import document
 from qcaps.driver.driver import default_emulator
-from qcaps.driver.reference import recorded, reference
-from qcaps.errors import unknown
+from qcaps.driver.reference import reference
+from qcaps.errors import QcapsError, unknown
 from qcaps.measure.subject import Counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from qcaps.driver.driver import Done, Driver
     from qcaps.measure.cell import Cell
@@ -115,12 +117,15 @@ class ReferenceArm:
 
 
 def warm(xmls: Sequence[bytes]) -> None:
-    """Compile what reads the domains, and read the recorded capabilities: half of what preparing a cell
-    takes.
+    """Define and start each domain once: what is compiled, read and cached on the way serves every cell.
+
+    A domain that is refused is refused again where it is measured.
     """
-    for xml in xmls:
-        domain = document.parse(xml, "a domain to measure")
-        recorded(domain.emulator or default_emulator(domain))
+    with TemporaryDirectory(prefix="qcaps-warm-") as folder, suppress(QcapsError):
+        driver = reference(Path(folder), policy="naive", validity="trust")
+        for xml in dict.fromkeys(xmls):
+            driver.start(driver.define(xml, "a domain to measure").domain.name)
+        driver.cache.close()
 
 
 def prepare(cell: Cell, xml: bytes, directory: Path) -> ReferenceArm:

@@ -15,6 +15,7 @@ import gc
 import json
 import os
 import sys
+from contextlib import suppress
 from time import monotonic
 
 from qcaps.errors import QcapsError
@@ -28,11 +29,13 @@ _THREAD_STACK = 8 << 20
 def main() -> int:
     """Serve until standard input ends."""
     _thread.stack_size(_THREAD_STACK)  # else it is the limit, which chance drew
-    for name, xmls in json.loads(sys.stdin.readline()).items():
-        subject(name).warm([xml.encode() for xml in xmls])
+    asked = json.loads(sys.stdin.readline())
+    _say({"protocol": PROTOCOL, "python": sys.version.split()[0], "build": sys.version})
+    for name, xmls in asked.items():
+        with suppress(Exception):  # what is wrong is wrong in a child too, which says of what
+            subject(name).warm([xml.encode() for xml in xmls])
     gc.collect()
     gc.freeze()
-    _say({"protocol": PROTOCOL, "python": sys.version.split()[0], "build": sys.version})
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -90,6 +90,11 @@ class Capabilities:
         """Whether QEMU could use KVM when it was probed."""
         return "kvm" in self.flags
 
+    @property
+    def release(self) -> str:
+        """The version as people write it: 7.2.22."""
+        return f"{self.version // 1_000_000}.{self.version // 1_000 % 1_000}.{self.version % 1_000}"
+
     def accelerator(self, virt_type: str) -> Accelerator | None:
         """The accelerator behind `<domain type=...>`: "kvm", or TCG for "qemu"."""
         name = "kvm" if virt_type == "kvm" else "tcg"

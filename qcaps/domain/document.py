@@ -18,7 +18,7 @@ from qcaps.domain import features
 from qcaps.domain.codec import Element, XmlError, read, write, xml_names
 from qcaps.domain.devices import KINDS, AnyDevice
 from qcaps.domain.domain import Domain
-from qcaps.domain.element import line_of
+from qcaps.domain.element import LIBVIRT, line_of
 from qcaps.domain.memory import Size, SizeError, kib
 from qcaps.errors import QcapsError
 
@@ -99,7 +99,7 @@ def parse_device(data: bytes, source: str = "<string>", max_bytes: int = MAX_BYT
     kind = _KINDS.get(str(root.tag))
     if kind is None:
         path = f"/{root.tag}"
-        raise DomainError(source, line_of(root), path, "is no device kind that libvirt knows")
+        raise DomainError(source, line_of(root), path, f"is no device kind that {LIBVIRT} knows")
     try:
         return cast("AnyDevice", read(kind, root, strangers=False))
     except XmlError as error:
@@ -146,7 +146,7 @@ def _refuse_shapes(root: _Node) -> None:
         for node in root.iterfind(path):
             for child in node:
                 if isinstance(child.tag, str) and child.tag not in known:
-                    raise XmlError(child, f"is no word libvirt knows in <{node.tag}>")
+                    raise XmlError(child, f"is no word {LIBVIRT} knows in <{node.tag}>")
     for path in _ONCE:
         if len(found := root.findall(path)) > 1:
             raise XmlError(found[1], "may appear only once")

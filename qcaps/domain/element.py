@@ -14,6 +14,9 @@ from qcaps.errors import QcapsError
 Node = etree._Element  # noqa: SLF001  # lxml-stubs names the element class only so
 E = TypeVar("E", bound="Element")
 
+LIBVIRT = "libvirt 9.0.0"
+"""Whose words these are: what is newer it refuses, so a refusal of a word says so."""
+
 _LINES_HELD = 65535  # libxml2 keeps a node's line in 16 bits
 _HOPS = 64  # how far we look for a text
 

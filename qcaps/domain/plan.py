@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple, Union, cast, get_args, get_origin, get_type_hints
 
 from qcaps.domain.element import (
+    LIBVIRT,
     Choose,
     Element,
     Hex,
@@ -181,11 +182,14 @@ def _parser(hint: Any, words: Words) -> Callable[[str], Any]:  # noqa: ANN401  #
     else:
         raise TypeError(f"no way to read {hint}")
 
+    whose = "" if hint is bool else f" ({LIBVIRT})"
+
     def parse(text: str) -> Any:  # noqa: ANN401  # bool or one of the words
         try:
             return allowed[text]
         except KeyError:
-            raise ValueError(f"'{text[:40]}' is not one of {', '.join(sorted(allowed))}") from None
+            known = ", ".join(sorted(allowed))
+            raise ValueError(f"'{text[:40]}' is not one of {known}{whose}") from None
 
     return parse
 

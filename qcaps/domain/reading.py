@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from lxml import etree
 
-from qcaps.domain.element import E, Element, Node, XmlError, line_of
+from qcaps.domain.element import LIBVIRT, E, Element, Node, XmlError, line_of
 from qcaps.domain.plan import Field, plan_of
 
 _Put = Callable[[Node, dict[str, Any]], None]
@@ -284,7 +284,7 @@ def _chooser(item: Field) -> Callable[[Node], type[Element] | None]:
         except KeyError:
             said = node.get("type")
             why = "attribute type is missing" if said is None else f"type '{said[:40]}' is unknown"
-            raise XmlError(node, f"{why}; it is one of {', '.join(sorted(variants))}") from None
+            raise XmlError(node, f"{why}; it is one of {', '.join(sorted(variants))} ({LIBVIRT})") from None
 
     return choose
 

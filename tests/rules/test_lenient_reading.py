@@ -170,3 +170,22 @@ def test_an_attribute_that_is_there_twice_is_read_of_the_first() -> None:
 def test_a_bad_word_in_what_is_added_is_named_where_it_stands() -> None:
     with pytest.raises(QcapsError, match=r"/domain/devices\[2\]/disk: attribute device"):
         parse(domain("</devices><devices><disk device='tape'><target dev='a'/></disk>").encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("<disk type='newer'/>", r"is not one of .* \(libvirt 9\.0\.0\)"),
+        ("<controller type='usb' model='newer'/>", r"known: .* \(libvirt 9\.0\.0\)"),
+    ],
+)
+def test_a_word_that_may_be_newer_is_refused_for_a_release_of_libvirt(text: str, why: str) -> None:
+    with pytest.raises(QcapsError, match=why):
+        parse(domain(text).encode())
+
+
+def test_what_a_qemu_lacks_is_refused_for_its_release() -> None:
+    with pytest.raises(QcapsError, match=r"this QEMU, \d+\.\d+\.\d+ \(virtio-rng is missing\)"):
+        define(domain("<rng model='virtio'><backend model='random'/></rng>"), without="virtio-rng")
+    with pytest.raises(QcapsError, match=r"no machine type 'pc-99' in this QEMU, \d+\."):
+        define(domain(machine="pc-99"))

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from qcaps.domain.codec import CHILD, LAST, ON_OFF, Element, Name
 from qcaps.domain.device import Device
 from qcaps.domain.devices.virtio import VirtioDriver
+from qcaps.domain.element import LIBVIRT
 from qcaps.domain.memory import Size
 from qcaps.domain.numbers import ANY_I31, HEX_I31
 from qcaps.domain.syntax import I31, U32
@@ -94,5 +95,5 @@ class Controller(Device):
         """A model of another type of controller."""
         if self.model is None or self.model in MODELS[self.type]:
             return ""
-        known = ", ".join(MODELS[self.type]) or "none"
-        return f"model '{self.model[:40]}' is unknown for a controller of type {self.type}; known: {known}"
+        known = f"known: {', '.join(MODELS[self.type]) or 'none'} ({LIBVIRT})"
+        return f"model '{self.model[:40]}' is unknown for a controller of type {self.type}; {known}"

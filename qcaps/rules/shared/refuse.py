@@ -30,7 +30,9 @@ def internal(why: str, element: Element | None = None) -> Refused:
 def need(caps: Capabilities, flag: str, what: str, element: Element | None = None) -> None:
     """Refuses `what` unless the QEMU has `flag`."""
     if flag not in caps.flags:
-        raise unsupported(f"{what} is not supported by this QEMU ({flag} is missing)", element)
+        raise unsupported(
+            f"{what} is not supported by this QEMU, {caps.release} ({flag} is missing)", element
+        )
 
 
 def need_shared_memory(guest: Guest, caps: Capabilities, what: str, element: Element) -> None:

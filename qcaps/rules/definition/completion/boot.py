@@ -96,7 +96,10 @@ def canonical_machine(draft: Draft, caps: Capabilities) -> None:
     if known is None:
         if domain.arch != caps.arch:
             return  # a 32-bit guest may run all the same; if not, validation says so
-        raise Refused(f"unsupported configuration: no machine type '{domain.machine}' here", domain.os.type)
+        raise Refused(
+            f"unsupported configuration: no machine type '{domain.machine}' in this QEMU, {caps.release}",
+            domain.os.type,
+        )
     if known.name != domain.machine:
         _set(draft, machine=known.name)
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from qcaps.domain.codec import Element, Name
 from qcaps.domain.device import Device
-from qcaps.domain.syntax import I32, POSITIVE, U32
+from qcaps.domain.syntax import AS_INT, I32, POSITIVE, U32
 
 AudioType = Literal["none", "alsa", "coreaudio", "jack", "oss", "pulseaudio", "sdl", "spice", "file", "dbus"]
 
@@ -44,7 +44,7 @@ class Audio(Device):
     """A backend for sound."""
 
     TAG: ClassVar[str] = "audio"
-    id: POSITIVE
+    id: Annotated[POSITIVE, AS_INT]
     type: AudioType
     timer_period: Annotated[POSITIVE, Name("timerPeriod")] | None = None
     try_mmap: Annotated[bool, Name("tryMMap")] | None = None

@@ -60,7 +60,7 @@ class ChardevProtocol(Element):
     """What is spoken over TCP."""
 
     TAG: ClassVar[str] = "protocol"
-    type: Literal["raw", "telnet", "telnets", "tls"] | None = None
+    type: str | None = None
 
 
 class ChardevLog(Element):

@@ -164,7 +164,7 @@ class DiskSource(Element):
     pool: str | None = None
     volume: str | None = None
     mode: Literal["host", "direct"] | None = None
-    type: Literal["pci", "unix"] | None = None
+    type: str | None = None
     managed: bool | None = None
     namespace: WRAPPED_U64 | None = None
     path: str | None = None

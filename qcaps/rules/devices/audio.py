@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Audio
+from qcaps.domain.devices.audio import AudioSettings
 from qcaps.rules.kind import Kind
 from qcaps.rules.shared.common import by_device_type, by_type, is_empty, only
 from qcaps.rules.shared.refuse import malformed, need, unsupported
@@ -75,8 +76,8 @@ def read(_domain: Domain, audio: Audio) -> Audio:
         direction: AudioDirection | None = getattr(audio, name)
         if direction is not None:
             own = only(direction, _DIRECTION[audio.type])
-            if own.settings is not None and is_empty(own.settings):
-                own = evolve(own, settings=None)
+            if own.fixed_settings:
+                own = evolve(own, settings=own.settings or AudioSettings())
             zeros = {zero: None for zero in ("latency", "buffer_count") if own.__dict__.get(zero) == 0}
             own = evolve(own, **zeros) if zeros else own
             changes[name] = None if is_empty(own) else own

@@ -37,6 +37,10 @@ def refuse_read_character(device: d.Serial | d.Parallel | d.Console | d.Channel)
         refuse_read_labels(device.source.seclabel, device)
 
 
+_PROTOCOLS = (None, "raw", "telnet", "telnets", "tls")
+"""What is spoken over TCP."""
+
+
 def refuse_read_sources(device: Any) -> None:  # noqa: ANN401  # whatever has sources
     """Refuses a second source of any type but UDP, and one that reconnects without saying how often.
 
@@ -44,6 +48,10 @@ def refuse_read_sources(device: Any) -> None:  # noqa: ANN401  # whatever has so
     """
     if device.second_source is not None and device.type != "udp":
         raise malformed(f"a character device of type '{device.type}' has one <source>", device)
+    protocol = device.protocol.type if device.type == "tcp" and device.protocol is not None else None
+    if protocol not in _PROTOCOLS:
+        known = ", ".join(sorted(filter(None, _PROTOCOLS)))
+        raise malformed(f"protocol '{protocol}' is not one of {known}", device.protocol)
     refuse_read_reconnect(device)
 
 

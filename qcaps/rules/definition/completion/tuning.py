@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from qcaps.domain.codec import evolve
 from qcaps.domain.syntax import cpuset, each, scaled
+from qcaps.domain.tuning import Scheduled
 from qcaps.rules.definition.completion import vcpus
 from qcaps.rules.shared.sets import canonical
 from qcaps.rules.shared.sizes import pretty
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
         Vcpupin,
         Vcpusched,
     )
+
+_S = TypeVar("_S", bound=Scheduled)
 
 _RATES = ("weight", "read_iops_sec", "write_iops_sec", "read_bytes_sec", "write_bytes_sec")
 
@@ -46,6 +49,8 @@ def parsed(domain: Domain) -> dict[str, Any]:
     changes["iothreadpin"] = _iothread_pins(tune.iothreadpin, place)
     if tune.emulatorpin is not None:
         changes["emulatorpin"] = evolve(tune.emulatorpin, cpuset=canonical(tune.emulatorpin.cpuset))
+    if tune.emulatorsched is not None:
+        changes["emulatorsched"] = _scheduled(tune.emulatorsched)
     changes["vcpusched"] = _vcpu_schedulers(tune)
     changes["iothreadsched"] = _iothread_schedulers(tune, place)
     changes["cachetune"] = tuple(
@@ -105,14 +110,22 @@ def _iothread_pins(pins: Iterable[Iothreadpin], place: Callable[[int], int]) -> 
     return tuple(evolve(one, cpuset=canonical(one.cpuset)) for one in kept)
 
 
+# Follows: virDomainSchedulerParseCommonAttrs
+def _scheduled(sched: _S) -> _S:
+    """Only the real-time ones have a priority."""
+    return sched if sched.scheduler in ("fifo", "rr") else evolve(sched, priority=None)
+
+
 # Follows: virDomainVcpuThreadSchedParse
 def _vcpu_schedulers(tune: Cputune) -> tuple[Vcpusched, ...]:
     single = ((number, one) for one in tune.vcpusched for number in each(cpuset(one.vcpus)))
-    return tuple(evolve(one, vcpus=str(number)) for number, one in sorted(single, key=lambda pair: pair[0]))
+    return tuple(
+        evolve(_scheduled(one), vcpus=str(number)) for number, one in sorted(single, key=lambda pair: pair[0])
+    )
 
 
 # Follows: virDomainIOThreadSchedParse
 def _iothread_schedulers(tune: Cputune, place: Callable[[int], int]) -> tuple[Iothreadsched, ...]:
     single = [(number, one) for one in tune.iothreadsched for number in each(cpuset(one.iothreads))]
     single.sort(key=lambda pair: place(pair[0]))
-    return tuple(evolve(one, iothreads=str(number)) for number, one in single)
+    return tuple(evolve(_scheduled(one), iothreads=str(number)) for number, one in single)

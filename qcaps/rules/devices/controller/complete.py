@@ -59,6 +59,8 @@ def read(_domain: Domain, controller: Controller) -> Controller:
     changes: dict[str, Any] = {"type": controller.type}
     if controller.model in _START_PORTS and controller.type == "usb" and controller.master is None:
         changes["master"] = DeviceMaster(startport=_START_PORTS[controller.model])
+    elif controller.master is not None and controller.master.startport is None:
+        changes["master"] = DeviceMaster(startport=0)
     if controller.type == "usb" and controller.model == "none":
         changes["address"] = None
     given = controller.__dict__

@@ -161,6 +161,9 @@ def read_source(kind: str, source: DiskSource, domain: Domain) -> DiskSource | N
         changes["encryption"] = _encryption(source.encryption)
     if kind == "volume" and source.auth is not None:
         changes["auth"] = None
+    if source.slices is not None:
+        part = next((one for one in source.slices.slice if one.type == "storage"), None)
+        changes["slices"] = None if part is None else evolve(source.slices, slice=(part,))
     if source.seclabel:
         labels = source_labels(source.seclabel, domain)
         changes["seclabel"] = labels if "seclabel" in known else ()
@@ -187,6 +190,8 @@ def _network(source: DiskSource) -> dict[str, Any]:
 
 
 def _host(host: SourceHost, protocol: str) -> SourceHost:
+    if host.transport == "unix":
+        return evolve(host, name=None, port=None)
     port = host.port or None
     if port is None and host.transport in (None, "tcp"):
         port = _PORTS.get(protocol)

@@ -64,6 +64,8 @@ def _check_scsi_hostdev(hostdev: Hostdev) -> None:
         if source.auth is not None and source.auth.secret.type != "iscsi":
             raise internal(f"iSCSI takes a secret of type 'iscsi', not '{source.auth.secret.type}'", hostdev)
         return
+    if source.protocol not in (None, "adapter"):
+        raise unsupported(f"a SCSI device has no protocol '{source.protocol}'", hostdev)
     if source.address is None:
         raise malformed("a SCSI device needs <source><address>", hostdev)
     if source.adapter is None or source.adapter.name is None:

@@ -112,7 +112,9 @@ def judge(differences: Sequence[float], margins: Margins, series: int = 1) -> Ju
     """The verdict on differences in the order they were measured; the same for the same differences."""
     threshold = math.log(series / ALPHA)
     slower = _beyond(differences, math.log1p(margins.delta), threshold)
-    faster = _beyond([-one for one in differences], -math.log1p(-margins.delta), threshold)
+    # Nothing is faster by all of its time.
+    limit = -math.log1p(-margins.delta) if margins.delta < 1 else math.inf
+    faster = _beyond([-one for one in differences], limit, threshold)
     beyond = min(slower, faster)
     seen: Interval | None = None
     for look in LOOKS:

@@ -75,6 +75,8 @@ def test_more_pairs_are_wanted_until_a_look_decides() -> None:
 def test_margins_decide() -> None:
     assert judge(shifted(5), Margins(0.06, 0.08)).verdict is Verdict.PASS
     assert judge(shifted(-5), Margins(0.06, 0.08)).verdict is Verdict.PASS
+    assert judge(shifted(-90), Margins(1.0, 4.0)).verdict is Verdict.PASS
+    assert judge(shifted(200), Margins(1.0, 1.5)).verdict is Verdict.FAIL
 
 
 @pytest.mark.parametrize("count", [8, 12, 16, 24, 32])

@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, Any
 import qcaps
 from qcaps.errors import UsageError
 from qcaps.git import git, neutral_environment
-from qcaps.measure.gate.arms import Arm, ArmError, plain_environment
+from qcaps.measure.gate.arms import Arm, ArmError, MismatchError, plain_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_BUILT, _PACKAGES = "built", "packages"
+# Named for what it vouches for: folders of an earlier kind lie under the same names.
+_BUILT, _PACKAGES = "packages-built", "packages"
 _LAST_LINES = 12
 _BUILD_SECONDS = 1200
 
@@ -91,7 +92,10 @@ def alike(arm: Arm, folder: Path) -> Arm:
 
 
 def identity(arm: Arm) -> dict[str, Any]:
-    """What an arm is, so that a gate is gone on with only if neither changed. Raises ArmError."""
+    """What an arm is, so that a gate is gone on with only if neither changed.
+
+    Raises ArmError, and MismatchError for a path without a qcaps: the interpreter's own would be taken for it.
+    """
     environment = plain_environment()
     if arm.path:
         environment["PYTHONPATH"] = arm.path
@@ -104,7 +108,10 @@ def identity(arm: Arm) -> dict[str, Any]:
         raise ArmError(f"{arm.name} ({arm.version}): qcaps cannot be imported: {last}") from None
     except OSError as error:
         raise ArmError(f"{arm.name}: {arm.python}: cannot be run: {error.strerror or error}") from error
-    return {"version": arm.version, **json.loads(done.stdout)}
+    found = json.loads(done.stdout)
+    if arm.path and not Path(found["place"]).resolve().is_relative_to(Path(arm.path).resolve()):
+        raise MismatchError(f"{arm.name} ({arm.version}): has no qcaps in {arm.path}")
+    return {"version": arm.version, **found}
 
 
 def default_builds() -> Path:

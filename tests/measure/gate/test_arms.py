@@ -233,3 +233,12 @@ def test_an_interpreter_of_another_build_cannot_be_compared(tmp_path: Path) -> N
     with pytest.raises(MismatchError, match=said) as caught:
         counted(tmp_path, head, LOOP)
     assert caught.value.exit_status == 4
+
+
+def test_a_path_without_qcaps_is_not_taken_for_the_interpreter_s_own(tmp_path: Path) -> None:
+    """As from a repository of another project, or a folder of builds that was emptied."""
+    (tmp_path / "packages" / "other").mkdir(parents=True)
+    base = Arm("base", sys.executable, "v1", str(tmp_path / "packages"))
+    with pytest.raises(MismatchError, match=r"base \(v1\): has no qcaps in ") as caught:
+        alike(base, tmp_path / "code-of-base")
+    assert caught.value.exit_status == 4

@@ -77,9 +77,7 @@ class GateOutcome:
 
 
 def exit_status(outcome: GateOutcome, *, strict: bool) -> int:
-    """0 nothing is known to be worse, 1 a regression; 3 no time could be judged, or under `strict` not all
-    could.
-    """
+    """0 nothing is known to be worse, 1 a regression, 3 no time (`strict`: not each) could be judged."""
     if outcome.faults or outcome.any(Verdict.FAIL):
         return 1
     if outcome.noisy or outcome.any(Verdict.APART):
@@ -109,6 +107,7 @@ def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], out
             counts = (counts_of(answers[0]), counts_of(answers[1]))
             outcome.counts[cell] = counts
             bench.calls[cell] = calls_for(answers)
+            bench.pauses[cell] = max(answer.ready["pause"] for answer in answers if answer.ready)
             found = list(counting.faults(cell, *counts))
             if any(one.what == "lookups" for one in found):
                 base_names, head_names = (
@@ -140,11 +139,11 @@ def check_host(
                         on_progress(Progress(len(differences()), aim, "base against itself"))
                 finally:
                     store.save()
-            if not doubtful(differences(), Margins().delta):
+            if not (doubt := doubtful(differences(), Margins().delta)):
                 break
     for cell in cells:
         bench.calls[cell] = calls_for_scatter(store.runs(cell))
-    return "" if not doubtful(differences(), Margins().delta) else noise(differences(), Margins().delta)
+    return noise(differences(), Margins().delta) if doubt else ""
 
 
 def take_verdicts(

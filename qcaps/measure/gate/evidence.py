@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SHARPNESS = np.array([[0.5], [1.0], [2.0]])
-"""The `a` of the factors, in 1 / scale: shifts of a half, one and two scales. Simulated with others: no gain.
-"""
+"""The `a` of the factors, in 1 / scale: for shifts of a half, one and two scales."""
 _CUT = 2.0
 _FIRST_SCALE = 0.02
 """Of the first pairs, before there are enough to tell: what equal pairs scatter by on a shared machine."""
@@ -52,9 +51,7 @@ def first_beyond(differences: Sequence[float], limit: float, threshold: float) -
 
 
 def lower_bound(differences: Sequence[float], threshold: float) -> float:
-    """What differences lie above, with evidence of `threshold`; wrong at whatever pair with chance
-    e^-threshold.
-    """
+    """What differences lie above, by evidence of `threshold`: wrong with chance e^-threshold at most."""
     low, high = -_WIDEST, _WIDEST
     for _ in range(30):
         middle = (low + high) / 2

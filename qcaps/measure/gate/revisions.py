@@ -94,7 +94,7 @@ def alike(arm: Arm, folder: Path) -> Arm:
 def identity(arm: Arm) -> dict[str, Any]:
     """What an arm is, so that a gate is gone on with only if neither changed.
 
-    Raises ArmError, and MismatchError for a path without a qcaps: the interpreter's own would be taken for it.
+    Raises ArmError, and MismatchError for a path without qcaps, where the interpreter's own would come next.
     """
     environment = plain_environment()
     if arm.path:

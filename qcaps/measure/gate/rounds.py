@@ -45,13 +45,15 @@ _PAIR_SCATTER = 0.015
 class Bench:
     """What every block needs: the domains of the cells, calls a block, where to write.
 
-    `calls` of a cell are the same for both arms: each call of one has a partner in the other. `patience` is
+    `calls` of a cell are the same for both arms: each call of one has a partner in the other. So are `pauses`
+    before them, or an arm that sleeps would be timed otherwise than one that does not. `patience` is
     how many seconds one call may take.
     """
 
     sources: dict[Cell, str]
     scratch: Path
     calls: dict[Cell, int] = field(default_factory=dict)
+    pauses: dict[Cell, float] = field(default_factory=dict)
     session: Metadata = field(default_factory=dict)
     patience: float = _PATIENCE_SECONDS
     draw: random.Random = field(default_factory=random.Random)
@@ -90,6 +92,7 @@ class Bench:
             slowdown=process.arm.slowdown,
             explain=explain,
             stepped=calls > 0,
+            pause=self.pauses.get(cell),
         )
 
     def run(self, cell: Cell, process: ArmProcess, *, explain: bool = False) -> Answer:

@@ -40,8 +40,9 @@ _CIRCUMSTANCES = (
 
 
 def compare_files(base_file: Path, head_file: Path, table: MarginTable, *, times: bool = True) -> GateOutcome:
-    """The verdicts on two files; on counts alone without `times`. Raises UsageError for a bad one,
-    MismatchError if they do not match.
+    """The verdicts on two files; on counts alone without `times`.
+
+    Raises UsageError for a bad one, MismatchError if they do not match.
     """
     base, head = read(base_file), read(head_file)
     bases = {one.cell: one for one in base.measured}

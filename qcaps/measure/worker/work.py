@@ -47,7 +47,8 @@ class Job:
 
     `calls` make a block (None: as many as take about 20 ms). `slowdown` is added to each call in proportion
     (0.03: 3 %), to see whether it is noticed. `explain`: name each lookup instead of timing. `stepped`: begin
-    a round when a byte comes on standard input, since another process has its turn in between.
+    a round when a byte comes on standard input, since another process has its turn in between. `pause` is the
+    longest before a call, in seconds (None: as its warm-up calls need), the same for all that are compared.
     """
 
     cells: tuple[Cell, ...]
@@ -62,6 +63,7 @@ class Job:
     slowdown: float = 0.0
     explain: bool = False
     stepped: bool = False
+    pause: float | None = None
 
     def to_json(self) -> str:
         """The job on one line."""
@@ -102,7 +104,7 @@ def work(job: Job, began: float) -> None:
     arms = [_prepare(job, number, cell) for number, cell in enumerate(job.cells)]
     counts = [asdict(arm.counts()) for arm in arms]
     warmups, pauses = zip(*(_warm_up(arm) for arm in arms), strict=True)
-    pause = max(pauses)  # the same for all
+    pause = max(pauses) if job.pause is None else job.pause
     calls = job.calls or calls_a_block(max(min(one) for one in warmups))
     facts = [arm.facts() for arm in arms]
     # What exists now stays: no collection walks it again, and no child of ours copies its pages for that.
@@ -112,6 +114,7 @@ def work(job: Job, began: float) -> None:
     state = {
         "pinned": pinned,
         "calls": calls,
+        "pause": pause,
         "gc": "disabled",
         "hash_seed": os.environ.get("PYTHONHASHSEED"),
     }

@@ -56,6 +56,8 @@ def test_equal_arms_count_the_same_and_a_pair_is_a_block_of_each(tmp_path: Path)
     check_counts(one, (BASE, HEAD), (ONCE, LOOP), outcome)
     assert outcome.faults == []
     assert outcome.counts[ONCE][1].lookups == 1
+    jobs = [one.job(ONCE, ArmProcess(arm, tmp_path, None)) for arm in (BASE, HEAD)]  # type: ignore[arg-type]
+    assert jobs[0].pause == jobs[1].pause == one.pauses[ONCE]
     with Relay(one, (BASE, HEAD)) as relay:
         sides = {pair[0].cell: pair for pair in take_round(one, relay, (ONCE, LOOP), lambda _cell: 7)}
     assert list(sides) == [ONCE, LOOP]

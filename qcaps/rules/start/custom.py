@@ -34,10 +34,11 @@ class CustomFlags:
     """
 
     def __init__(self, domain: Domain) -> None:
-        self._added, self._taken = map(frozenset, qemu_flags(domain))
+        added, taken = qemu_flags(domain)
+        self._added, self._taken = frozenset(added), frozenset(taken)
         self._seen: Capabilities | None = None
         self._made: Capabilities | None = None
-        for name in (*qemu_flags(domain)[0], *qemu_flags(domain)[1]):
+        for name in (*added, *taken):
             if name not in POSITION:
                 raise internal(f"<qemu:capabilities>: no capability {name!r}{meant(name, POSITION)}", domain)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.commands.measuring import interruptible, scratch_place
+from qcaps.commands.naming import add_subject, gate_cells, subjects_of
 from qcaps.commands.options import add_options, folder, number, print_json, whole
 from qcaps.commands.terminal import note, progress_bar
 from qcaps.errors import UsageError
@@ -43,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         help="put these in, 0 for false alarms (default: 0 3 5 10)",
     )
+    add_subject(parser)
     add_options(
         parser,
         "force",
@@ -51,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "json",
         "quiet",
         "verbose",
-        suite="gating",
+        suite=None,
         seconds=300.0,
         seed=None,
         color="auto",
@@ -98,19 +100,23 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
     from datetime import UTC, datetime
 
     from qcaps.files import make_folder
+    from qcaps.measure.domains import Domains
     from qcaps.measure.gate import calibration, decision, margins, revisions
     from qcaps.measure.gate.rounds import Bench
     from qcaps.measure.results.session import session_facts
-    from qcaps.measure.suite import sources, suite
+    from qcaps.measure.subject import REFERENCE, is_libvirt
+    from qcaps.measure.suite import sources
 
-    cells = suite(args.suite, args.content).cells
+    (subject,) = subjects_of([args.subject], yes=args.yes)
+    cells = gate_cells(args.suite, args.content, on_libvirt=is_libvirt(subject))
     table = margins.read(args.content.find_file("bench", "margins.toml"))
-    me = revisions.arm_from(revisions.ArmSource("base"), Path(), Path(), note)
+    source = revisions.ArmSource("base", subject="" if subject == REFERENCE else subject)
+    me = revisions.arm_from(source, Path(), Path(), note)
     base, again = (
         revisions.alike(replace(me, name=side), scratch / f"code-of-{side}") for side in ("base", "head")
     )
     bench = Bench(
-        sources=sources(cells, args.content),
+        sources=sources(cells, Domains(args.content)),
         scratch=scratch,
         session=session_facts(scratch),
         draw=random.Random(args.seed),

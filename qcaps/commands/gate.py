@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.commands.measuring import interruptible, scratch_place
-from qcaps.commands.options import add_options, existing_path, folder, print_json, seconds
+from qcaps.commands.naming import add_domains, domains_of, gate_cells, subjects_of
+from qcaps.commands.options import add_many, add_options, existing_path, folder, print_json, seconds
 from qcaps.commands.terminal import console, note, progress_bar, say
 from qcaps.errors import UsageError
 
@@ -40,9 +41,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "4 base and head cannot be compared."
     )
     parser.add_argument(
-        "files", nargs="*", type=existing_path, metavar="RESULTS", help="two results files instead: BASE HEAD"
+        "what",
+        nargs="*",
+        metavar="WHAT",
+        help="scenarios or domain files, in place of the suite's; or two results files: BASE HEAD",
     )
     for side, default in (("base", ""), ("head", " (default: this qcaps)")):
+        parser.add_argument(
+            f"--{side}",
+            metavar="SUBJECT",
+            help="what it measures: reference, libvirt, libvirt:PREFIX_OR_BUILD",
+        )
         parser.add_argument(
             f"--{side}-rev", metavar="REV", help=f"a git revision, built in a virtual environment{default}"
         )
@@ -83,12 +92,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "json",
         "quiet",
         "verbose",
-        suite="gating",
+        suite=None,
         seed=None,
         color="auto",
         output=folder("qcaps-gate"),
     )
-    parser.epilog = "Example: qcaps gate --base-rev HEAD~1 --strict --export junit"
+    add_many(parser, n=[], task=[])
+    add_domains(parser)
+    parser.add_argument("--yes", action="store_true", help="a daemon that runs may be a system's")
+    parser.epilog = (
+        "Example: qcaps gate --base-rev HEAD~1 --strict --export junit\n"
+        "         qcaps gate --base libvirt:/opt/old --head libvirt:~/libvirt/build"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -100,10 +115,10 @@ def run(args: argparse.Namespace) -> int:
 
     exports = [by_name(name) for name in dict.fromkeys(args.export)]
     table = _margins(args)
-    if args.files:
-        return _gate_files(args, table)
+    if files := _results_files(args):
+        return _gate_files(args, files, table)
     arms = _arms(args)
-    cells, sources = _cells(args)
+    cells, sources = _cells(args, arms)
     outcome = decision.GateOutcome()
     identity = _identity(args, arms, cells)
     interrupted = False
@@ -177,16 +192,16 @@ def _preflight(args: argparse.Namespace, *, fresh: bool = False) -> PairStore:
     return decision.open_store(args.output, preflight=True)
 
 
-def _gate_files(args: argparse.Namespace, table: MarginTable) -> int:
+def _gate_files(args: argparse.Namespace, files: Sequence[Path], table: MarginTable) -> int:
     from qcaps.measure.gate import decision, stored
     from qcaps.report import verdicts
     from qcaps.report.exports import by_name
 
-    if len(args.files) != 2:  # noqa: PLR2004  # base and head
-        raise UsageError(f"expected two results files, BASE and HEAD, not {len(args.files)}")
-    if any((args.base_rev, args.head_rev, args.base_python, args.head_python)):
-        raise UsageError("two results files, or revisions and interpreters: not both")
-    base, head = args.files
+    if len(files) != 2:  # noqa: PLR2004  # base and head
+        raise UsageError(f"expected two results files, BASE and HEAD, not {len(files)}")
+    if any(getattr(args, f"{side}{how}") for side in ("base", "head") for how in ("", "_rev", "_python")):
+        raise UsageError("two results files, or revisions, interpreters and subjects: not both")
+    base, head = files
     outcome = stored.compare_files(base, head, table, times=not args.counts_only)
     report = verdicts.from_outcome(outcome, str(base), str(head))
     _say_all(args, report, [by_name(name) for name in dict.fromkeys(args.export)], head=head)
@@ -216,6 +231,8 @@ def _say_all(
     if args.json:
         print_json("gate", verdicts.to_json(report))
         return
+    if (counted := verdicts.counts_table(report)) is not None:
+        console().print(counted)
     if report.rows:
         console().print(verdicts.table(report))
     for line in (*report.faults, *report.notes):
@@ -240,21 +257,24 @@ def _margins(args: argparse.Namespace) -> MarginTable:
 def _arms(args: argparse.Namespace) -> tuple[Arm, Arm]:
     from qcaps.measure.gate import revisions
 
-    if not (args.base_rev or args.base_python):
-        raise UsageError("what is the base? --base-rev, --base-python, or two results files")
+    if not (args.base or args.base_rev or args.base_python):
+        raise UsageError("what is the base? --base-rev, --base-python, --base SUBJECT, or two results files")
     for side in ("base", "head"):
         if getattr(args, f"{side}_rev") and getattr(args, f"{side}_python"):
             raise UsageError(f"--{side}-rev or --{side}-python: not both")
+    base_subject, head_subject = _subjects(args)
     builds = args.builds or revisions.default_builds()
     try:
         base, head = (
             revisions.arm_from(
-                revisions.ArmSource(side, getattr(args, f"{side}_rev"), getattr(args, f"{side}_python")),
+                revisions.ArmSource(
+                    side, getattr(args, f"{side}_rev"), getattr(args, f"{side}_python"), subject
+                ),
                 args.repo,
                 builds,
                 note,
             )
-            for side in ("base", "head")
+            for side, subject in (("base", base_subject), ("head", head_subject))
         )
     except revisions.BuildError as error:
         print("\n".join(error.lines), file=sys.stderr)
@@ -270,11 +290,39 @@ def _alike(arms: tuple[Arm, Arm], scratch: Path) -> tuple[Arm, Arm]:
     return base, head
 
 
-def _cells(args: argparse.Namespace) -> tuple[tuple[Cell, ...], dict[Cell, str]]:
-    from qcaps.measure.suite import sources, suite
+def _subjects(args: argparse.Namespace) -> tuple[str, str]:
+    """What each arm measures; "" where nothing was said. Raises UsageError for one that stands alone."""
+    if not (args.base or args.head):
+        return "", ""
+    if not (args.base and args.head):
+        said, missing = ("--base", "--head") if args.base else ("--head", "--base")
+        raise UsageError(f"{said} names what one arm measures: {missing} names the other's")
+    (base,), (head,) = (subjects_of([name], yes=args.yes) for name in (args.base, args.head))
+    return base, head
 
-    cells = suite(args.suite, args.content).cells
-    return cells, sources(cells, args.content)
+
+def _results_files(args: argparse.Namespace) -> list[Path]:
+    """The files that were named, if these are results; none where domains were."""
+    from qcaps.measure.results.results_file import looks_like_results
+
+    found = [Path(name) for name in args.what]
+    return found if found and all(map(looks_like_results, found)) else []
+
+
+def _cells(args: argparse.Namespace, arms: tuple[Arm, Arm]) -> tuple[tuple[Cell, ...], dict[Cell, str]]:
+    """The suite's cells, on the domains and tasks that were named."""
+    from qcaps.measure.subject import is_libvirt
+    from qcaps.measure.suite import Choice, choose, sources
+
+    domains, names = domains_of(args.what, args)
+    choice = Choice(scenarios=names, ns=tuple(args.n), tasks=tuple(args.task))
+    found = gate_cells(
+        args.suite,
+        args.content,
+        on_libvirt=any(is_libvirt(arm.subject) for arm in arms),
+        choose_from=lambda cells: choose(cells, choice, domains),
+    )
+    return found, sources(found, domains)
 
 
 def _identity(args: argparse.Namespace, arms: tuple[Arm, Arm], cells: Sequence[Cell]) -> dict[str, object]:
@@ -287,8 +335,8 @@ def _identity(args: argparse.Namespace, arms: tuple[Arm, Arm], cells: Sequence[C
     return {
         "rules": RULES,
         **{arm.name: revisions.identity(arm) for arm in arms},
-        "suite": args.suite,
         "cells": [cell.name for cell in cells],
+        "suite": args.suite or "",
         "hostname": platform.node(),
     }
 

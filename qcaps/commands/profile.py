@@ -7,9 +7,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from qcaps.commands.measuring import scratch_place
+from qcaps.commands.naming import add_domains, add_subject, domains_of, subjects_of
 from qcaps.commands.options import add_options, folder, print_json
 from qcaps.commands.terminal import note
-from qcaps.errors import QcapsError
+from qcaps.errors import QcapsError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -29,15 +30,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Run one task and write what it does when: phases, lookups and forks as exact spans (Perfetto and\n"
         "speedscope), and with pyinstrument installed a sampled call tree (text and speedscope)."
     )
+    parser.add_argument("what", nargs="?", metavar="WHAT", help="a scenario or a domain file, in its place")
+    add_domains(parser)
+    add_subject(parser)
     add_options(
         parser,
         "content",
+        "n",
         "json",
         scenario="simple",
         task="define",
         policy="naive",
         validity="fork",
-        n=1,
         seconds=1.0,
         seed=0,
         output=folder("qcaps-profile"),
@@ -49,15 +53,26 @@ def run(args: argparse.Namespace) -> int:
     """Trace and sample the cell; print the parts of its time."""
     from qcaps.files import held, scratch_folder  # `--help` need not pay for the pipeline
     from qcaps.measure.cell import Cell
-    from qcaps.measure.subject import subject
-    from qcaps.measure.suite import sources
+    from qcaps.measure.subject import is_libvirt, subject
+    from qcaps.measure.worker.trace import Parted
 
-    cell = Cell(args.scenario, args.n, args.task, args.validity, args.policy, seed=args.seed)
-    xml = sources([cell], args.content)[cell].encode()
+    (on,) = subjects_of([args.subject], yes=args.yes)
+    domains, names = domains_of([args.what or args.scenario], args)
+    if len(names) != 1:
+        raise UsageError(f"{args.what}: {len(names)} domains: name one of them")
+    n = args.n if args.n is not None else domains.get(names[0]).steps[0]
+    policy, validity = (
+        ("stock", "ctime") if is_libvirt(on) and args.policy == "naive" else (args.policy, args.validity)
+    )
+    cell = Cell(names[0], n, args.task, validity, policy, on, args.seed)
+    xml = domains.get(names[0]).xml(n, args.seed).encode()
     with held(args.output) as output, scratch_folder(scratch_place(None)) as scratch:
         arm = subject(cell.subject).prepare(cell, xml, scratch)
-        found = _spans(arm, cell, output)
-        written = [PERFETTO, SPEEDSCOPE, *_samples(arm, args.seconds, output)]
+        if isinstance(arm, Parted):
+            found, written = arm.parts(), []
+        else:
+            found = _spans(arm, cell, output)
+            written = [PERFETTO, SPEEDSCOPE, *_samples(arm, args.seconds, output)]
         arm.close()
     if args.json:
         parts = {name: found[name] for name in ("total", "runs", "parts")}
@@ -66,7 +81,10 @@ def run(args: argparse.Namespace) -> int:
     print(f"{cell.name}: {found['total']:.0f} us (median of {found['runs']} runs, observed)")
     for name, microseconds in sorted(found["parts"].items(), key=lambda part: -part[1]):
         print(f"  {microseconds:>10.1f} us  {microseconds / found['total']:>4.0%}  {name}")
-    print(f"{output}: {', '.join(written)}")
+    if written:
+        print(f"{output}: {', '.join(written)}")
+    else:
+        note("a libvirt says how long each phase takes, and not when: no spans, no call tree")
     return 0
 
 

@@ -6,16 +6,19 @@ import json
 from typing import TYPE_CHECKING
 
 from qcaps.commands.measuring import interruptible
+from qcaps.commands.naming import add_domains, add_subjects, check_coordinates, domains_of, subjects_of
 from qcaps.commands.options import add_many, add_options, folder, print_json, whole
 from qcaps.commands.terminal import console, note, progress_bar, say
-from qcaps.errors import QcapsError, UsageError, unknown
+from qcaps.errors import QcapsError, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from qcaps.measure.results.results_file import Results
+    from qcaps.commands.options import Output
+    from qcaps.measure.cell import Cell
+    from qcaps.measure.domains import Domains
     from qcaps.measure.schedule import Log, Plan
     from qcaps.measure.suite import Conclusions
 
@@ -23,18 +26,38 @@ INTERRUPTED = 130
 _INSTEAD = "--force measures over them, --output names another folder"
 QUICK_SECONDS = 30.0
 RESULTS, SUMMARY, TABLE, PLAN = "results.json", "summary.json", "table.md", "run.json"
+DOMAINS = "domains"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    add_arguments(parser, folder("qcaps-results"))
     parser.description = (
-        "Time each policy against the baseline, side by side in one process, on domains that grow in n.\n"
+        "Time each policy against the baseline, side by side in one process, on domains that grow in n:\n"
+        "a suite's, or your own, on the reference pipeline or on a real libvirt.\n"
         "Writes a results file (which pyperf reads too), a summary, a table and a report with figures."
     )
+    parser.epilog = (
+        "Example: qcaps run --scenario disks -n 1 16 64 --policy naive once --validity ctime\n"
+        "         qcaps run guest.xml --subject libvirt --policy stock once"
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser, output: Output, *, subject: str = "reference") -> None:
+    """What to measure, on what, how often, and where results go."""
     parser.add_argument(
-        "suite", nargs="?", help="what to measure: a module in bench/suites/ (default: default)"
+        "what",
+        nargs="*",
+        metavar="WHAT",
+        help="a suite (a module in bench/suites/), and scenarios, domain files, folders of these, or -"
+        " (default: the suite 'default', on a libvirt 'libvirt')",
     )
     add_many(parser, scenario=[], n=[], task=[], policy=[], validity=[])
+    add_domains(parser)
+    parser.add_argument(
+        "--keep-domains", action="store_true", help="keep each domain's XML in the output folder, too"
+    )
+    add_subjects(parser, subject)
     parser.add_argument(
         "--baseline", default="naive", help="what the others are held against (default: naive)"
     )
@@ -56,19 +79,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         pairs=20,
         seed=0,
         color="auto",
-        output=folder("qcaps-results"),
+        output=output,
     )
-    parser.epilog = "Example: qcaps run --scenario disks -n 1 16 64 --policy naive once --validity ctime"
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure what is not there yet, report; 1 if something could not be measured, 130 if interrupted."""
+    return measure_and_report(args)
+
+
+def measure_and_report(args: argparse.Namespace, *, worst_first: bool = False) -> int:
+    """As `run`; `worst_first` orders the table by the baseline's time, and adds what all come to."""
     from qcaps.files import held  # `--help` need not pay for any of this
 
     plan, conclusions = _plan(args)
     identity = _identity(plan)
     with held(args.output) as output, interruptible():
         log, finished = _what_is_there(output, identity, plan, force=args.force)
+        if args.keep_domains:
+            _keep_domains(plan, output)
         interrupted = False
         if not finished:
             try:
@@ -82,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
             raise QcapsError(
                 "nothing was measured" + ("" if log.refused or log.lost else ": there was no time")
             )
-        _report(log.results, args, conclusions, figures=not interrupted)
+        _report(log, args, conclusions, figures=not interrupted, worst_first=worst_first)
         if interrupted:
             kept = len(log.results.by_comparison())
             say(f"interrupted; {kept} comparisons are in {output / RESULTS}, and the same command goes on")
@@ -100,7 +129,7 @@ def _identity(plan: Plan) -> dict[str, object]:
 
     import qcaps
     from qcaps.measure.results.session import commit, newest_source
-    from qcaps.measure.schedule import domains
+    from qcaps.measure.schedule import xmls
 
     def digest(lines: Iterable[str]) -> str:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
@@ -108,7 +137,8 @@ def _identity(plan: Plan) -> dict[str, object]:
     names = [cell.name for cell in plan.cells]
     return {
         "cells": f"{len(names)} ({digest(names)})",
-        "domains": digest(domains(plan).values()),
+        "domains": digest(map(str, xmls(plan).values())),
+        "libvirts": _libvirts(plan),
         "pairs": plan.pairs,
         "processes": plan.processes,
         "seed": plan.seed,
@@ -153,59 +183,108 @@ def _keep(output: Path, identity: dict[str, object], *, finished: bool) -> None:
     kept.write(output / PLAN, identity, finished=finished)
 
 
+def _keep_domains(plan: Plan, output: Path) -> None:
+    """A file a domain: what no results file holds."""
+    from qcaps.files import make_folder, replace_file
+    from qcaps.measure.schedule import xmls
+
+    folder = make_folder(output / DOMAINS)
+    for comparison, xml in xmls(plan).items():
+        if isinstance(xml, str):
+            replace_file(folder / f"{comparison.scenario.replace('/', '_')}-{comparison.n}.xml", xml)
+
+
+def _libvirts(plan: Plan) -> dict[str, list[object]]:
+    """The version of each real libvirt, and when its driver was last built."""
+    from qcaps.measure.subject import is_libvirt
+
+    found: dict[str, list[object]] = {}
+    for subject in dict.fromkeys(cell.subject for cell in plan.cells):
+        if is_libvirt(subject):
+            from qcaps.measure.subjects.libvirt import installation
+
+            one = installation(subject)
+            found[subject] = [one.version_name, one.driver.stat().st_mtime_ns]
+    return found
+
+
 def _plan(args: argparse.Namespace) -> tuple[Plan, Conclusions]:
     from dataclasses import replace  # 10 ms that `--help` need not pay
 
     from qcaps.measure.schedule import Plan, with_baseline
-    from qcaps.measure.suite import Choice, choose, suite
+    from qcaps.measure.suite import suite
 
-    _check_names(args)
-    chosen = suite(args.suite or ("quick" if args.quick else "default"), args.content)
-    choice = Choice(
-        scenarios=tuple(args.scenario),
-        ns=tuple(args.n),
-        tasks=tuple(args.task),
-        validities=tuple(args.validity),
-        policies=tuple(args.policy),
-    )
-    cells = tuple(replace(cell, seed=args.seed) for cell in choose(chosen.cells, choice, args.content))
+    subjects = subjects_of(args.subject or ["reference"], yes=args.yes)
+    check_coordinates(args, subjects)
+    name, named = _what(args, subjects)
+    chosen = suite(name, args.content)
+    domains, scenarios = domains_of((*named, *args.scenario), args)
+    cells = _cells(args, chosen.cells, subjects, domains, scenarios)
     processes = args.processes if args.processes is not None else 1 if args.quick else 4
     plan = Plan(
-        cells=with_baseline(cells, args.baseline),
+        cells=with_baseline(tuple(replace(cell, seed=args.seed) for cell in cells), args.baseline),
         pairs=args.pairs,
         processes=processes,
         seed=args.seed,
         limit=QUICK_SECONDS if args.quick else None,
-        content=args.content,
+        domains=domains,
     )
     return plan, chosen.conclusions
 
 
-def _check_names(args: argparse.Namespace) -> None:
-    """Raise UsageError for a name there is not, before anything is measured."""
-    from qcaps import scenario
-    from qcaps.cache.validity import VALIDITIES
-    from qcaps.lookups.policy import POLICIES
-    from qcaps.measure.cell import TASKS
-    from qcaps.measure.suite import names as suites
+def _what(args: argparse.Namespace, subjects: Sequence[str]) -> tuple[str, list[str]]:
+    """The suite, and the domains among what was named. Raises UsageError for two suites."""
+    from qcaps.measure.subject import is_libvirt
+    from qcaps.measure.suite import names
 
-    known = {
-        "scenario": scenario.names(args.content),
-        "task": TASKS,
-        "policy": tuple(one.name for one in POLICIES),
-        "validity": tuple(one.name for one in VALIDITIES),
-    }
-    for option, names in known.items():
+    suites = [name for name in args.what if name in names(args.content)]
+    if len(suites) > 1:
+        raise UsageError(f"{suites[0]} and {suites[1]} are suites: name one")
+    for option in ("scenario", "task", "policy", "validity"):
         for name in getattr(args, option):
-            if name.partition("@")[0] in names:
-                continue
-            if args.suite is None and name in suites(args.content):
+            if not suites and name in names(args.content):
                 raise UsageError(
                     f"--{option} {name}: {name} is a suite, which comes first: qcaps run {name} --{option} …"
                 )
-            raise unknown(option, name, names)
-    if args.baseline not in known["policy"]:
-        raise unknown("policy", args.baseline, known["policy"])
+    usual = "quick" if args.quick else "libvirt" if all(map(is_libvirt, subjects)) else "default"
+    return (suites[0] if suites else usual), [name for name in args.what if name not in suites]
+
+
+def _cells(
+    args: argparse.Namespace,
+    suites: tuple[Cell, ...],
+    subjects: Sequence[str],
+    domains: Domains,
+    scenarios: tuple[str, ...],
+) -> list[Cell]:
+    """The cells of every subject. Raises UsageError for a subject that can do none of what is asked."""
+    from qcaps.lookups.policy import POLICIES
+    from qcaps.measure.cell import STOCK
+    from qcaps.measure.subject import is_libvirt
+    from qcaps.measure.suite import Choice, choose
+
+    cells: list[Cell] = []
+    for subject in subjects:
+        own = [name for name in args.policy if is_libvirt(subject) or name in {one.name for one in POLICIES}]
+        choice = Choice(
+            scenarios=scenarios,
+            ns=tuple(args.n),
+            tasks=tuple(args.task),
+            validities=tuple(args.validity),
+            policies=tuple(own),
+        )
+        found = choose(suites, choice, domains)
+        if is_libvirt(subject):
+            from qcaps.measure.subjects.libvirt import on_libvirt, policies
+
+            found = on_libvirt(found, subject)
+            if not found:
+                asked = " ".join((*args.task, *args.policy)) or "this suite"
+                raise UsageError(f"{subject} does none of what is asked ({asked}): {policies(subject)}")
+        elif any(cell.policy == STOCK and STOCK not in {one.name for one in POLICIES} for cell in found):
+            raise UsageError(f"policy {STOCK} is a libvirt's: --subject libvirt")
+        cells += found
+    return cells
 
 
 def _measure(plan: Plan, args: argparse.Namespace, log: Log) -> None:
@@ -217,11 +296,15 @@ def _measure(plan: Plan, args: argparse.Namespace, log: Log) -> None:
         measure(plan, args.output / RESULTS, scratch, log, progress)
 
 
-def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions, *, figures: bool) -> None:
+def _report(
+    log: Log, args: argparse.Namespace, conclusions: Conclusions, *, figures: bool, worst_first: bool
+) -> None:
     from qcaps.files import replace_file
     from qcaps.report import page, sources, summary, table
 
+    results = summary.slowest_first(log.results, args.baseline) if worst_first else log.results
     plain = summary.to_json(summary.speedups(results, args.baseline))
+    plain["refused"] = [{"cell": cell.name, "why": why} for cell, why in log.refused.items()]
     said = json.dumps(plain, indent=2) + "\n"
     text = table.markdown(results, args.baseline)
     replace_file(args.output / SUMMARY, said)
@@ -229,8 +312,9 @@ def _report(results: Results, args: argparse.Namespace, conclusions: Conclusions
     if args.json:
         print_json("run", plain)
     else:
-        console().print(table.table(results, args.baseline))
-        for line in (*table.marked(results), *conclusions(results)):
+        console().print(table.table(results, args.baseline, log.refused))
+        total = [summary.total(results, args.baseline)] if worst_first else []
+        for line in (*filter(None, total), *table.marked(results), *conclusions(results)):
             print(line)
     if figures:
         given = sources.from_results(results, RESULTS)

@@ -83,6 +83,16 @@ def _define_validated(run: LiveRun) -> None:
     _define(run, run.libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
 
 
+def _define_and_undefine(run: LiveRun) -> None:
+    with run.defined() as domain:
+        run.keep_xml(domain)
+
+    def both() -> None:
+        run.undefine(run.connection.defineXMLFlags(run.xml, 0))
+
+    run.measure(both)
+
+
 def _redefine(run: LiveRun) -> None:
     with run.defined() as domain:
         run.measure(run.connection.defineXMLFlags, run.xml, 0)
@@ -157,6 +167,7 @@ def _capabilities(run: LiveRun) -> None:
 TASKS: dict[str, Callable[[LiveRun], None]] = {
     "define": _define,
     "define-validated": _define_validated,
+    "define+undefine": _define_and_undefine,
     "redefine": _redefine,
     "undefine": _undefine,
     "start": _start,

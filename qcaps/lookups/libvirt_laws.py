@@ -63,6 +63,7 @@ def _guests(capabilities: _Element) -> int:
 LAWS: Final[dict[str, Callable[[_Element], int]]] = {
     "define": _parse,
     "define-validated": _parse,
+    "define+undefine": _parse,
     "redefine": _parse,
     "createXML": _parse_and_start,
     "xmlToNative": _parse_and_start,

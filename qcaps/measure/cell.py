@@ -22,6 +22,10 @@ TASKS = (
     "detach",
 )
 BASELINE = "naive"
+LIBVIRT = "libvirt"
+"""What the name of every subject that is a real libvirt begins with."""
+STOCK = "stock"
+"""The baseline of a real libvirt: as it is."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,9 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Unique among cells of one seed and subject: the benchmark's name in a results file."""
-        return f"{self.scenario}/{self.n} {self.task} {self.validity} {self.policy}".rstrip()
+        """Unique among cells of one seed: the benchmark's name in a results file."""
+        on = f"{self.subject} " if self.subject.startswith(LIBVIRT) else ""
+        return f"{on}{self.scenario}/{self.n} {self.task} {self.validity} {self.policy}".rstrip()
 
     def to_plain(self) -> dict[str, Any]:
         """The cell as strings and integers."""
@@ -60,6 +65,11 @@ class Cell:
 
 
 _TYPES: dict[Any, type] = {"str": str, "int": int}
+
+
+def baseline_of(subject: str, chosen: str = BASELINE) -> str:
+    """What the policies of a subject are held against: `chosen` on the reference."""
+    return STOCK if subject.startswith(LIBVIRT) else chosen
 
 
 def grid(

@@ -10,17 +10,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.content import SHIPPED, ContentFolders
-from qcaps.measure.cell import BASELINE, Cell, by_comparison
+from qcaps.errors import QcapsError, UsageError
+from qcaps.measure.cell import BASELINE, Cell, baseline_of, by_comparison
+from qcaps.measure.domains import SCENARIOS, Domains
 from qcaps.measure.results import results_file
 from qcaps.measure.results.answered import circumstances_of, measured
 from qcaps.measure.results.results_file import CUT_SHORT, Measured, Results
 from qcaps.measure.results.session import session_facts
 from qcaps.measure.worker.running import HUNG, Answer, WorkerError, run_worker
 from qcaps.measure.worker.work import Job
-from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
     from qcaps.measure.results.results_file import Metadata
@@ -44,7 +44,7 @@ class Plan:
     seed: int = 0
     limit: float | None = None
     job_seconds: float = 6.0
-    content: ContentFolders = SHIPPED
+    domains: Domains = SCENARIOS
 
 
 @dataclass
@@ -67,7 +67,9 @@ def with_baseline(cells: tuple[Cell, ...], baseline: str = BASELINE) -> tuple[Ce
     return tuple(
         cell
         for comparison, arms in by_comparison(cells).items()
-        for cell in dict.fromkeys((replace(comparison, policy=baseline), *arms))
+        for cell in dict.fromkeys(
+            (replace(comparison, policy=baseline_of(comparison.subject, baseline)), *arms)
+        )
     )
 
 
@@ -78,7 +80,10 @@ def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProg
     UsageError for a scenario or an n that there is not, before anything is measured.
     """
     groups = by_comparison(plan.cells)
-    sources = domains(plan)
+    sources = xmls(plan)
+    log.refused |= {
+        comparison: source.why for comparison, source in sources.items() if isinstance(source, Refused)
+    }
     jobs = [comparison for _ in range(plan.processes) for comparison in groups]
     session = session_facts(scratch)
     draw = random.Random(plan.seed)
@@ -90,9 +95,11 @@ def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProg
         if (comparison, worker) in known or comparison in log.refused or seconds <= 0:
             continue
         order_seed, hash_seed = seeds[worker]
+        xml = sources[comparison]
+        assert isinstance(xml, str), "what is refused is not measured"
         job = Job(
             cells=groups[comparison],
-            xml=sources[comparison],
+            xml=xml,
             directory=str(scratch / f"worker-{worker}"),
             pairs=plan.pairs,
             seconds=seconds,
@@ -119,12 +126,23 @@ def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProg
     log.not_reached = tuple(comparison for comparison in groups if comparison not in reached)
 
 
-def domains(plan: Plan) -> dict[Cell, str]:
+class Refused(NamedTuple):
+    """A file that holds no domain, among others that do."""
+
+    why: str
+
+
+def xmls(plan: Plan) -> dict[Cell, str | Refused]:
     """The XML of each comparison's domain. Raises UsageError for a scenario or an n that there is not."""
-    return {
-        comparison: scenario(comparison.scenario, plan.content).xml(comparison.n, comparison.seed)
-        for comparison in by_comparison(plan.cells)
-    }
+    found: dict[Cell, str | Refused] = {}
+    for comparison in by_comparison(plan.cells):
+        try:
+            found[comparison] = plan.domains.get(comparison.scenario).xml(comparison.n, comparison.seed)
+        except UsageError:
+            raise
+        except QcapsError as error:
+            found[comparison] = Refused(str(error))
+    return found
 
 
 def done_jobs(results: Results) -> set[tuple[Cell, int]]:

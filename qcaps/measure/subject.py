@@ -1,16 +1,18 @@
 """What a thing that can be measured offers, and the list of such things.
 
-A subject is a module with `prepare(cell, xml, directory) -> PreparedCell` and `warm`, imported in the worker
-only.
+A subject is a value, a word in a cell: `reference`, `loop`, `libvirt`, `libvirt:PREFIX_OR_BUILD`,
+`libvirt-daemon[:PREFIX_OR_BUILD]`, `libvirt:URI`. What comes before the colon is its kind: a module with
+`prepare(cell, xml, directory) -> PreparedCell` and `warm`, imported in the worker only.
 """
 
 from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from qcaps.errors import unknown
+from qcaps.measure.cell import LIBVIRT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,10 +55,18 @@ class PreparedCell(Protocol):
         """Give back what the arm holds."""
 
 
+@runtime_checkable
+class TimedElsewhere(Protocol):
+    """An arm whose task runs in another process, which holds the clock."""
+
+    def time(self) -> int:
+        """One run, as `run`, with all that comes before a timed call: its nanoseconds."""
+
+
 class SubjectModule(Protocol):
     """What the module behind a subject offers."""
 
-    def warm(self, xmls: Sequence[bytes]) -> None:
+    def warm(self, subject: str, xmls: Sequence[bytes]) -> None:
         """What is needed to prepare any cell on these domains, once, in a process whose children will."""
 
     def prepare(self, cell: Cell, xml: bytes, directory: Path) -> PreparedCell:
@@ -66,13 +76,27 @@ class SubjectModule(Protocol):
 SUBJECTS = (
     ("reference", "qcaps.measure.subjects.reference"),
     ("loop", "qcaps.measure.subjects.loop"),
+    ("libvirt", "qcaps.measure.subjects.libvirt"),
+    ("libvirt-daemon", "qcaps.measure.subjects.libvirt"),
 )
+REFERENCE = "reference"
 WITHOUT_DOMAIN = frozenset({"loop"})
 
 
 def subject(name: str) -> SubjectModule:
-    """The subject called `name`; raises UsageError."""
-    for known, module in SUBJECTS:
-        if known == name:
-            return cast("SubjectModule", importlib.import_module(module))
-    raise unknown("subject", name, (known for known, _ in SUBJECTS))
+    """What can prepare cells of the subject `name`; raises UsageError."""
+    kind, _ = split(name)
+    return cast("SubjectModule", importlib.import_module(dict(SUBJECTS)[kind]))
+
+
+def split(name: str) -> tuple[str, str]:
+    """The kind of a subject, and which one of it: "" where nothing says. Raises UsageError."""
+    kind, _, which = name.partition(":")
+    if kind not in dict(SUBJECTS):
+        raise unknown("subject", name, (known for known, _ in SUBJECTS))
+    return kind, which
+
+
+def is_libvirt(name: str) -> bool:
+    """Whether a subject is a real libvirt."""
+    return name.startswith(LIBVIRT)

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from qcaps.content import SHIPPED, ContentFolders, call, declared
 from qcaps.errors import QcapsError
 from qcaps.measure.cell import Cell, by_comparison
+from qcaps.measure.domains import SCENARIOS, Domains
 from qcaps.measure.subject import WITHOUT_DOMAIN
-from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -78,7 +78,7 @@ def _cells(module: ModuleType) -> tuple[Cell, ...]:
     return found
 
 
-def choose(cells: tuple[Cell, ...], choice: Choice, content: ContentFolders = SHIPPED) -> tuple[Cell, ...]:
+def choose(cells: tuple[Cell, ...], choice: Choice, domains: Domains = SCENARIOS) -> tuple[Cell, ...]:
     """The cells with each coordinate the user named put in place of the suite's own.
 
     A scenario named without an n is measured at its own steps, in what the suite does to it; to one that the
@@ -88,7 +88,7 @@ def choose(cells: tuple[Cell, ...], choice: Choice, content: ContentFolders = SH
     wanted = [(comparison, name) for name in choice.scenarios for comparison in _like(name, suites)]
     chosen: dict[Cell, None] = {}
     for comparison, named in wanted or [(one, one.scenario) for one in suites]:
-        ns = choice.ns or (scenario(named, content).steps if choice.scenarios else (comparison.n,))
+        ns = choice.ns or (domains.get(named).steps or (0,) if choice.scenarios else (comparison.n,))
         policies = choice.policies or tuple(cell.policy for cell in suites[comparison])
         for n, task, validity, policy in product(
             ns, choice.tasks or (comparison.task,), choice.validities or (comparison.validity,), policies
@@ -107,12 +107,10 @@ def _like(name: str, comparisons: Iterable[Cell]) -> list[Cell]:
     return [one for one in comparisons if one.task == task]
 
 
-def sources(cells: Iterable[Cell], content: ContentFolders = SHIPPED) -> dict[Cell, str]:
+def sources(cells: Iterable[Cell], domains: Domains = SCENARIOS) -> dict[Cell, str]:
     """The domain of each cell; none for a subject that works on none. Raises UsageError."""
     return {
-        cell: ""
-        if cell.subject in WITHOUT_DOMAIN
-        else scenario(cell.scenario, content).xml(cell.n, cell.seed)
+        cell: "" if cell.subject in WITHOUT_DOMAIN else domains.get(cell.scenario).xml(cell.n, cell.seed)
         for cell in cells
     }
 

@@ -6,13 +6,13 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from qcaps.measure.cell import BASELINE
-from qcaps.measure.results.results_file import CUT_SHORT
+from qcaps.measure.cell import BASELINE, baseline_of
+from qcaps.measure.results.results_file import CUT_SHORT, Results
 from qcaps.measure.statistics import Ratio, paired_ratio
 
 if TYPE_CHECKING:
     from qcaps.measure.cell import Cell
-    from qcaps.measure.results.results_file import Measured, Results
+    from qcaps.measure.results.results_file import Measured
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class MeasuredSpeedup:
     run of the task, by policy. `seconds` is the median block value, by policy.
     """
 
+    subject: str
     scenario: str
     n: int
     devices: int
@@ -41,12 +42,12 @@ class MeasuredSpeedup:
 
 
 def speedups(results: Results, baseline: str = BASELINE) -> tuple[MeasuredSpeedup, ...]:
-    """Each policy against `baseline`, wherever both were measured together."""
+    """Each policy against `baseline` (a libvirt's against stock), wherever both were measured together."""
     found = []
     for comparison, arms in results.by_comparison().items():
-        base = arms.get(baseline)
-        for policy, arm in arms.items():
-            if base is None or policy == baseline:
+        base = arms.get(baseline_of(comparison.subject, baseline))
+        for arm in arms.values():
+            if base is None or arm is base:
                 continue
             ratio = ratio_of(base, arm)
             if ratio is not None:
@@ -77,6 +78,37 @@ def median_seconds(arm: Measured) -> float:
     return (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
 
 
+def slowest_first(results: Results, baseline: str = BASELINE) -> Results:
+    """The same, the comparison whose baseline takes longest first."""
+
+    def seconds(arms: dict[str, Measured], comparison: Cell) -> float:
+        base = arms.get(baseline_of(comparison.subject, baseline))
+        return median_seconds(base) if base is not None else 0.0
+
+    groups = sorted(results.by_comparison().items(), key=lambda one: -seconds(one[1], one[0]))
+    return Results(tuple(one for _, arms in groups for one in arms.values()))
+
+
+def total(results: Results, baseline: str = BASELINE) -> str:
+    """What all comparisons come to, by subject and policy; "" where there is only one."""
+    groups: dict[tuple[str, str], list[MeasuredSpeedup]] = {}
+    for one in speedups(results, baseline):
+        groups.setdefault((one.subject, one.policy), []).append(one)
+    lines = []
+    for (subject, policy), found in groups.items():
+        if len(found) > 1:
+            before, after = (sum(one.seconds[name] for one in found) for name in (found[0].baseline, policy))
+            many = (
+                sum(one.lookups[found[0].baseline] for one in found),
+                sum(one.lookups[policy] for one in found),
+            )
+            lines.append(
+                f"all {len(found)} on {subject}: {many[0]} lookups become {many[1]} with {policy!r},"
+                f" {1e3 * before:.3g} ms {1e3 * after:.3g} ms: {before / after:.3g} times as fast"
+            )
+    return "\n".join(lines)
+
+
 def to_json(found: tuple[MeasuredSpeedup, ...]) -> dict[str, Any]:
     """What `summary.json` holds."""
     return {
@@ -93,6 +125,7 @@ _NOT_IN_SUMMARY = ("seconds", "pairs")
 def _speedup(comparison: Cell, base: Measured, arm: Measured, ratio: Ratio) -> MeasuredSpeedup:
     both = {one.cell.policy: one for one in (base, arm)}
     return MeasuredSpeedup(
+        subject=comparison.subject,
         scenario=comparison.scenario,
         n=comparison.n,
         devices=arm.counts.devices,

@@ -9,27 +9,42 @@ from qcaps.measure.statistics import FEWEST_PAIRS
 from qcaps.report.summary import cut_short, median_seconds, speedups
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.table import Table
 
     from qcaps.measure.cell import Cell
     from qcaps.measure.results.results_file import Measured, Results
     from qcaps.report.summary import MeasuredSpeedup
 
-HEADINGS = ("scenario", "n", "devices", "task", "validity", "policy", "time", "speedup", "lookups", "forks")
+HEADINGS = (
+    "subject",
+    "scenario",
+    "n",
+    "devices",
+    "task",
+    "validity",
+    "policy",
+    "time",
+    "speedup",
+    "lookups",
+    "forks",
+)
 _LEGEND = (
     "speedup: the time of `{baseline}` over the policy's, and its 95 % interval if there are pairs enough. "
     "time: the median of blocks. lookups, forks: of one task. devices: of the resulting domain."
 )
 MARK = "†"
 """Beside a time that rests on fewer blocks than planned."""
-_LEFT = ("scenario", "task", "validity", "policy")
-_OF_AN_ARM = HEADINGS[6:]
+_LEFT = ("subject", "scenario", "task", "validity", "policy")
+_OF_AN_ARM = HEADINGS[7:]
 _MICRO, _MILLI = 1e-6, 1e-3
 
 
 class TableRow(NamedTuple):
     """One arm, as text, under HEADINGS; the first row of a comparison is its baseline."""
 
+    subject: str
     scenario: str
     n: str
     devices: str
@@ -46,28 +61,36 @@ def rows(results: Results, baseline: str = BASELINE) -> list[list[TableRow]]:
     """The arms of each comparison."""
     found: dict[Cell, list[TableRow]] = {comparison: [] for comparison in results.by_comparison()}
     known = {
-        (one.scenario, one.n, one.task, one.validity, one.policy): one for one in speedups(results, baseline)
+        (one.subject, one.scenario, one.n, one.task, one.validity, one.policy): one
+        for one in speedups(results, baseline)
     }
     for comparison, arms in results.by_comparison().items():
         for policy, arm in arms.items():
-            key = (comparison.scenario, comparison.n, comparison.task, comparison.validity, policy)
+            cell = arm.cell
+            key = (cell.subject, cell.scenario, cell.n, cell.task, cell.validity, policy)
             found[comparison].append(_row(arm, known.get(key)))
     return list(found.values())
 
 
-def table(results: Results, baseline: str = BASELINE) -> Table:
-    """For a terminal of 80 columns: what the arms of a comparison share is said once, above them."""
+def table(results: Results, baseline: str = BASELINE, refused: Mapping[Cell, str] | None = None) -> Table:
+    """For a terminal of 80 columns: what the arms of a comparison share is said once, above them.
+
+    `refused` are comparisons that could not be measured, and why.
+    """
     from rich.table import Table  # 50 ms
 
     drawn = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    drawn.add_column("", no_wrap=True)
+    drawn.add_column("", overflow="fold")
     for heading in ("devices", *_OF_AN_ARM):
         drawn.add_column(heading, justify="right", no_wrap=True)
     for arms in rows(results, baseline):
         first = arms[0]
-        drawn.add_row(f"{first.scenario}/{first.n} {first.task} {first.validity}", first.devices)
+        on = "" if first.subject == "reference" else f"{first.subject} "
+        drawn.add_row(f"{on}{first.scenario}/{first.n} {first.task} {first.validity}", first.devices)
         for row in arms:
             drawn.add_row(f"  {row.policy}", "", *row[-len(_OF_AN_ARM) :])
+    for comparison in refused or ():
+        drawn.add_row(f"{comparison.name}\n  refused: see below")
     return drawn
 
 
@@ -103,6 +126,7 @@ def _three_digits(value: float) -> str:
 def _row(arm: Measured, speedup: MeasuredSpeedup | None) -> TableRow:
     cell, counts = arm.cell, arm.counts
     return TableRow(
+        subject=cell.subject,
         scenario=cell.scenario,
         n=str(cell.n),
         devices=str(counts.devices),

@@ -57,12 +57,26 @@ class VerdictRow:
 
 
 @dataclass(frozen=True)
+class CountRow:
+    """What each arm counts on one benchmark, and how often it looks up by its own law (None: no law)."""
+
+    name: str
+    base_devices: int
+    head_devices: int
+    base_lookups: int
+    head_lookups: int
+    base_law: int | None
+    head_law: int | None
+
+
+@dataclass(frozen=True)
 class GateReport:
     """A gate's answer. `faults` are counts that differ; `noisy` says why the host cannot judge."""
 
     base: str
     head: str
     rows: tuple[VerdictRow, ...]
+    counts: tuple[CountRow, ...] = ()
     faults: tuple[str, ...] = ()
     noisy: str = ""
     notes: tuple[str, ...] = ()
@@ -92,6 +106,17 @@ def from_outcome(outcome: GateOutcome, base: str, head: str) -> GateReport:
         base,
         head,
         tuple(_row(one, outcome) for one in outcome.judged),
+        tuple(
+            CountRow(
+                cell.name,
+                one.devices,
+                other.devices,
+                one.lookups,
+                other.lookups,
+                *outcome.laws.get(cell, (None, None)),
+            )
+            for cell, (one, other) in outcome.counts.items()
+        ),
         tuple(str(fault) for fault in outcome.faults),
         outcome.noisy,
         tuple(outcome.notes),
@@ -113,6 +138,30 @@ def table(report: GateReport) -> Table:
     for row in report.rows:
         drawn.add_row(*texts(row), style=_STYLES.get(row.verdict))
     return drawn
+
+
+def counts_table(report: GateReport) -> Table | None:
+    """Devices and lookups of both arms, for a terminal; None where they are the same throughout."""
+    from rich.table import Table  # likewise
+
+    differ = [one for one in report.counts if _sides(one, "base") != _sides(one, "head")]
+    shown = report.counts if report.counts and not report.rows else differ
+    if not shown:
+        return None
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    drawn.add_column("benchmark", overflow="fold")
+    for heading in ("D in base", "in head", "lookups in base", "by law", "in head", "by law"):
+        drawn.add_column(heading, justify="right", min_width=len(max(heading.split(), key=len)))
+    for one in shown:
+        base, head = _sides(one, "base"), _sides(one, "head")
+        cells = ("-" if value is None else str(value) for value in (base[0], head[0], *base[1:], *head[1:]))
+        drawn.add_row(one.name, *cells)
+    return drawn
+
+
+def _sides(one: CountRow, side: str) -> tuple[int | None, ...]:
+    """Devices, lookups and law of an arm."""
+    return tuple(getattr(one, f"{side}_{what}") for what in ("devices", "lookups", "law"))
 
 
 def markdown(report: GateReport) -> str:

@@ -170,7 +170,12 @@ def test_help_of_an_action_and_of_all(capsys: pytest.CaptureFixture[str]) -> Non
         ("torn --tasks 0", "--tasks: expected a whole number"),
         ("gate --base-rev HEAD --hang inf", "--hang: expected seconds"),
         ("live watch qemu:///system --every nan", "--every: expected seconds"),
-        ("live gate --delta nan", "--delta: expected percent"),
+        ("run --subject libvrit", "no subject 'libvrit': did you mean"),
+        ("run --subject libvirt:/nowhere", "neither a prefix"),
+        ("run --subject libvirt-daemon:qemu:///system", "a daemon that runs is libvirt:"),
+        ("run --subject libvirt:qemu:///system", "--yes says that this is known"),
+        ("gate --base libvirt", "--head names the other's"),
+        ("profile disks serials.xml", "unrecognized arguments"),
         ("fidelity --live --at-least devices=nan", "expected percent"),
         # files that are not there
         ("define absent.xml", "absent.xml: no such file"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.commands.live import count, gate, overhead, probe, time, watch, whatif
+from qcaps.commands.live import count, probe, watch, whatif
 
 if TYPE_CHECKING:
     import argparse
@@ -31,15 +31,7 @@ ACTIONS = (
         "count lookups and forks of a task, and hold them against the law",
         "--scenario disks -n 16",
     ),
-    Action("time", time, "time a task, and say which share of it is lookups", "--scenario serials -n 128"),
-    Action("whatif", whatif, "time a task as it is against one lookup a task", "--scenario disks -n 0 128"),
-    Action(
-        "gate",
-        gate,
-        "hold two builds against each other: counts exactly, times in pairs",
-        "--base-libvirt /opt/libvirt-old --head-libvirt ~/libvirt/build",
-    ),
-    Action("overhead", overhead, "say how much longer a task takes while it is counted", "-n 0 128"),
+    Action("whatif", whatif, "time a task as it is against one lookup a task", "guest.xml"),
     Action(
         "watch", watch, "show the lookups a second of a daemon that runs, by task", "qemu:///system --yes"
     ),

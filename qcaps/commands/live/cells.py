@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from qcaps.commands.naming import add_domains, domains_of
 from qcaps.commands.options import add_many, add_options
 from qcaps.errors import unknown
 
 if TYPE_CHECKING:
     import argparse
+
+
+_USUAL = (0, 16, 128)
 
 
 class LiveCell(NamedTuple):
@@ -21,22 +25,29 @@ class LiveCell(NamedTuple):
 
 
 def add_cells(parser: argparse.ArgumentParser) -> None:
-    """--scenario, -n, --task, --seed, --content."""
-    add_many(parser, scenario=["disks"], n=[0, 16, 128], task=["define"])
+    """Domains, --scenario, -n, --task, --seed, --grow, --content."""
+    parser.add_argument(
+        "what", nargs="*", metavar="WHAT", help="scenarios, domain files, folders of these, or -"
+    )
+    add_many(parser, scenario=[], n=[], task=["define"])
+    add_domains(parser)
     add_options(parser, "content", seed=0)
 
 
 def cells_of(args: argparse.Namespace) -> list[LiveCell]:
-    """Every combination; raises UsageError before anything is started."""
+    """Every combination; raises UsageError before anything is started.
+
+    Without an n a scenario comes at 0, 16 and 128, a file as it is.
+    """
     from qcaps.live.tasks import TASKS  # lxml
-    from qcaps.scenario import scenario
 
     for task in args.task:
         if task not in TASKS:
             raise unknown("task", task, TASKS)
+    domains, names = domains_of((*args.what, *args.scenario) or ("disks",), args)
     return [
-        LiveCell(name, n, task, scenario(name, args.content).xml(n, args.seed))
-        for name in args.scenario
-        for n in args.n
+        LiveCell(name, n, task, domains.get(name).xml(n, args.seed))
+        for name in names
+        for n in args.n or ((0,) if name in domains.guests and not args.grow else _USUAL)
         for task in args.task
     ]

@@ -7,7 +7,7 @@ import os
 import select
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from qcaps.measure.worker.running import Answer, take
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from qcaps.measure.cell import Cell
     from qcaps.measure.worker.chance import Chance
     from qcaps.measure.worker.work import Job
 
@@ -45,7 +46,7 @@ class Arm:
     """One side of a comparison. `version` says what it is: a commit, a path.
 
     `path` goes first on the module path ("" for what the interpreter has installed). `slowdown` is a known
-    one, put in to see whether it is noticed.
+    one, put in to see whether it is noticed. `subject` is what it measures in place of a cell's own.
     """
 
     name: str
@@ -53,6 +54,11 @@ class Arm:
     version: str = ""
     path: str = ""
     slowdown: float = 0.0
+    subject: str = ""
+
+    def own(self, cell: Cell) -> Cell:
+        """The cell as this arm measures it."""
+        return replace(cell, subject=self.subject) if self.subject else cell
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from qcaps.measure.gate.arms import ArmProcess, start, stop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from qcaps.measure.gate.arms import Arm
@@ -25,7 +25,7 @@ class Started:
     def __init__(
         self,
         arms: tuple[Arm, ...],
-        work: str,
+        work: Callable[[Arm], str],
         chance: Chance,
         scratch: Path,
         order: Sequence[int] = (0, 1),
@@ -36,7 +36,9 @@ class Started:
         try:
             for place, number in enumerate(self.order):
                 code = _linked(arms[number], scratch / f"code-{place}")
-                self._processes[number] = start(arms[number], code, work, chance, scratch / f"stderr-{place}")
+                self._processes[number] = start(
+                    arms[number], code, work(arms[number]), chance, scratch / f"stderr-{place}"
+                )
         except BaseException:
             self.close()
             raise
@@ -90,7 +92,7 @@ class Relay:
 
 @contextmanager
 def running(
-    arms: tuple[Arm, ...], work: str, chance: Chance, scratch: Path
+    arms: tuple[Arm, ...], work: Callable[[Arm], str], chance: Chance, scratch: Path
 ) -> Iterator[tuple[ArmProcess, ...]]:
     """A process of each arm, for as long as the context lasts."""
     started = Started(arms, work, chance, scratch)

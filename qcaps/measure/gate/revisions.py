@@ -24,6 +24,7 @@ import qcaps
 from qcaps.errors import UsageError
 from qcaps.git import git, neutral_environment
 from qcaps.measure.gate.arms import Arm, ArmError, MismatchError, plain_environment
+from qcaps.measure.subject import is_libvirt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,11 +54,15 @@ class BuildError(ArmError):
 
 @dataclass(frozen=True)
 class ArmSource:
-    """How the user named an arm: by a revision, by an interpreter, or by neither (this very qcaps)."""
+    """How the user named an arm: by a revision, by an interpreter, or by neither (this very qcaps).
+
+    `subject` is what it measures; "" is what each cell says.
+    """
 
     name: str
     revision: str | None = None
     python: str | None = None
+    subject: str = ""
 
 
 def arm_from(source: ArmSource, repository: Path, builds: Path, say: Callable[[str], None]) -> Arm:
@@ -70,7 +75,14 @@ def arm_from(source: ArmSource, repository: Path, builds: Path, say: Callable[[s
             raise UsageError(f"--{source.name}-python {source.python}: no such program")
         return Arm(source.name, python, python)
     home = str(Path(qcaps.__file__).resolve().parent.parent)
-    return Arm(source.name, sys.executable, "this qcaps", home)
+    version = "this qcaps"
+    if is_libvirt(source.subject):
+        from qcaps.measure.subjects.libvirt import described  # lxml, subprocess
+
+        version = described(source.subject)
+    elif source.subject:
+        version = f"{source.subject} of this qcaps"
+    return Arm(source.name, sys.executable, version, home, subject=source.subject)
 
 
 def alike(arm: Arm, folder: Path) -> Arm:
@@ -111,6 +123,10 @@ def identity(arm: Arm) -> dict[str, Any]:
     found = json.loads(done.stdout)
     if arm.path and not Path(found["place"]).resolve().is_relative_to(Path(arm.path).resolve()):
         raise MismatchError(f"{arm.name} ({arm.version}): has no qcaps in {arm.path}")
+    if is_libvirt(arm.subject):
+        from qcaps.measure.subjects.libvirt import installation  # lxml, subprocess
+
+        found["libvirt"] = installation(arm.subject).driver.stat().st_mtime_ns
     return {"version": arm.version, **found}
 
 

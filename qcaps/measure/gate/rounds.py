@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.measure.cell import Cell
-    from qcaps.measure.gate.arms import ArmProcess
+    from qcaps.measure.gate.arms import Arm, ArmProcess
     from qcaps.measure.gate.relay import Relay
     from qcaps.measure.results.results_file import Run
     from qcaps.measure.worker.running import Answer
@@ -58,12 +58,11 @@ class Bench:
     patience: float = _PATIENCE_SECONDS
     draw: random.Random = field(default_factory=random.Random)
 
-    @property
-    def work(self) -> str:
+    def work(self, arm: Arm) -> str:
         """The first line for an arm's process: each subject, and the domains that jobs will be on."""
         found: dict[str, list[str]] = {}
         for cell, xml in self.sources.items():
-            found.setdefault(cell.subject, []).append(xml)
+            found.setdefault(arm.own(cell).subject, []).append(xml)
         return json.dumps(found)
 
     def chance(self) -> Chance:
@@ -81,7 +80,7 @@ class Bench:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir()
         return Job(
-            cells=(cell,),
+            cells=(process.arm.own(cell),),
             xml=self.sources[cell],
             directory=str(directory),
             pairs=calls,

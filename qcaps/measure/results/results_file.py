@@ -90,6 +90,15 @@ def write(path: Path, results: Results) -> None:
     replace_file(path, text.getvalue())
 
 
+def looks_like_results(path: Path) -> bool:
+    """Whether a file holds JSON, as results do, and no XML; also where it is not there, but named so."""
+    try:
+        with path.open("rb") as file:
+            return file.read(256).lstrip()[:1] == b"{"
+    except OSError:
+        return path.suffix == ".json"
+
+
 def read(path: Path) -> Results:
     """The results in a file. Raises QcapsError for one that is truncated or not written by `write`."""
     results, complaints = read_leniently(path)

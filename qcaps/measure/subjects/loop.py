@@ -50,9 +50,9 @@ class Loop:
         """It holds nothing."""
 
 
-def warm(xmls: Sequence[bytes]) -> None:
+def warm(subject: str, xmls: Sequence[bytes]) -> None:
     """It needs nothing."""
-    del xmls
+    del subject, xmls
 
 
 def prepare(cell: Cell, xml: bytes, directory: Path) -> Loop:

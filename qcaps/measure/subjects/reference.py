@@ -116,11 +116,12 @@ class ReferenceArm:
         self._driver.cache.close()
 
 
-def warm(xmls: Sequence[bytes]) -> None:
+def warm(subject: str, xmls: Sequence[bytes]) -> None:
     """Define and start each domain once: what is compiled, read and cached on the way serves every cell.
 
     A domain that is refused is refused again where it is measured.
     """
+    del subject  # there is one
     with TemporaryDirectory(prefix="qcaps-warm-") as folder, suppress(QcapsError):
         driver = reference(Path(folder), policy="naive", validity="trust")
         for xml in dict.fromkeys(xmls):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from qcaps.measure.subject import TimedElsewhere
+
 if TYPE_CHECKING:
     from qcaps.measure.subject import Counts, PreparedCell
 
@@ -19,7 +21,9 @@ class Scalable(Protocol):
 
 def slowed(arm: PreparedCell, share: float) -> PreparedCell:
     """The arm with a known slowdown: more of its own work where it can be measured out, else spinning."""
-    return arm.scaled(share) if isinstance(arm, Scalable) else Slowed(arm, share)
+    if isinstance(arm, Scalable):
+        return arm.scaled(share)
+    return SlowedElsewhere(arm, share) if isinstance(arm, TimedElsewhere) else Slowed(arm, share)
 
 
 class Slowed:
@@ -48,3 +52,16 @@ class Slowed:
     def counts(self) -> Counts:
         """What one run does; spinning counts nothing."""
         return self._arm.counts()
+
+
+class SlowedElsewhere(Slowed):
+    """An arm that another process times: its nanoseconds grow by `share`, as nothing can spin there."""
+
+    def __init__(self, arm: PreparedCell, share: float) -> None:
+        super().__init__(arm, share)
+        assert isinstance(arm, TimedElsewhere)
+        self._time = arm.time
+
+    def time(self) -> int:
+        """The task's time, and its share more."""
+        return round(self._time() * (1 + self._share))

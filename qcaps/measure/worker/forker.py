@@ -33,7 +33,7 @@ def main() -> int:
     _say({"protocol": PROTOCOL, "python": sys.version.split()[0], "build": sys.version})
     for name, xmls in asked.items():
         with suppress(Exception):  # what is wrong is wrong in a child too, which says of what
-            subject(name).warm([xml.encode() for xml in xmls])
+            subject(name).warm(name, [xml.encode() for xml in xmls])
     gc.collect()
     gc.freeze()
     for line in sys.stdin:

@@ -32,6 +32,14 @@ LOOKUPS, FORKS, REST = "lookups", "forks", "rest"
 _ENOUGH_NS = 150_000_000
 
 
+@runtime_checkable
+class Parted(Protocol):
+    """An arm that knows how long its parts take, and not when each began."""
+
+    def parts(self) -> dict[str, Any]:
+        """`runs`, `total` and `parts` as `trace` returns them; a part may hold others."""
+
+
 @dataclass(frozen=True)
 class Span:
     """Something that took time, in nanoseconds of `perf_counter_ns`."""

@@ -19,7 +19,7 @@ from qcaps.measure.worker import chance
 from qcaps.measure.worker.chance import Chance, Layout, why_random
 
 PLACE = str(Path(qcaps.__file__).resolve().parent.parent)
-LOOP_WORK = '{"loop": []}'
+LOOP_WORK = lambda _arm: '{"loop": []}'  # noqa: E731
 ARMS = (Arm("base", sys.executable, path=PLACE), Arm("head", sys.executable, path=PLACE))
 NO_RANDOM_ADDRESSES = 0x0040000
 

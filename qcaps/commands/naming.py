@@ -1,0 +1,137 @@
+"""What a user names to be measured: suites, domains of every kind, subjects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qcaps.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Sequence
+
+    from qcaps.content import ContentFolders
+    from qcaps.measure.cell import Cell
+    from qcaps.measure.domains import Domains
+
+_RUNNING = "{subject} may serve others: --yes says that this is known"
+
+
+def add_domains(parser: argparse.ArgumentParser) -> None:
+    """--grow, which makes a user's own guest a family."""
+    parser.add_argument(
+        "--grow", metavar="NAME", default="", help="on top of a domain file, n devices of this scenario"
+    )
+
+
+def add_subjects(parser: argparse.ArgumentParser, default: str = "reference") -> None:
+    """--subject and --yes."""
+    parser.add_argument(
+        "--subject",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="reference, libvirt, libvirt:PREFIX_OR_BUILD, libvirt:URI, libvirt-daemon[:PLACE]"
+        f" (default: {default})",
+    )
+    parser.add_argument("--yes", action="store_true", help="a daemon that runs may be a system's")
+
+
+def add_subject(parser: argparse.ArgumentParser) -> None:
+    """--subject, one of them, and --yes."""
+    parser.add_argument(
+        "--subject",
+        metavar="NAME",
+        default="reference",
+        help="reference, libvirt, libvirt:PREFIX_OR_BUILD, libvirt:URI, libvirt-daemon[:PLACE]"
+        " (default: reference)",
+    )
+    parser.add_argument("--yes", action="store_true", help="a daemon that runs may be a system's")
+
+
+def gate_cells(
+    suite_name: str | None,
+    content: ContentFolders,
+    *,
+    on_libvirt: bool,
+    choose_from: Callable[[tuple[Cell, ...]], tuple[Cell, ...]] = tuple,
+) -> tuple[Cell, ...]:
+    """What a gate judges: a suite's cells, of libvirts as they are, without interposition.
+
+    `choose_from` puts what a user named in place of the suite's own. Raises UsageError.
+    """
+    from qcaps.measure.cell import LIBVIRT, STOCK
+    from qcaps.measure.suite import suite
+
+    name = suite_name or ("libvirt-gating" if on_libvirt else "gating")
+    found = choose_from(suite(name, content).cells)
+    if on_libvirt:
+        from qcaps.measure.subjects import libvirt
+
+        found = tuple(cell for cell in libvirt.on_libvirt(found, LIBVIRT) if cell.policy == STOCK)
+        if not found:
+            raise UsageError(f"suite {name}: nothing in it can be measured on a libvirt as it is")
+    return found
+
+
+def domains_of(names: Iterable[str], args: argparse.Namespace) -> tuple[Domains, tuple[str, ...]]:
+    """Where the domains that a user named are found, and the names that cells have for them.
+
+    A name is a scenario's, a domain file, a folder of such files, or `-` for standard input. Raises
+    QcapsError for what is none of these.
+    """
+    from qcaps.guest import FromScenario, resolve_all
+    from qcaps.measure.domains import Domains
+
+    guests, known = {}, []
+    for one in resolve_all(names, args.content, grow=args.grow):
+        # What a file holds may change under its name: its contents are part of what a result is of.
+        digest = "" if one.refusal or isinstance(one, FromScenario) else f"#{one.digest(0)[:8]}"
+        known.append(f"{one.name}{digest}")
+        if not isinstance(one, FromScenario):
+            guests[known[-1]] = one
+    return Domains(args.content, guests), tuple(dict.fromkeys(known))
+
+
+def subjects_of(names: Sequence[str], *, yes: bool) -> tuple[str, ...]:
+    """The subjects as cells name them. Raises UsageError; LiveError for a libvirt that is not there."""
+    from qcaps.measure.subject import is_libvirt, split
+
+    found = []
+    for name in names:
+        split(name)
+        if is_libvirt(name):
+            from qcaps.measure.subjects import libvirt
+
+            own = libvirt.canonical(name)
+            libvirt.installation(own)
+            if libvirt.is_running(own) and not (yes or libvirt.owner(own)):
+                raise UsageError(_RUNNING.format(subject=own.partition(":")[2]))
+            found.append(own)
+        else:
+            found.append(name)
+    return tuple(dict.fromkeys(found))
+
+
+def check_coordinates(args: argparse.Namespace, subjects: Sequence[str]) -> None:
+    """Raise UsageError for a task, policy or validity that no subject has, before anything is measured."""
+    from qcaps.cache.validity import VALIDITIES
+    from qcaps.lookups.policy import POLICIES
+    from qcaps.measure.cell import STOCK, TASKS
+    from qcaps.measure.subject import is_libvirt
+
+    tasks, policies = dict.fromkeys(TASKS), dict.fromkeys(one.name for one in POLICIES)
+    if any(map(is_libvirt, subjects)):
+        from qcaps.live.tasks import TASKS as LIVE_TASKS
+
+        tasks |= dict.fromkeys(LIVE_TASKS)
+        policies[STOCK] = None
+    known = {
+        "task": tuple(tasks),
+        "policy": tuple(policies),
+        "validity": tuple(one.name for one in VALIDITIES),
+    }
+    for option, names in known.items():
+        for name in getattr(args, option):
+            if name not in names:
+                raise unknown(option, name, names)

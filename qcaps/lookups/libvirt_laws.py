@@ -22,8 +22,6 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lxml import etree
-
 from qcaps.release import DEFAULT, R3_6, R4_0, R7_0, R9_0, R11_3, Release, Since, since
 
 if TYPE_CHECKING:
@@ -170,18 +168,24 @@ def by_role(task: str, answer: str | None, release: Release = DEFAULT) -> dict[R
         return None
     if answer is None:
         return found.by_role()
-    root = etree.fromstring(answer)
+    root = _root(answer)
     return found.by_role(_visits(root), len(root.findall("guest")))
 
 
 def devices(xml: str) -> int:
     """D: the children of `<devices>` but the emulator, implicit and added ones included."""
-    return _devices(etree.fromstring(xml))
+    return _devices(_root(xml))
 
 
 def visits(xml: str) -> int:
     """How many devices one validation of the domain asks for: D, but for two kinds."""
-    return _visits(etree.fromstring(xml))
+    return _visits(_root(xml))
+
+
+def _root(xml: str) -> _Element:
+    from lxml import etree  # the closed forms need none
+
+    return etree.fromstring(xml)
 
 
 def _devices(domain: _Element) -> int:

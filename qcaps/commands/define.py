@@ -63,7 +63,14 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         from qcaps.driver.facts import plain  # not for --help
 
-        print_json("define", {"host": plain(driver.facts), "files": [asdict(one) for one in results]})
+        print_json(
+            "define",
+            {
+                "release": str(driver.release),
+                "host": plain(driver.facts),
+                "files": [asdict(one) for one in results],
+            },
+        )
     return 0 if all(one.accepted for one in results) else 1
 
 

@@ -68,11 +68,21 @@ def run(args: argparse.Namespace) -> int:
         from qcaps.driver.facts import plain  # not for --help
 
         host = plain(driver.facts)
-        print_json("explain", {"task": args.task, "policy": args.policy, "host": host, "lookups": seen})
+        print_json(
+            "explain",
+            {
+                "task": args.task,
+                "policy": args.policy,
+                "release": str(driver.release),
+                "host": host,
+                "lookups": seen,
+            },
+        )
         return 0
     for one in seen:
         place = "" if one["device"] is None else f"  {one['device']}"
         line = "" if one["line"] is None else f"  (line {one['line']})"
         print(f"{one['number']:>4}  {one['site']}{place}{line}")
-    print(f"{len(seen)} lookups in one {args.task} under '{args.policy}'")
+    of = f" of libvirt {driver.release}" if args.release else ""
+    print(f"{len(seen)} lookups in one {args.task}{of} under '{args.policy}'")
     return 0

@@ -6,6 +6,7 @@ from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
 from qcaps.bounded import read_bounded
+from qcaps.commands.live.subject import add_libvirt
 from qcaps.commands.options import (
     add_options,
     add_reference_options,
@@ -46,6 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="ask this machine's libvirt (embedded driver); without PATH about every x86 scenario",
     )
+    add_libvirt(parser)
     add_reference_options(parser)
     parser.add_argument("--show", type=whole(0), default=20, metavar="N", help="disagreements to print (20)")
     parser.add_argument(
@@ -71,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
     least = _least(args.at_least)
     if not args.live and len(args.truth) != 1:
         raise UsageError("name one folder of recorded truth, or ask this machine's libvirt with --live")
+    if args.libvirt and not args.live:
+        raise UsageError("--libvirt names one to ask: add --live")
     with scratch_folder() as scratch:
         if args.live:
             _prepare_live(args, scratch)
@@ -79,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     reached = scores(outcomes)
     different = [one for one in outcomes if not _agrees(one)]
     if args.json:
-        print_json("fidelity", _plain(reached, different))
+        print_json("fidelity", {"release": str(driver.release), **_plain(reached, different)})
     else:
         _print(reached, different[: args.show], len(different))
     below = [score for score in reached if 100 * score.share < least.get(score.name, 0)]
@@ -94,7 +98,12 @@ def _prepare_live(args: argparse.Namespace, scratch: Path) -> None:
     from qcaps.capabilities.host_stamps import stamps_for  # likewise
     from qcaps.capabilities.probe import probe  # likewise
     from qcaps.capabilities.stamps import Entry  # likewise
+    from qcaps.live.host.installation import find  # likewise
+    from qcaps.lookups.policy import STOCK_OF  # likewise
+    from qcaps.release import of_version  # likewise
 
+    if args.release is None and args.policy not in STOCK_OF:
+        args.release = of_version(find(args.libvirt).version)
     args.emulator = args.emulator or _EMULATOR
     if args.capabilities is None:
         found = probe(args.emulator)
@@ -110,7 +119,7 @@ def _truths(args: argparse.Namespace) -> Iterator[Truth]:
         return
     from qcaps.live.host.embedded import Embedded  # needs libvirt
 
-    with Embedded() as subject:
+    with Embedded(libvirt=args.libvirt) as subject:
         for name, data in _files(args.truth) if args.truth else _scenarios():
             yield asked(subject, name, data, args.emulator)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qcaps.content import SHIPPED, ContentFolders
+from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from qcaps.driver.driver import Driver
     from qcaps.lookups.lookup import Watch
+    from qcaps.release import Release
     from qcaps.rules.shared.host_facts import HostFacts
 
 LONGEST = 7 * 86400.0
@@ -147,6 +149,16 @@ def program(text: str) -> str:
     return os.path.abspath(existing(found))  # noqa: PTH100  # Path.resolve follows symbolic links
 
 
+def release(text: str) -> Release:
+    """The type of a release of libvirt."""
+    from qcaps.release import parse  # not for --help
+
+    try:
+        return parse(text)
+    except UsageError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
 def content_folders(text: str) -> ContentFolders:
     """`--content DIR`, looked into before what ships."""
     return ContentFolders(Path(text))
@@ -221,13 +233,21 @@ _SHARED: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
             "help": "what validation asks of the host, where it is not this one (docs/host-facts.md)",
         },
     ),
+    "release": (
+        ("--release",),
+        {
+            "type": release,
+            "metavar": "X.Y",
+            "help": "the libvirt whose rules hold: 9.0, 11.3 or 12.8 (default: the policy's, else 9.0)",
+        },
+    ),
     "emulator": (("--emulator",), {"metavar": "PATH", "help": "stands in for every file's <emulator>"}),
 }
 
 
 def add_reference_options(parser: argparse.ArgumentParser) -> None:
-    """--policy, --validity, --capabilities, --emulator, --host."""
-    add_options(parser, "capabilities", "emulator", "host", policy="naive", validity="ctime")
+    """--release, --policy, --validity, --capabilities, --emulator, --host."""
+    add_options(parser, "capabilities", "emulator", "host", "release", policy="naive", validity="ctime")
 
 
 def print_json(what: str, plain: Mapping[str, Any], *, indent: int | None = 2) -> None:
@@ -251,6 +271,20 @@ def reference_from(
         validity=args.validity,
         capabilities=args.capabilities,
         emulator=args.emulator,
+        release=_ruled(args.release),
         facts=facts_from(args.host) if args.host else facts or facts_of_host(),
         watch=watch,
     )
+
+
+def _ruled(asked: Release | None) -> Release | None:
+    """The release whose rules hold for the one asked for; a note says where it is another."""
+    from qcaps.commands.terminal import note  # not for --help
+    from qcaps.release import modelled  # likewise
+
+    if asked is None:
+        return None
+    found = modelled(asked)
+    if found.warning:
+        note(f"warning: {found.warning}")
+    return found.release

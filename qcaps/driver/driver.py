@@ -19,6 +19,7 @@ from qcaps.driver.phases import untimed
 from qcaps.errors import QcapsError
 from qcaps.lookups.lookup import Lookup
 from qcaps.lookups.site import Site
+from qcaps.release import DEFAULT, R9_0, R11_3, since
 from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.definition.validation.validate import check_parsed, validate_device
 from qcaps.rules.draft import Draft
@@ -35,7 +36,11 @@ if TYPE_CHECKING:
     from qcaps.driver.phases import Phase
     from qcaps.lookups.lookup import Watch
     from qcaps.lookups.policy import Policy
+    from qcaps.release import Release, Since
     from qcaps.rules.shared.host_facts import HostFacts
+
+_CHECKED_WITH_NEW_DEVICE: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether a persistent definition is validated as a whole once a device was added to it."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,9 @@ class Driver:
     """A QEMU driver: its domains, its capability cache, the policy its tasks follow.
 
     Threads may share one, and processes one store: tasks on one domain follow each other. `emulator` stands
-    in for every file's own (and makes an i686 guest an x86_64 one). `asked` says which binary is looked up in
-    place of a domain's. `facts` is what validation asks of the host. A task that is undone because
+    in for every file's own (and makes an i686 guest an x86_64 one). `release` is that of the
+    libvirt whose rules hold, one of `release.MODELLED`. `asked` says which binary is looked up in place of a
+    domain's. `facts` is what validation asks of the host. A task that is undone because
     capabilities changed is run again up to `retries` times. `watch` is told of each lookup; `phase(name)` is
     entered around each phase. Domains found in the store are there at once.
     """
@@ -80,6 +86,7 @@ class Driver:
         policy: Policy,
         *,
         emulator: str | None = None,
+        release: Release = DEFAULT,
         facts: HostFacts = PLAIN_HOST,
         retries: int = 0,
         asked: Callable[[str, Domain], str] | None = None,
@@ -89,6 +96,7 @@ class Driver:
         self.store = store
         self.cache = cache
         self.policy = policy
+        self.release = release
         self.retries = retries
         self._domains = Domains(store)
         self.domains: Mapping[str, Domain] = self._domains.by_name
@@ -166,7 +174,7 @@ class Driver:
             if name in self.running:
                 raise QcapsError(f"domain '{name}' is already running; destroy it first")
             lookup = self._lookup(self._asked_for(self._binary(domain), domain))
-            command, assumed = phases.started(Draft(domain), lookup, domain, self._phase, self.facts)
+            command, assumed = phases.started(self._draft(domain), lookup, domain, self._phase, self.facts)
             with self._phase("commit"):
                 self._check_capabilities(lookup)
                 self.running[name] = domain
@@ -191,25 +199,32 @@ class Driver:
             before = self._running(name) if live else self._domains.get(name)
             lookup = self._lookup(self._asked_for(self._binary(before), before))
             with lookup.one_pass():
-                device, capabilities = phases.device_read(before, xml, source, lookup, self._phase)
+                draft = self._draft(before)
+                device, capabilities = phases.device_read(draft, xml, source, lookup, self._phase)
                 capabilities_again = lookup.at(Site.DEVICE_PARSE_VALIDATE, device)
-                validate_device(Draft(before), device, capabilities_again, self.facts)
-            after = Draft(before)
+                validate_device(self._draft(before), device, capabilities_again, self.facts)
+            after = self._draft(before)
             add_device(after, device)
             if live:
                 assign_addresses(after, capabilities)
                 if config:
                     lookup.at(Site.DEVICE_COPY, device)
             return self._altered(
-                name, after, partial(add_device, device=device), lookup, live=live, config=config
+                name,
+                after,
+                partial(add_device, device=device),
+                lookup,
+                live=live,
+                config=config,
+                check=not live and since(_CHECKED_WITH_NEW_DEVICE, self.release),
             )
 
     def _detach(self, name: str, xml: bytes, source: str, *, live: bool, config: bool) -> Done:
         with self._domains.holding(name):
             before = self._running(name) if live else self._domains.get(name)
             lookup = self._lookup(self._asked_for(self._binary(before), before))
-            device, _ = phases.device_read(before, xml, source, lookup, self._phase)
-            after = Draft(before)
+            device, _ = phases.device_read(self._draft(before), xml, source, lookup, self._phase)
+            after = self._draft(before)
             remove_device(after, device)
             return self._altered(
                 name, after, partial(remove_device, device=device), lookup, live=live, config=config
@@ -230,10 +245,13 @@ class Driver:
     def _lookup(self, binary: str | None = None) -> Lookup:
         return Lookup(self.policy, self.cache.lookup, binary or "", handed=self._handed, watch=self._watch)
 
+    def _draft(self, domain: Domain) -> Draft:
+        return Draft(domain, self.release)
+
     def _checked(self, xml: bytes, source: str, lookup: Lookup) -> Draft:
         """Everything libvirt does to a definition before it believes it."""
         with self._phase("parse"):
-            draft = Draft(self._for_stand_in(document.parse(xml, source, strangers=False)))
+            draft = self._draft(self._for_stand_in(document.parse(xml, source, strangers=False)))
             check_parsed(draft)
         draft.emulator = self._binary(draft.domain)
         lookup.binary = self._asked_for(draft.emulator, draft.domain)
@@ -268,16 +286,23 @@ class Driver:
         *,
         live: bool,
         config: bool,
+        check: bool = False,
     ) -> Done:
-        """The end of attach and detach: the running domain, the persistent one, or both become `after`."""
+        """The end of attach and detach: the running domain, the persistent one, or both become `after`.
+
+        `check`: the persistent one is validated as a whole first.
+        """
         if not config:
             with self._phase("commit"):
                 self._check_capabilities(lookup)
                 domain = self.running[name] = after.freeze()
             return Done(domain, "", lookup.sites)
-        draft = phases.copied(self._domains.get(name), lookup.at(Site.DOMAIN_COPY), self._phase)
+        copying = lookup.at(Site.DOMAIN_COPY)
+        draft = phases.copied(self._domains.get(name), copying, self._phase, self.release)
         alter(draft)
         phases.complete_again(draft, lookup.at(Site.RE_POST_PARSE), self._phase)
+        if check:
+            phases.checked(draft, lookup, self._phase, self.facts)
         domain, text = phases.written(draft, self._phase)
         self._save(domain, text, lookup)
         if live:

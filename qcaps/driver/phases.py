@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qcaps.domain.devices import AnyDevice
     from qcaps.domain.domain import Domain
     from qcaps.lookups.lookup import Asked
+    from qcaps.release import Release
     from qcaps.rules.shared.host_facts import HostFacts
 
     Phase = Callable[[str], AbstractContextManager[object]]
@@ -42,6 +43,11 @@ def complete(draft: Draft, lookup: Lookup, phase: Phase, facts: HostFacts) -> No
             post_parse(draft, lookup)
         with phase("assign addresses"):
             assign_addresses(draft, lookup.at(Site.ADDRESSES))
+    checked(draft, lookup, phase, facts)
+
+
+def checked(draft: Draft, lookup: Lookup, phase: Phase, facts: HostFacts) -> None:
+    """The validation of the whole definition. Raises Refused."""
     with phase("validate"), lookup.one_pass():
         lookup.prepare(Site.VALIDATE_PREPARE)
         validate(draft, lookup, host=facts)
@@ -77,26 +83,26 @@ def started(
         with phase("validate"):
             validate(draft, asked, Site.START_VALIDATE, Site.START_VALIDATE_DEVICE, facts)
         if persistent is not None:
-            copied(persistent, asked.at(Site.TRANSIENT_COPY), phase)
+            copied(persistent, asked.at(Site.TRANSIENT_COPY), phase, draft.release)
     with phase("command line"):
         return command_line_and_assumed(draft, capabilities)
 
 
-def copied(domain: Domain, capabilities: Capabilities, phase: Phase) -> Draft:
+def copied(domain: Domain, capabilities: Capabilities, phase: Phase, release: Release) -> Draft:
     """A copy made the way libvirt makes one: written as XML, read back, post-parsed."""
     with phase("copy"):
-        draft = Draft(document.parse(document.format(domain).encode(), domain.name))
+        draft = Draft(document.parse(document.format(domain).encode(), domain.name), release)
         complete_again(draft, capabilities, untimed)
         return draft
 
 
 def device_read(
-    domain: Domain, xml: bytes, source: str, lookup: Lookup, phase: Phase
+    draft: Draft, xml: bytes, source: str, lookup: Lookup, phase: Phase
 ) -> tuple[AnyDevice, Capabilities]:
-    """A device in hand, complete, with the capabilities it was completed by."""
+    """A device in hand for the domain in `draft`, complete, with the capabilities it was completed by."""
     with phase("parse"):
         device = document.parse_device(xml, source)
         check_parsed_device(device)
     capabilities = lookup.at(Site.DEVICE_PARSE, device)
     with phase("post-parse"):
-        return post_parse_device(Draft(domain), device, capabilities), capabilities
+        return post_parse_device(draft, device, capabilities), capabilities

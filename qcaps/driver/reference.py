@@ -16,6 +16,7 @@ from qcaps.driver.driver import Driver
 from qcaps.driver.phases import untimed
 from qcaps.errors import UsageError
 from qcaps.lookups.policy import by_name as policy_by_name
+from qcaps.lookups.policy import release_under
 from qcaps.rules.shared.host_facts import PLAIN_HOST
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from qcaps.domain.domain import Domain
     from qcaps.driver.phases import Phase
     from qcaps.lookups.lookup import Watch
+    from qcaps.release import Release
     from qcaps.rules.shared.host_facts import HostFacts
 
 _PREFIX = "qemu-system-"
@@ -45,6 +47,7 @@ def reference(
     validity: str,
     capabilities: Path | None = None,
     emulator: str | None = None,
+    release: Release | None = None,
     host: Host | None = None,
     facts: HostFacts = PLAIN_HOST,
     watch: Watch | None = None,
@@ -54,8 +57,11 @@ def reference(
 
     `capabilities` is a libvirt cache file that answers for every binary; without it the recorded ones of the
     binary's architecture do. `emulator` stands in for every domain's own.
+    `release` is that of the libvirt whose rules hold, one that is modelled; by default that of the policy's
+    name, as in `libvirt-9.0`, else `DEFAULT`.
     `facts` is what validation asks of the host; the default is a plain one, the same everywhere.
     """
+    ruled = release_under(policy, release)
     cache = CapabilityCache(
         validity_by_name(validity),
         host or Host.from_machine(),
@@ -67,6 +73,7 @@ def reference(
         cache,
         policy_by_name(policy),
         emulator=emulator,
+        release=ruled,
         facts=facts,
         asked=binary_by_arch if capabilities is None and emulator is None else None,
         watch=watch,

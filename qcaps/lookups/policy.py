@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from qcaps.errors import unknown
+from qcaps.errors import UsageError, unknown
 from qcaps.lookups.site import Site
+from qcaps.release import DEFAULT, MODELLED, Release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,8 +63,8 @@ _PER_CALLBACK = _NAIVE | {
     Site.DEVICE_PARSE_VALIDATE: Sharing.PASS,
 }
 
-_RELEASE_9 = _NAIVE | {
-    # a start of 9.0.0 looks up once (counted); only the define fell back
+_STOCK = _NAIVE | {
+    # a start looks up once (counted); only the define fell back
     Site.START_VALIDATE: Sharing.PASS,
     Site.START_VALIDATE_DEVICE: Sharing.PASS,
     Site.TRANSIENT_COPY: Sharing.PASS,
@@ -108,18 +109,35 @@ LADDER = _ladder()
 
 NAIVE = _policy("naive", "libvirt 4.0 to 4.7, and the define of 9.0 again", _NAIVE)
 PER_CALLBACK = _policy("per-callback", "libvirt up to 3.6: every callback for itself", _PER_CALLBACK)
-RELEASE_9 = _policy("libvirt-9.0", "libvirt 9.0.0 as counted, its start included", _RELEASE_9)
+STOCK = _policy("stock", "a release of libvirt as counted, its start included", _STOCK)
 SERIES_POLICY = _policy("series", "after the 11 patches of 2018", LADDER[-1].sharing)
 ONCE = _policy("once", "one lookup a task: the correct way", _all(Sharing.TASK))
 ONCE_ABORT = _policy("once-abort", "one lookup a task, undone if invalidated", _all(Sharing.TASK), abort=True)
 ORACLE = _policy("oracle", "capabilities handed in: the lower limit", _all(Sharing.HANDED))
 
-POLICIES = (NAIVE, PER_CALLBACK, RELEASE_9, *LADDER, SERIES_POLICY, ONCE, ONCE_ABORT, ORACLE)
+POLICIES = (NAIVE, PER_CALLBACK, STOCK, *LADDER, SERIES_POLICY, ONCE, ONCE_ABORT, ORACLE)
+
+
+STOCK_OF: Mapping[str, Release] = MappingProxyType({f"libvirt-{release}": release for release in MODELLED})
+"""Other names of the policy `stock`, each with the release it is for."""
 
 
 def by_name(name: str) -> Policy:
-    """The policy called `name`; raises UsageError."""
+    """The policy called `name`; `libvirt-9.0` is another name of `stock`. Raises UsageError."""
+    if name in STOCK_OF:
+        return STOCK
     for policy in POLICIES:
         if policy.name == name:
             return policy
-    raise unknown("policy", name, (policy.name for policy in POLICIES))
+    raise unknown("policy", name, (*(policy.name for policy in POLICIES), *STOCK_OF))
+
+
+def release_under(name: str, asked: Release | None = None) -> Release:
+    """The release that a policy by that name is for: the one `asked` for, that of the name, or the default.
+
+    Raises UsageError where the name is for another one than is asked for.
+    """
+    own = STOCK_OF.get(name)
+    if own is not None and asked not in (None, own):
+        raise UsageError(f"the policy {name} is that of release {own}, not {asked}: ask for the policy stock")
+    return own or asked or DEFAULT

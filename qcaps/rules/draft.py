@@ -13,20 +13,26 @@ from qcaps.domain.devices import (
     KINDS,
     AnyDevice,
 )
+from qcaps.release import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.domain.domain import Domain
+    from qcaps.release import Release
 
 _D = TypeVar("_D", bound=Device)
 
 
 class Draft:
-    """The mutable state of one task. `domain` holds everything but the devices."""
+    """The mutable state of one task. `domain` holds everything but the devices.
 
-    def __init__(self, domain: Domain) -> None:
+    `release` is that of the libvirt whose rules hold.
+    """
+
+    def __init__(self, domain: Domain, release: Release = DEFAULT) -> None:
         self.domain = domain
+        self.release = release
         self.emulator = domain.devices.emulator
         self._kinds: dict[type[Device], list[Any]] = {}
         for device in domain.devices.all:

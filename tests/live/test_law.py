@@ -6,6 +6,8 @@ import pytest
 
 from qcaps.live.count import Count
 from qcaps.lookups import libvirt_laws
+from qcaps.lookups.libvirt_laws import Role
+from qcaps.release import KNOWN, R3_6, R4_0, R7_0, R9_0, R11_3, R12_8, Release
 
 DOMAIN = """\
 <domain><devices>
@@ -43,6 +45,56 @@ def test_some_tasks_always_look_up_as_often() -> None:
         4,
         3,
     ]
+
+
+@pytest.mark.parametrize(
+    ("release", "more", "lookups"),
+    [
+        (R7_0, "", 4),
+        (R9_0, "", 4),
+        (R11_3, "", 7),
+        (R12_8, "<disk/><controller type='scsi'/>", 9),
+        (R12_8, "<interface type='hostdev'/>", 9),
+    ],
+)
+def test_attach_validates_all_that_is_there_after_it_since_11_3(
+    release: Release, more: str, lookups: int
+) -> None:
+    assert libvirt_laws.lookups("attach", DOMAIN.format(more=more), release) == lookups
+
+
+def test_lookups_are_told_apart_by_what_asks() -> None:
+    assert libvirt_laws.by_role("attach", DOMAIN.format(more=""), R12_8) == {
+        Role.POST_PARSE: 3,
+        Role.DOMAIN: 1,
+        Role.DEVICE: 3,
+    }
+    assert libvirt_laws.by_role("start", None, R12_8) == {Role.COPY: 1}
+    assert libvirt_laws.by_role("start-saved", None, R12_8) == {Role.POST_PARSE: 1, Role.COPY: 1}
+    assert libvirt_laws.by_role("attach-live", None, R12_8) == {}
+
+
+def test_a_start_of_4_0_validated_again_and_before_that_there_is_no_closed_form() -> None:
+    xml = DOMAIN.format(more="")
+    assert libvirt_laws.lookups("start", xml, R4_0) == 5
+    assert libvirt_laws.lookups("createXML", xml, R4_0) == 8
+    assert libvirt_laws.lookups("start", None, R7_0) == 1
+    assert libvirt_laws.lookups("define", xml, R3_6) is None
+    assert all(libvirt_laws.lookups("undefine", None, release) == 0 for release in KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("site", "role"),
+    [
+        ("post-parse libvirt_driver_qemu.so+0x9bdf7", Role.POST_PARSE),
+        ("qemuDomainPostParseDataAlloc", Role.POST_PARSE),
+        ("qemuValidateDomainDeviceDef", Role.DEVICE),
+        ("virQEMUCapsCacheLookupCopy", Role.COPY),
+        ("qemuGetNbdkitCaps", None),
+    ],
+)
+def test_a_site_has_the_same_role_in_every_release(site: str, role: Role | None) -> None:
+    assert libvirt_laws.role_of(site) is role
 
 
 def test_without_an_answer_or_a_law_there_is_no_number() -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.driver.reference import reference
-from qcaps.errors import QcapsError
-from qcaps.lookups import policy_laws
+from qcaps.errors import QcapsError, UsageError
+from qcaps.lookups import libvirt_laws, policy_laws
 from qcaps.lookups.policy import LADDER, POLICIES, by_name
+from qcaps.release import R11_3, R12_8
 from qcaps.rules.refusal import Refused
 from qcaps.scenario import scenario
 
@@ -99,6 +100,37 @@ def test_attach_to_a_running_domain_follows_the_law(
     assert "extra.img" in str(made.domains[name])
     with pytest.raises(Refused, match="already"):
         made.attach(name, DISK, live=True)
+
+
+@pytest.mark.parametrize(
+    ("policy", "attach"),
+    [("naive", 5), ("stock", 5), ("libvirt-12.8", 5), ("series", 4), ("once", 1), ("oracle", 0)],
+)
+@pytest.mark.parametrize("device", [DISK, DISK.replace(b"virtio", b"scsi").replace(b"vdz", b"sdz")])
+def test_attach_validates_the_whole_definition_since_11_3(
+    tmp_path: Path, policy: str, attach: int, device: bytes
+) -> None:
+    xml = scenario("disks").xml(3).encode()
+    made = reference(tmp_path, policy=policy, validity="trust", release=None if "-" in policy else R12_8)
+    made.warm(xml)
+    name = made.define(xml).domain.name
+    done = made.attach(name, device)
+    devices = len(done.domain.devices.all)
+    assert done.lookups == attach + (devices if policy in ("naive", "stock", "libvirt-12.8") else 0)
+    assert done.lookups == policy_laws.lookups(policy, "attach", devices, made.release)
+    if policy == "stock":
+        assert done.lookups == libvirt_laws.lookups("attach", done.xml, R12_8)
+        assert done.sites_named()["validate device"] == devices
+    assert made.detach(name, device).lookups == policy_laws.lookups(policy, "detach", devices)
+
+
+def test_a_release_and_a_policy_named_for_another_exclude_each_other(tmp_path: Path) -> None:
+    assert reference(tmp_path, policy="libvirt-11.3", validity="trust").release == R11_3
+    with pytest.raises(UsageError, match=r"the policy libvirt-9\.0 is that of release 9\.0, not 12\.8"):
+        reference(tmp_path, policy="libvirt-9.0", validity="trust", release=R12_8)
+    assert by_name("libvirt-9.0") is by_name("stock")
+    with pytest.raises(UsageError, match=r"no policy .libvirt-7\.0."):
+        by_name("libvirt-7.0")
 
 
 def test_the_ladder_ends_where_the_series_does() -> None:

@@ -26,6 +26,7 @@ from qcaps.live.tasks import TASKS
 from qcaps.lookups import libvirt_laws
 from qcaps.measure.cell import STOCK
 from qcaps.measure.subject import Counts, split
+from qcaps.release import nearest, of_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +97,8 @@ class LibvirtArm:
         """Which libvirt it is, how it is counted, and what it does by the law where there is one."""
         installed, done = self._process.installation, self._last
         answer = done.capabilities if self._cell.task == "capabilities" else done.xml
-        law = libvirt_laws.lookups(self._cell.task, answer)
+        of = nearest(of_version(installed.version))
+        law = libvirt_laws.lookups(self._cell.task, answer, of.release)
         return {
             "libvirt_version": installed.version_name,
             "libvirt_driver": str(installed.driver),

@@ -30,6 +30,9 @@ EMBEDDED_ENTRIES: Final = "cache/qemu/capabilities"
 QEMU_USERS: Final = ("libvirt-qemu", "qemu")
 """Whom distributions build libvirt to run QEMU as, where qemu.conf does not say."""
 
+_PRESUMED_ID: Final = 64055
+"""What Debian reserves for libvirt-qemu, user and group."""
+
 _READ_WRITE: Final = os.R_OK | os.W_OK
 _MOST_LINKS: Final = 40
 
@@ -75,8 +78,13 @@ class Machine:
         return (self.binary(binary), self.host.module_dir, self.host.kvm_device, *self.programs)
 
 
-def machine_below(root: Path, programs: Mapping[str, int], libvirt_version: int) -> Machine:
-    """The machine whose files lie below `root` ("/": this one), with the libvirt that was found for it."""
+def machine_below(
+    root: Path, programs: Mapping[str, int], libvirt_version: int, *, presume: bool = False
+) -> Machine:
+    """The machine whose files lie below `root` ("/": this one), with the libvirt that was found for it.
+
+    Where there is no user for QEMU, `presume` takes the one that a package would make, a member of kvm.
+    """
     arch = os.uname().machine
     device = _where(root, "/dev/kvm", "dev", filled=True)
     host = Host(
@@ -97,7 +105,7 @@ def machine_below(root: Path, programs: Mapping[str, int], libvirt_version: int)
         protected_virt=_where(root, host.protected_virt, "sys/firmware"),
         kernel_command_line=_where(root, host.kernel_command_line, "proc/cmdline"),
     )
-    user = qemu_user_below(root)
+    user = qemu_user_below(root) or (_presumed_user(root) if presume else None)
     try:
         status = os.stat(device)  # noqa: PTH116  a str
     except OSError:
@@ -150,6 +158,20 @@ def qemu_user_below(root: Path) -> User | None:
     main = of_group if of_group is not None else gid
     members = [int(words[2]) for words in groups if name in words[3].split(",")]
     return User(name, uid, main, tuple({main, gid, *members}))
+
+
+def storm_of(machine: Machine) -> str:
+    """Why every lookup probes on this machine, and what to do, in one line."""
+    user = machine.user
+    return (
+        f"{machine.host.kvm_device} is usable by root but not by QEMU's user {user}, so that every lookup "
+        f"probes QEMU again; give {user} read and write permission on it"
+    )
+
+
+def _presumed_user(root: Path) -> User:
+    kvm = [int(words[2]) for words in _colons(root / "etc" / "group") if words[0] == "kvm"]
+    return User(QEMU_USERS[0], _PRESUMED_ID, _PRESUMED_ID, (_PRESUMED_ID, *kvm))
 
 
 def _usable(device: str, status: os.stat_result, user: User) -> bool:

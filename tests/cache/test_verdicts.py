@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from qcaps.cache.host_files import microcode_version
-from qcaps.cache.machine import below, qemu_user_below
+from qcaps.cache.machine import below, machine_below, qemu_user_below
 from qcaps.capabilities import cachefile
 from qcaps.capabilities.host_stamps import host_cpu_signature, kernel_version
 from qcaps.capabilities.model import Accelerator, Capabilities
@@ -205,6 +205,17 @@ def test_a_device_that_only_root_may_use_is_a_storm(
     assert one["define_seconds"] == pytest.approx(12 * one["probe_seconds"], abs=0.01)
     assert main(["cache", "check", "--root", str(root.path)]) == 1
     assert "every lookup probes" in capsys.readouterr().out
+
+
+@pytest.mark.root
+def test_without_a_user_a_storm_is_told_only_of_the_one_a_package_would_make(root: Root) -> None:
+    root.file("etc/passwd", "root:x:0:0::/root:/bin/sh\n")
+    root.kvm.chmod(0o660)
+    os.chown(root.kvm, 0, 104)
+    assert not machine_below(root.path, {}, 0, presume=True).storms  # a member of kvm
+    root.kvm.chmod(0o600)
+    assert machine_below(root.path, {}, 0, presume=True).storms
+    assert machine_below(root.path, {}, 0).kvm_as_user is None
 
 
 @pytest.mark.root

@@ -34,6 +34,22 @@ def test_count_prints_a_table_and_says_how(capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.libvirt
 @pytest.mark.root
+def test_count_says_when_the_hosts_own_device_would_storm(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Storming:
+        storms = True
+
+    for storms in (True, False):
+        Storming.storms = storms
+        monkeypatch.setattr("qcaps.cache.machine.machine_below", lambda *_, **__: Storming)
+        monkeypatch.setattr("qcaps.cache.machine.storm_of", lambda _: "it storms")
+        assert main(["live", "count", "-n", "0"]) == 0
+        assert ("on this host's own libvirt: it storms" in capsys.readouterr().err) is storms
+
+
+@pytest.mark.libvirt
+@pytest.mark.root
 def test_count_is_for_programs_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["live", "count", "-n", "4", "--counting", "log", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """1 if an entry is stale or broken, or every lookup probes."""
     # lxml and ctypes only now: `--help` must not pay for them
     from qcaps.cache import verdicts
-    from qcaps.cache.machine import entries_below, machine_below
+    from qcaps.cache.machine import entries_below, machine_below, storm_of
     from qcaps.capabilities.probe import probe
 
     if args.root is None and os.geteuid() != 0:
@@ -85,15 +85,6 @@ def run(args: argparse.Namespace) -> int:
             print("the next probe begins a storm: " + storm_of(machine))
     bad = any(one.verdict != verdicts.VALID for one in found)
     return 1 if bad or any(one.error for one in colds) else 0
-
-
-def storm_of(machine: Machine) -> str:
-    """Why every lookup probes on this machine, and what to do, in one line."""
-    user = machine.user
-    return (
-        f"{machine.host.kvm_device} is usable by root but not by QEMU's user {user}, so that every lookup "
-        f"probes QEMU again; give {user} read and write permission (usermod -aG kvm {user})"
-    )
 
 
 def _libvirt_of(root: Path) -> Installation | None:

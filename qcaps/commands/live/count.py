@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """1 if libvirt refused, or looked up more often than its law."""
-    from qcaps.live.count import STORM, count  # `--help` need not pay for lxml
+    from qcaps.live.count import STORM, UNSETTLED, count  # `--help` need not pay for lxml
 
     cells = cells_of(args)
     if args.syscalls and (args.daemon or args.uri):
@@ -69,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
         say(
             f"libvirt {about['libvirt']} looks up more often than the law: {len(more)} of {len(counts)} cells"
         )
+    if not all(one.settled for one in counts):
+        say(f"warning: {UNSETTLED}")
     if any(one.storm for one in counts):
         say(f"warning: {STORM}")
     if hosts:

@@ -58,10 +58,11 @@ def qemu_user(candidates: tuple[str, ...] = ("libvirt-qemu", "nobody")) -> User 
     return None
 
 
-def accessible_as(path: str, mode: int, user: User | None) -> bool:
+def accessible_as(path: str, mode: int, user: User | None, folder: int | None = None) -> bool:
     """Whether `user` may access `path` with `mode` (`os.R_OK | os.W_OK`, ...), asked in a forked child.
 
     With `user` None the child asks as ourselves: the same price, without the change of identity.
+    With `folder`, an open directory, `path` is looked for there.
     Raises AccessError if no process can be made, or if it may not become `user`.
 
     Follows: virFileAccessibleAs
@@ -75,7 +76,7 @@ def accessible_as(path: str, mode: int, user: User | None) -> bool:
             signal.pthread_sigmask(signal.SIG_SETMASK, _ALL_SIGNALS)
             child = os.fork()
             if child == 0:
-                _answer_and_exit(path, mode, user)
+                _answer_and_exit(path, mode, user, folder)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])  # the interpreter repeats it after a signal
@@ -96,14 +97,14 @@ def accessible_as(path: str, mode: int, user: User | None) -> bool:
     raise AccessError(f"{path}: the child that checks access as {whom} failed (status {code}): run as root")
 
 
-def _answer_and_exit(path: str, mode: int, user: User | None) -> NoReturn:
+def _answer_and_exit(path: str, mode: int, user: User | None, folder: int | None) -> NoReturn:
     """The child's whole life: become the user, ask, and hand back an exit status."""
     try:
         if user is not None:
             os.setgroups(user.groups)
             os.setresgid(user.gid, user.gid, user.gid)
             os.setresuid(user.uid, user.uid, user.uid)
-        os._exit(_YES if os.access(path, mode) else _NO)
+        os._exit(_YES if os.access(path, mode, dir_fd=folder) else _NO)
     finally:
         os._exit(_COULD_NOT_ASK)  # whatever went wrong, the child never returns into the parent's code
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from qcaps.cache.access import User, qemu_user
 from qcaps.capabilities.host_stamps import host_cpu_signature, kernel_version, self_ctime, self_version
@@ -53,7 +54,7 @@ class Host:
             kernel_version=kernel_version(),
             self_ctime=self_ctime(),
             self_version=self_version(),
-            module_dir=_module_dir(arch),
+            module_dir=module_dir_below(Path("/"), arch),
             user=qemu_user(),
             cpu_signature=host_cpu_signature(),
         )
@@ -99,8 +100,9 @@ def microcode_version(cpuinfo: str) -> int:
         return 0
 
 
-def _module_dir(arch: str) -> str:
-    candidates = [pattern.format(arch=arch) for pattern in _MODULE_DIRS]
+def module_dir_below(root: Path, arch: str) -> str:
+    """QEMU's module directory below `root`; the first place there could be, if there is none."""
+    candidates = [str(root / pattern.format(arch=arch).lstrip("/")) for pattern in _MODULE_DIRS]
     return next(filter(os.path.isdir, candidates), candidates[0])
 
 

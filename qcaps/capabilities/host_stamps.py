@@ -100,11 +100,11 @@ def microcode_version() -> int:
         return 0
 
 
-def host_cpu_signature() -> str | None:
+def host_cpu_signature(cpuinfo: Path = CPUINFO) -> str | None:
     """The first CPU's vendor, name, family, model and stepping as one line; None on any host but x86."""
     found: dict[str, str] = {}
     try:
-        lines = CPUINFO.read_text(errors="replace").splitlines()
+        lines = cpuinfo.read_text(errors="replace").splitlines()
     except OSError:
         return None
     for line in lines:

@@ -64,6 +64,9 @@ COMMANDS = (
     Command("scenarios", "qcaps.commands.scenarios", "list, show and generate families of domains"),
     Command("fidelity", "qcaps.commands.fidelity", "hold the reference against what a real libvirt did"),
     Command("probe", "qcaps.commands.probe", "ask a QEMU binary what it can do"),
+    Command(
+        "cache", "qcaps.commands.cache", "say which of libvirt's cached capabilities still hold, and why not"
+    ),
     Command("live", "qcaps.commands.live", "count, time and what-if on this machine's own libvirt"),
     Command(
         "torn", "qcaps.commands.torn", "replace the QEMU binary in the middle of tasks, and count the harm"

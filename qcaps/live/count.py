@@ -18,6 +18,11 @@ STORM = (
 )
 """What forks mean in a task that starts nothing, when the same one has just been done."""
 
+RUNS_TO_SETTLE = 6
+"""How often a task is run at most until its counts repeat."""
+
+UNSETTLED = f"the counts of a task never repeated in {RUNS_TO_SETTLE} runs: the last one is shown"
+
 _STARTS_NOTHING = ("define", "define-validated", "redefine", "dumpxml-cpu", "domcapabilities")
 
 
@@ -25,7 +30,8 @@ _STARTS_NOTHING = ("define", "define-validated", "redefine", "dumpxml-cpu", "dom
 class Count:
     """One task on one domain of a scenario. `law` is None where there is none, counts where not known.
 
-    `devices` are those of the resulting domain; `error` is libvirt's where it refused.
+    `devices` are those of the resulting domain; `error` is libvirt's where it refused. `settled` says
+    whether the counts repeated.
     """
 
     scenario: str
@@ -38,6 +44,7 @@ class Count:
     sites: Mapping[str, int] = field(default_factory=dict)
     syscalls: Mapping[str, int] = field(default_factory=dict)
     error: str | None = None
+    settled: bool = True
 
     @property
     def verdict(self) -> str:
@@ -51,18 +58,24 @@ class Count:
     @property
     def storm(self) -> bool:
         """Whether a task that has no reason to fork forked although all was known."""
-        return self.task in _STARTS_NOTHING and bool(self.forks)
+        return self.task in _STARTS_NOTHING and self.settled and bool(self.forks)
 
 
 def count(
     subject: LibvirtProcess, scenario: str, n: int, task: str, xml: str, *, syscalls: bool = False
 ) -> Count:
-    """Run `task` twice on the domain `xml`, first so that everything is known, then to count.
+    """Run `task` on the domain `xml` until two runs in a row count alike, and take the second of them.
 
-    With `syscalls` a third time, watched.
+    What a libvirt finds out only once (the capabilities, whether KVM can be used) may be found out in the
+    second run as well as in the first. With `syscalls` once more, watched.
     """
-    first = subject.run(task, xml)
-    done = subject.run(task, xml) if first.accepted else first
+    done = subject.run(task, xml)
+    settled = False
+    for _ in range(RUNS_TO_SETTLE - 1):
+        if settled or not done.accepted:
+            break
+        before, done = done, subject.run(task, xml)
+        settled = (done.lookups, done.forks) == (before.lookups, before.forks)
     if not done.accepted:
         return Count(scenario, n, task, error=done.error)
     answer = done.capabilities if task == "capabilities" else done.xml
@@ -76,4 +89,5 @@ def count(
         forks=done.forks,
         sites=done.sites,
         syscalls=subject.syscalls(task, xml) if syscalls else {},
+        settled=settled,
     )

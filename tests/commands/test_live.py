@@ -9,11 +9,16 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
 from qcaps.commands import main
+from qcaps.live.count import RUNS_TO_SETTLE, Count, count
+from qcaps.live.counting.meter import Cost
+from qcaps.live.errors import LiveError
+from qcaps.live.host.libvirt_process import LiveDone
 from qcaps.measure.results import results_file as results
 from qcaps.report.summary import ratio_of
 from qcaps.scenario import scenario
@@ -29,6 +34,75 @@ def test_count_prints_a_table_and_says_how(capsys: pytest.CaptureFixture[str]) -
     out = capsys.readouterr().out
     assert out.count("equal") == 2
     assert "counted by the interposer" in out
+
+
+@pytest.mark.libvirt
+@pytest.mark.root
+def test_count_says_when_the_hosts_own_device_would_storm(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Storming:
+        storms = True
+
+    for storms in (True, False):
+        Storming.storms = storms
+        monkeypatch.setattr("qcaps.cache.machine.machine_below", lambda *_, **__: Storming)
+        monkeypatch.setattr("qcaps.cache.machine.storm_of", lambda _: "it storms")
+        assert main(["live", "count", "-n", "0"]) == 0
+        assert ("on this host's own libvirt: it storms" in capsys.readouterr().err) is storms
+
+
+class _Scripted:
+    """A libvirt whose costs are given: (lookups, answered, forks) of each run as it is."""
+
+    counted_by, fallback = "interposer", ""
+
+    def __init__(self, script: dict[str, list[tuple[int, int, int]]]) -> None:
+        self.script = script
+        self.runs: list[str] = []
+
+    class installation:  # noqa: N801
+        version_name, library = "12.0.0", "/opt/libvirt.so.0"
+
+    def costs(self, task: str, _xml: str, once: list[bool]) -> tuple[Cost, ...]:
+        if task not in self.script:
+            raise LiveError(f"libvirt refuses to {task}: it says so")
+        made = []
+        for _each in once:
+            self.runs.append(task)
+            rest = self.script[task]
+            lookups, answered, forks = rest.pop(0) if len(rest) > 1 else rest[0]
+            made.append(Cost(1000 + len(self.runs), lookups, 1, answered, forks, {"post-parse": lookups}))
+        return tuple(made)
+
+    def run(self, task: str, xml: str) -> LiveDone:
+        (cost,) = self.costs(task, xml, [False])
+        return LiveDone(accepted=True, xml=xml, lookups=cost.lookups, forks=cost.forks)
+
+
+def test_a_cell_with_nothing_to_spare_is_a_row_and_ends_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = {"define": [(1, 0, 0)], "attach": [(17, 0, 0), (1, 16, 0)] * 8}
+    monkeypatch.setattr("qcaps.commands.live.whatif.subject_of", lambda *_: nullcontext(_Scripted(script)))
+    command = ["live", "whatif", "-n", "0", "--task", "define", "update", "attach", "--runs", "4"]
+    assert main([*command, "--json"]) == 1
+    define, update, attach = json.loads(capsys.readouterr().out)["speedups"]
+    assert (define["note"], define["lookups"]) == ("looks up once already: nothing to spare", 1)
+    assert update["note"] == "libvirt refuses to update: it says so"
+    assert (attach["note"], attach["pairs"]) == (None, 4)
+    assert main(command) == 1
+    assert "looks up once already" in capsys.readouterr().out
+
+
+def test_a_task_is_counted_when_its_counts_repeat() -> None:
+    # the first lookup makes the capabilities, the second is the first to ask whether KVM can be used
+    late = _Scripted({"define": [(1, 0, 2), (1, 0, 1), (1, 0, 0)]})
+    one = count(late, "disks", 0, "define", scenario("disks").xml(0))  # type: ignore[arg-type]
+    assert (one.lookups, one.forks, one.settled, one.storm, len(late.runs)) == (1, 0, True, False, 4)
+    never = _Scripted({"define": [(number, 0, 0) for number in range(9)]})
+    one = count(never, "disks", 0, "define", scenario("disks").xml(0))  # type: ignore[arg-type]
+    assert (one.settled, len(never.runs)) == (False, RUNS_TO_SETTLE)
 
 
 @pytest.mark.libvirt
@@ -118,7 +192,7 @@ def test_a_refusal_is_one_line_and_exit_status_1(capsys: pytest.CaptureFixture[s
     captured = capsys.readouterr()
     assert "equal" in captured.out
     assert "refused" in captured.out
-    assert len(captured.err.splitlines()) == 1
+    assert len([line for line in captured.err.splitlines() if "this host's own" not in line]) == 1
 
 
 @pytest.mark.libvirt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +18,10 @@ import pytest
 
 from qcaps.commands import main
 from qcaps.live.counting.adminlog import AdminLog
+from qcaps.live.counting.mapped import check_process
 from qcaps.live.errors import LibvirtDied, LiveError, NoLibvirt
 from qcaps.live.host.daemon import PrivateDaemon, RunningDaemon
+from qcaps.live.host.installation import find
 from qcaps.live.host.live_folder import place
 from qcaps.lookups import libvirt_laws
 from qcaps.scenario import scenario
@@ -246,6 +249,51 @@ def test_log_and_uprobes_agree_on_a_running_daemon_and_leave_nothing(running: st
         libvirt_laws.lookups(task, done.xml) for (task, _), done in zip(cells, by_probes, strict=True)
     ]
     assert probes_in(tracefs) == []
+
+
+def copied_installation(folder: Path) -> Path:
+    """A prefix with the same files as the system's libvirt, which are others."""
+    found = find()
+    drivers = folder / "lib" / "x" / "libvirt" / "connection-driver"
+    drivers.mkdir(parents=True)
+    shutil.copy(found.driver, drivers / found.driver.name)
+    library = found.library.resolve()
+    shutil.copy(library, folder / "lib" / "x" / library.name)
+    (folder / "lib" / "x" / found.library.name).symlink_to(library.name)
+    return folder
+
+
+@pytest.mark.parametrize("command", [["count", "-n", "0", "--uri"], ["watch", "--seconds", "1"]])
+def test_probes_on_files_that_the_daemon_does_not_use_are_refused(
+    running: str, tmp_path: Path, tracefs: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    other = copied_installation(tmp_path)
+    uprobes = ["--yes", "--counting", "uprobes", "--libvirt", str(other)]
+    assert main(["live", *command, running, *uprobes]) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "own libvirt" not in line]
+    assert f"not {find(other).library.resolve()}, whose functions would be probed" in line
+    assert f"uses {find().library.resolve()}" in line
+    assert probes_in(tracefs) == []
+
+
+def test_a_replaced_file_is_another_one(tmp_path: Path) -> None:
+    driver = tmp_path / "libvirt_driver_qemu.so"
+    driver.write_bytes(b"\0" * 4096)
+    code = (
+        "import mmap, sys, time; file = open(sys.argv[1], 'rb');"
+        " kept = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ); print('in', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(driver)], stdout=subprocess.PIPE) as user:
+        try:
+            assert user.stdout is not None
+            assert user.stdout.readline() == b"in\n"
+            check_process(user.pid, Path("/not/mapped"), driver, "qemu:///system")
+            (tmp_path / "new").write_bytes(b"\0" * 4096)
+            (tmp_path / "new").rename(driver)
+            with pytest.raises(LiveError, match="restart the daemon: its file was replaced"):
+                check_process(user.pid, Path("/not/mapped"), driver, "qemu:///system")
+        finally:
+            user.kill()
 
 
 def test_probes_of_a_killed_one_are_swept(running: str, tracefs: Path) -> None:

@@ -102,13 +102,22 @@ def test_a_start_keeps_the_law_and_forks_once(libvirt: Embedded, task: str) -> N
     assert done.forks == 1
 
 
-def test_sites_are_functions_of_libvirt(libvirt: Embedded) -> None:
+def test_sites_are_roles_whatever_libvirt_calls_its_functions(libvirt: Embedded) -> None:
     done = libvirt.define(scenario("disks").xml(2))
     assert done.xml is not None
-    assert done.sites["qemuValidateDomainDeviceDef"] == libvirt_laws.devices(done.xml)
-    assert done.sites["qemuValidateDomainDef"] == 1
+    devices = libvirt_laws.devices(done.xml)
+    assert done.sites == {"post-parse": 1, "validate domain": 1, "validate device": devices}
     assert sum(done.sites.values()) == done.lookups
-    assert [name for name in done.sites if name.startswith("post-parse ")]
+    sites = {
+        task: libvirt.run(task, scenario("disks").xml(1)).sites
+        for task in ("attach", "dumpxml-cpu", "domcapabilities", "start")
+    }
+    assert sites == {
+        "attach": {"post-parse": 3, "validate device": 1},
+        "dumpxml-cpu": {"post-parse": 1, "copy": 1},
+        "domcapabilities": {"API call": 1},
+        "start": {"copy": 1},
+    }
 
 
 def test_phases_lie_within_the_call(libvirt: Embedded) -> None:
@@ -128,6 +137,15 @@ def test_looking_up_once_changes_the_count_and_nothing_else(libvirt: Embedded) -
     assert once.xml == as_is.xml
     assert once.lookups == 1
     assert after.lookups == as_is.lookups == libvirt_laws.lookups("define", as_is.xml)
+
+
+@pytest.mark.parametrize("task", ["attach", "detach", "update", "dumpxml-cpu", "xmlToNative"])
+def test_one_lookup_is_shared_in_the_whole_call(libvirt: Embedded, task: str) -> None:
+    xml = scenario("mixed").xml(3)
+    as_is, once, after = (libvirt.run(task, xml, once=each) for each in (False, True, False))
+    assert once.xml == as_is.xml
+    assert once.lookups == 1
+    assert after.lookups == as_is.lookups
 
 
 def test_costs_interleave(libvirt: Embedded) -> None:

@@ -102,3 +102,64 @@ def test_the_package_carries_its_scripts() -> None:
 
 def test_the_layout_is_whole_words() -> None:
     assert shim.SIZE % ctypes.sizeof(ctypes.c_uint64) == 0
+
+
+LIBVIRT = """
+unsigned long virFileCacheLookup(void *cache, const char *name) { (void)cache; (void)name; return 7; }
+unsigned long virObjectRef(unsigned long object) { return object; }
+void virObjectUnref(unsigned long object) { (void)object; }
+"""
+DRIVER = """
+extern unsigned long virFileCacheLookup(void *cache, const char *name);
+unsigned long virQEMUCapsCacheLookup(void *cache, const char *name) { return virFileCacheLookup(cache, name) + 0 * (unsigned long)cache; }
+unsigned long qemuGetNbdkitCaps(void *cache) { return virFileCacheLookup(cache, "/opt/renamed") + 0 * (unsigned long)cache; }
+unsigned long unnamed(void *cache) { return virFileCacheLookup(cache, "/usr/sbin/nbdkit") + 0 * (unsigned long)cache; }
+unsigned long qemuValidateDomainDef(void *cache) { return virQEMUCapsCacheLookup(cache, "/q") + 0 * (unsigned long)cache; }
+unsigned long qemuAnything(void *cache) { return virQEMUCapsCacheLookup(cache, "/q") + 0 * (unsigned long)cache; }
+"""  # noqa: E501
+CALLS = """
+import ctypes, sys
+from pathlib import Path
+from qcaps.live.counting.shim import MappedCounters
+counters = MappedCounters(Path(sys.argv[2]))
+ctypes.CDLL(sys.argv[1], ctypes.RTLD_GLOBAL)
+ctypes.CDLL(sys.argv[3] + "/libvirt.so.0", ctypes.RTLD_GLOBAL)
+driver = ctypes.CDLL(sys.argv[3] + "/libvirt_driver_qemu.so")
+def counted(*calls, once=False):
+    before = counters.reading(counters.snapshot())
+    counters.set_once(once=once)
+    for call in calls:
+        getattr(driver, call)(None)
+    counters.set_once(once=False)
+    done = counters.reading(counters.snapshot()) - before
+    print(done.lookups, done.answered, dict(done.sites))
+counted("qemuGetNbdkitCaps", "unnamed")
+counted("qemuValidateDomainDef", "qemuAnything", "qemuAnything", "qemuGetNbdkitCaps")
+counted("qemuValidateDomainDef", "qemuAnything", once=True)
+counted("qemuAnything", once=True)
+counted("qemuAnything")
+"""
+
+
+@pytest.mark.libvirt
+def test_what_is_counted_and_as_what_is_seen_on_a_stand_in(library: Path, tmp_path: Path) -> None:
+    for name, source in (("libvirt.so.0", LIBVIRT), ("libvirt_driver_qemu.so", DRIVER)):
+        command = ["cc", "-shared", "-fPIC", "-O1", "-fno-optimize-sibling-calls", "-x", "c", "-", "-o"]
+        soname = [f"-Wl,-soname,{name}"]
+        subprocess.run([*command, str(tmp_path / name), *soname], input=source.encode(), check=True)
+    shim.create_counters(tmp_path / "counters")
+    done = subprocess.run(
+        [sys.executable, "-c", CALLS, str(library), str(tmp_path / "counters"), str(tmp_path)],
+        env={**os.environ, shim.ENVIRONMENT: str(tmp_path / "counters"), "LD_LIBRARY_PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "0 0 {}",  # nbdkit's capabilities are not QEMU's
+        "3 0 {'validate domain': 1, 'API call': 2}",
+        "1 1 {'validate domain': 1}",
+        "1 0 {'API call': 1}",  # another call of the API: nothing is kept for it
+        "1 0 {'API call': 1}",
+    ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.commands.live.cells import add_cells, cells_of
@@ -36,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """1 if libvirt refused, or looked up more often than its law."""
-    from qcaps.live.count import STORM, count  # `--help` need not pay for lxml
+    from qcaps.live.count import STORM, UNSETTLED, count  # `--help` need not pay for lxml
 
     cells = cells_of(args)
     if args.syscalls and (args.daemon or args.uri):
@@ -44,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     with subject_of(args, args.counting) as subject:
         counts = [count(subject, *cell, syscalls=args.syscalls) for cell in with_progress(cells)]
         about = facts(subject)
+    hosts = _hosts_own_storm(args)
     rows = [
         {
             **asdict(one),
@@ -55,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     columns: tuple[str, ...] = ("scenario", "n", "task", "devices", "lookups", "law", "forks")
     if args.json:
-        print_json("live-count", {**about, "counts": rows})
+        print_json("live-count", {**about, "host_storms": bool(hosts), "counts": rows})
     else:
         print_table(about, rows, (*columns, *(("system_calls",) if args.syscalls else ()), "verdict"))
     for one in counts:
@@ -66,6 +69,20 @@ def run(args: argparse.Namespace) -> int:
         say(
             f"libvirt {about['libvirt']} looks up more often than the law: {len(more)} of {len(counts)} cells"
         )
+    if not all(one.settled for one in counts):
+        say(f"warning: {UNSETTLED}")
     if any(one.storm for one in counts):
         say(f"warning: {STORM}")
+    if hosts:
+        say(f"warning: not here, but on this host's own libvirt: {hosts}")
     return 1 if more or any(one.error is not None for one in counts) else 0
+
+
+def _hosts_own_storm(args: argparse.Namespace) -> str:
+    """What a private /dev/kvm hides: why each lookup of the host's libvirt would probe, or ""."""
+    if args.uri is not None or os.geteuid() != 0:  # a running daemon shows it itself; our own user is QEMU's
+        return ""
+    from qcaps.cache.machine import machine_below, storm_of
+
+    machine = machine_below(Path("/"), {}, 0, presume=True)
+    return storm_of(machine) if machine.storms else ""

@@ -81,15 +81,23 @@ def admin_uri(uri: str) -> str:
     """The admin URI of the daemon that serves `uri`. Raises LiveError for one on another host, or none."""
     check_local(uri)
     parts = urlsplit(uri)
-    named = parse_qs(parts.query).get("socket")
-    folder = Path("/run/libvirt") if parts.path == "/system" else _session_folder()
-    sockets = [Path(named[0])] if named else [folder / "virtqemud-sock", folder / "libvirt-sock"]
+    sockets = sockets_of(uri)
     for socket in sockets:
         stem = socket.name.partition("-sock")[0]
         admin = socket.with_name(f"{stem}-admin-sock")
         if stem in _DAEMONS and admin.is_socket():
             return f"{_DAEMONS[stem]}+unix:///{parts.path.strip('/')}?socket={admin}"
     raise LiveError(f"{uri}: no daemon's admin socket beside {sockets[-1]}: is the daemon running?")
+
+
+def sockets_of(uri: str) -> list[Path]:
+    """Where the daemon behind `uri` may listen, the likelier first."""
+    parts = urlsplit(uri)
+    named = parse_qs(parts.query).get("socket")
+    if named:
+        return [Path(named[0])]
+    folder = Path("/run/libvirt") if parts.path == "/system" else _session_folder()
+    return [folder / "virtqemud-sock", folder / "libvirt-sock"]
 
 
 def _as_given(log_filter: str) -> str:

@@ -8,8 +8,9 @@
  *
  * Every thread counts for itself, so that the reader can tell one call from another that runs beside it.
  *
- * With the word `once` set, every domain parse keeps the capabilities that its first lookup found, and answers
- * its further lookups with them: what libvirt would do if it looked up once per task and passed the result on.
+ * With the word `once` set, every thread keeps the capabilities that its first lookup found, and answers its
+ * further lookups with them until the word changes: what libvirt would do if it looked up once per task and passed
+ * the result on. The reader gives each call of libvirt's API a word of its own.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -48,7 +49,7 @@ struct thread {
 struct shared {
     word magic;
     word size;
-    word once; /* written by the reader */
+    word once; /* written by the reader: 0, or the number of the call that is to look up once */
     word sites[SITES]; /* return addresses */
     struct thread threads[THREADS];
     char names[SITES][NAME]; /* of sites; last, so that what every lookup touches lies close together */
@@ -58,11 +59,11 @@ static struct shared unshared;
 static struct shared *shared = &unshared;
 
 static __thread struct thread *self;
-static __thread const char *phase; /* of a domain parse: where libvirt is, for sites without a symbol */
+static __thread const char *phase; /* where libvirt is, for sites without a symbol */
 
-/* What the parse in progress holds on to, when `once` is set. */
+/* What the call in progress holds on to, when `once` is set. */
 static __thread struct {
-    unsigned depth;
+    word call; /* the value of `once` that it is held for */
     word cache;
     word capabilities;
     char *binary;
@@ -120,21 +121,28 @@ static void count(enum counter which, word amount)
     add(&self->counters[which], amount);
 }
 
-static void name_site(char *name, void *address)
+/*
+ * What a place looks up for, by the function it lies in; the same in all releases. A static function of a stripped
+ * library has no name: then the phase says it, and what is in no phase is a call of the API itself.
+ */
+static const char *role_of(void *address)
 {
+    static const char *const roles[][2] = {
+        { "qemuDomainPostParseDataAlloc", "post-parse" },
+        { "qemuValidateDomainDef", "validate domain" },
+        { "qemuValidateDomainDeviceDef", "validate device" },
+        { "virQEMUCapsCacheLookupCopy", "copy" },
+        { "virQEMUCapsCacheLookupDefault", "API call" },
+        { "virQEMUCapsGetDefaultVersion", "API call" },
+        { "virQEMUCapsInit", "API call" },
+    };
     Dl_info info;
-    const char *where = phase ? phase : "";
-    const char *gap = phase ? " " : "";
 
-    if (!dladdr(address, &info) || !info.dli_fname) {
-        snprintf(name, NAME, "%s%s%p", where, gap, address);
-    } else if (info.dli_sname) {
-        snprintf(name, NAME, "%s", info.dli_sname);
-    } else { /* a static function of a stripped library: the offset is what addr2line takes */
-        const char *slash = strrchr(info.dli_fname, '/');
-        snprintf(name, NAME, "%s%s%.64s+0x%lx", where, gap, slash ? slash + 1 : info.dli_fname,
-                 (unsigned long)((char *)address - (char *)info.dli_fbase));
-    }
+    if (dladdr(address, &info) && info.dli_sname)
+        for (size_t i = 0; i < sizeof(roles) / sizeof(*roles); i++)
+            if (strcmp(info.dli_sname, roles[i][0]) == 0)
+                return roles[i][1];
+    return phase ? phase : "API call";
 }
 
 static void count_site(void *address)
@@ -143,7 +151,7 @@ static void count_site(void *address)
         word seen = __atomic_load_n(&shared->sites[i], __ATOMIC_RELAXED);
         if (!seen && __atomic_compare_exchange_n(&shared->sites[i], &seen, (word)address, 0, __ATOMIC_RELAXED,
                                                  __ATOMIC_RELAXED)) {
-            name_site(shared->names[i], address);
+            snprintf(shared->names[i], NAME, "%s", role_of(address));
             seen = (word)address;
         }
         if (seen == (word)address) {
@@ -234,22 +242,36 @@ static void let_go(void)
     if (held.capabilities)
         unref(held.capabilities, 0, 0, 0, 0, 0);
     free(held.binary);
+    held.call = 0;
     held.capabilities = 0;
     held.binary = NULL;
 }
 
+/* Parsing is post-parse where no function says more: a library may bind its own calls when it is linked. */
 word virDomainDefParseNode(PARAMETERS)
 {
     REAL(virDomainDefParseNode, LIBVIRT)
+    const char *outer = phase;
     word start = now();
     word result;
 
-    held.depth++;
+    phase = "post-parse";
     result = libvirts(ARGUMENTS);
-    if (--held.depth == 0 && held.capabilities)
-        let_go();
+    phase = outer;
     count(PARSE_NS, now() - start);
     count(PARSES, 1);
+    return result;
+}
+
+word virDomainDeviceDefParse(PARAMETERS)
+{
+    REAL(virDomainDeviceDefParse, LIBVIRT)
+    const char *outer = phase;
+    word result;
+
+    phase = "post-parse";
+    result = libvirts(ARGUMENTS);
+    phase = outer;
     return result;
 }
 
@@ -262,17 +284,20 @@ static word another_reference(word object)
     return ref(object, 0, 0, 0, 0, 0);
 }
 
-static word held_for(word cache, const char *binary)
+static word held_for(word call, word cache, const char *binary)
 {
-    if (!held.capabilities || held.cache != cache || !binary || strcmp(held.binary, binary) != 0)
+    if (held.call != call)
+        let_go();
+    if (!call || !held.capabilities || held.cache != cache || !binary || strcmp(held.binary, binary) != 0)
         return 0;
     return another_reference(held.capabilities);
 }
 
-static void hold(word cache, const char *binary, word capabilities)
+static void hold(word call, word cache, const char *binary, word capabilities)
 {
-    if (!held.depth || held.capabilities || !capabilities || !binary || !(held.binary = strdup(binary)))
+    if (held.capabilities || !capabilities || !binary || !(held.binary = strdup(binary)))
         return;
+    held.call = call;
     held.cache = cache;
     held.capabilities = another_reference(capabilities);
 }
@@ -283,9 +308,9 @@ static __thread int in_lookup;
 word virQEMUCapsCacheLookup(PARAMETERS)
 {
     REAL(virQEMUCapsCacheLookup, DRIVER)
-    int once = (int)__atomic_load_n(&shared->once, __ATOMIC_RELAXED);
+    word once = __atomic_load_n(&shared->once, __ATOMIC_RELAXED);
     word start = now();
-    word result = once ? held_for(a, (const char *)b) : 0;
+    word result = once || held.capabilities ? held_for(once, a, (const char *)b) : 0;
 
     if (result) {
         count(ANSWERED, 1);
@@ -297,8 +322,19 @@ word virQEMUCapsCacheLookup(PARAMETERS)
     count(LOOKUP_NS, now() - start);
     count_site(__builtin_return_address(0));
     if (once)
-        hold(a, (const char *)b, result);
+        hold(once, a, (const char *)b, result);
     return result;
+}
+
+/* A cache of libvirt's that is not of QEMU's capabilities: nbdkit's, by who asks, and by what is asked for. */
+static int of_nbdkit(void *address, const char *program)
+{
+    const char *slash = program ? strrchr(program, '/') : NULL;
+    Dl_info info;
+
+    if (dladdr(address, &info) && info.dli_sname && strcmp(info.dli_sname, "qemuGetNbdkitCaps") == 0)
+        return 1;
+    return program && strcmp(slash ? slash + 1 : program, "nbdkit") == 0;
 }
 
 /* What it asks: seen even where the driver's calls to its own functions are bound when it is linked. */
@@ -308,6 +344,8 @@ word virFileCacheLookup(PARAMETERS)
     word start = in_lookup ? 0 : now();
     word result = libvirts(ARGUMENTS);
 
+    if (!in_lookup && of_nbdkit(__builtin_return_address(0), (const char *)b))
+        return result;
     if (start)
         count(LOOKUP_NS, now() - start);
     count(LOOKUPS, 1);

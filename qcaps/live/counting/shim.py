@@ -12,6 +12,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -48,7 +49,8 @@ class Reading:
     """Counters at one moment, or between two moments (`later - earlier`).
 
     `answered` are lookups that the what-if spared; `phases` maps a phase to (calls, nanoseconds);
-    `sites` maps a function of libvirt, or a place in its file, to lookups.
+    `sites` maps what is looked up for (post-parse, validate domain, validate device, copy, API call) to
+    lookups.
     """
 
     lookups: int = 0
@@ -82,6 +84,7 @@ class MappedCounters:
         """Map `path`, made by `create_counters`."""
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), SIZE)
+        self._calls = 0
 
     def check(self) -> None:
         """Raise LiveError unless an interposer of this very layout has mapped the file."""
@@ -90,8 +93,9 @@ class MappedCounters:
             raise LiveError("the interposer does not count: it was not loaded, or is of another version")
 
     def set_once(self, *, once: bool) -> None:
-        """Answer every parse's further lookups with what its first one found, from now on, or not."""
-        struct.pack_into("=Q", self._map, _ONCE_OFFSET, once)
+        """Answer each thread's further lookups with what its first one finds, from now on, or not."""
+        self._calls += once
+        struct.pack_into("=Q", self._map, _ONCE_OFFSET, self._calls if once else 0)
 
     def snapshot(self, thread: int | None = None) -> bytes:
         """The counters of one thread (its kernel id), or of all, as they are: read them later.
@@ -104,10 +108,14 @@ class MappedCounters:
         """What a snapshot says."""
         sums = [sum(column) for column in zip(*_THREAD.iter_unpack(snapshot), strict=True)]
         counters, phases, sites = _split(sums[1:] or [0] * (_THREAD.size // _WORD.size - 1))
+        roles: Counter[str] = Counter()
+        for i, count in enumerate(sites):
+            if count:
+                roles[self._site_name(i)] += count
         return Reading(
             **dict(zip(_COUNTERS, counters, strict=True)),
             phases=dict(zip(PHASES, zip(phases[::2], phases[1::2], strict=True), strict=True)),
-            sites={self._site_name(i): count for i, count in enumerate(sites) if count},
+            sites=dict(roles),
         )
 
     def _offsets(self, only: int | None) -> Iterator[int]:

@@ -24,6 +24,7 @@ from qcaps.live.counting.entries import (
     of_tag,
     of_thread,
 )
+from qcaps.live.counting.mapped import check_same_files
 from qcaps.live.counting.meter import DebugLog, Interposer, Meter, Probed, UncountedMeter
 from qcaps.live.counting.shim import ENVIRONMENT, create_counters
 from qcaps.live.counting.uprobes import Uprobes
@@ -159,6 +160,7 @@ def _running(setup: Setup) -> Connected:
     connection = _open(libvirt, setup.uri)
     tag = f"qcaps-{secrets.token_hex(6)}"
     if setup.counting == "uprobes":
+        check_same_files(setup.uri, Path(setup.library), Path(setup.driver))
         probes = Uprobes(Path(setup.library), Path(setup.driver))
         meter: Meter = Probed(probes.take, partial(of_seen_tag, tag))
         return Connected(libvirt, connection, meter, tag, Activity(probes.take), probes.close)

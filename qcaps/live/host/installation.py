@@ -69,6 +69,38 @@ def find(place: Path | None = None) -> Installation:
     return _installation(driver, _library_beside(driver, str(place)), place / "sbin", private=True)
 
 
+def self_ctimes(installation: Installation) -> dict[str, int]:
+    """For each program of it that may hold the driver, the ctime that it stamps its entries with.
+
+    That is the newest of the program's own and those of the modules it has loaded by then; a program that
+    has loaded more since stamps with more, and is named a second time.
+
+    Follows: virGetSelfLastChanged, virUpdateSelfLastChanged, daemonInitialize
+    """
+    drivers = installation.driver.parent
+    storage = (drivers.parent / "storage-backend", drivers.parent / "storage-file")
+    late = [path for folder in storage for path in folder.glob("*.so")]
+    before = [path for name in _BEFORE_QEMU if (path := drivers / f"libvirt_driver_{name}.so").is_file()]
+    loaded: dict[str, list[Path]] = {"virtqemud": [], "libvirtd": before}
+    found: dict[str, int] = {}
+    for name, modules in loaded.items():
+        program = next((path for place in installation.daemons if (path := place / name).is_file()), None)
+        if program is not None:
+            early = [program, installation.driver, *modules]
+            found[str(program)] = _newest(early)
+            found[f"{program} with storage modules"] = _newest([*early, *late])
+    found[str(installation.driver)] = _newest([installation.driver])
+    return found
+
+
+_BEFORE_QEMU: Final = ("network", "interface", "secret", "storage", "nodedev", "nwfilter", "libxl")
+"""Modules that libvirtd loads before the QEMU driver."""
+
+
+def _newest(files: list[Path]) -> int:
+    return max(int(path.stat().st_ctime_ns // 1_000_000_000) for path in files)
+
+
 def _driver_below(prefix: Path) -> Path | None:
     found = (path for place in _BELOW_PREFIX for path in sorted(prefix.glob(f"{place}/{_DRIVER}")))
     return next(found, None)

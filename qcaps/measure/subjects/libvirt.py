@@ -22,6 +22,7 @@ from qcaps.errors import QcapsError, UsageError, unknown
 from qcaps.live.host.daemon import PrivateDaemon, RunningDaemon
 from qcaps.live.host.embedded import Embedded
 from qcaps.live.host.installation import find
+from qcaps.live.count import RUNS_TO_SETTLE
 from qcaps.live.tasks import TASKS
 from qcaps.lookups import libvirt_laws
 from qcaps.measure.cell import STOCK
@@ -40,8 +41,6 @@ VALIDITY = "ctime"
 """Since about 4.10, and only 6.1.0 and later can be embedded."""
 
 _RUNS_OF_PARTS: Final = 9
-_MOST_COUNTED: Final = 6
-"""Runs until two in a row count the same; the first of a process finds nothing known."""
 
 
 class LibvirtArm:
@@ -69,7 +68,7 @@ class LibvirtArm:
 
     def counts(self) -> Counts:
         """What a run does once all is known: runs until two in a row agree. Raises QcapsError if none do."""
-        for _ in range(_MOST_COUNTED):
+        for _ in range(RUNS_TO_SETTLE):
             before, self._last = self._last, self._counted()
             if (before.lookups, before.forks) == (self._last.lookups, self._last.forks):
                 break
@@ -122,16 +121,13 @@ class LibvirtArm:
         done = self._process.run(self._cell.task, self._xml, once=self._once)
         if not done.accepted:
             raise QcapsError(f"{self._cell.name}: libvirt refuses to {self._cell.task}: {done.error}")
-        if self._once and not done.phases.get("parse", (0, 0))[0] and self._cell.task in PARSING:
+        if self._once and done.lookups and not done.sites:  # what looks up unseen cannot be answered by us
             raise QcapsError(
                 "one lookup a task cannot be tried on this libvirt: it binds its own calls when it is linked "
                 "(-Bsymbolic-functions)"
             )
         return done
 
-
-PARSING = ("define", "define-validated", "redefine", "define+undefine", "createXML", "xmlToNative")
-"""Tasks that parse a domain in the call that is timed."""
 
 _open: dict[str, LibvirtProcess] = {}
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import resource
 import signal
-from typing import TYPE_CHECKING, Final
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_CHILD_SUBREAPER: Final = 36
+_KILLING_SECONDS: Final = 2.0
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -22,9 +28,86 @@ def dies_with(parent: int) -> Callable[[], None]:
     """
 
     def ask() -> None:
-        if _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it died before we asked
             os._exit(errno.ECHILD)
 
     return ask
+
+
+def guarded(parent: int) -> Callable[[], None]:
+    """A `preexec_fn`: a guard stands between `parent` and what is executed, and ends as it does.
+
+    Whatever is begun below the guard dies with it, whichever session or group it went to: it ends when the
+    program does, when it is sent SIGTERM, and when `parent` dies (see `dies_with`).
+    """
+
+    def stand_between() -> None:
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what loses its parent becomes ours, not init's
+        waited_for = (signal.SIGTERM, signal.SIGCHLD)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)
+        guard = os.getpid()
+        program = os.fork()
+        if program == 0:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            dies_with(guard)()
+            return
+        try:
+            _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != parent:
+                _kill_all_below(program)
+            os.closerange(0, os.sysconf("SC_OPEN_MAX"))
+            while (ended := os.waitpid(program, os.WNOHANG)) == (0, 0):
+                if signal.sigwait(waited_for) == signal.SIGTERM:
+                    break
+            status = _kill_all_below(program) if ended == (0, 0) else ended[1]
+            _kill_all_below()
+            _end_as(status)
+        finally:
+            os._exit(errno.ECHILD)
+
+    return stand_between
+
+
+def _kill_all_below(program: int = 0) -> int:
+    """Kill every child until there is none: the children of each become ours. The status of `program`."""
+    status = signal.SIGKILL.value
+    gives_up = time.monotonic() + _KILLING_SECONDS
+    while time.monotonic() < gives_up:
+        for child in _children():
+            with suppress(OSError):  # it belongs to another user, or is gone
+                os.kill(child, signal.SIGKILL)
+        try:
+            ended = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            break
+        if ended[0] == program:
+            status = ended[1]
+        if ended == (0, 0):
+            time.sleep(0.001)
+    return status
+
+
+def _children() -> Iterator[int]:
+    own = os.getpid()
+    for process in os.listdir("/proc"):  # noqa: PTH208  # names, no paths
+        with suppress(OSError, ValueError, IndexError):
+            if int(Path(f"/proc/{int(process)}/stat").read_text().rpartition(")")[2].split()[1]) == own:
+                yield int(process)
+
+
+def _end_as(status: int) -> NoReturn:
+    """End with what `waitpid` said of another, a signal included."""
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if -code not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(-code, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (-code,))
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+def _prctl(option: int, value: int) -> None:
+    if _LIBC.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from qcaps.bounded import check_bounded
 from qcaps.errors import QcapsError, UsageError, unknown
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _TOP = ("scenarios", "bench", "reports")
 _PACKAGE = "qcaps_content"
 _A = {"scenarios": "scenario", "bench/suites": "suite", "bench/torn": "torn suite", "reports": "section"}
 _ABSENT = object()
+LARGEST_FILE = 16 << 20
+"""Bytes of a content file; a module, a style or a table of margins is far below."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class ContentFolders:
         """One data file by its path below the folder, for example ("reports", "style/qcaps.mplstyle")."""
         for folder in self.folders(kind):
             if (path := folder / name).is_file():
-                return path
+                return check_bounded(path, LARGEST_FILE)
         searched = ", ".join(str(folder) for folder in self.folders(kind)) or "no folder"
         raise QcapsError(f"{kind}/{name}: no such file (searched {searched})")
 
@@ -100,6 +103,7 @@ def _import(kind: str, name: str, path: Path, search: tuple[Path, ...]) -> Modul
     known = sys.modules.get(full_name)
     if known is not None and known.__file__ == str(path):
         return known
+    check_bounded(path, LARGEST_FILE)
     _ensure_parents(kind, search)
     spec = importlib.util.spec_from_file_location(full_name, path)
     if spec is None or spec.loader is None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from lxml import etree
 
+from qcaps.bounded import UnreadableError, read_bounded
 from qcaps.capabilities.cachewriter import IDENTITY, format, verbatim  # noqa: A004 - reads as cachefile.format
 from qcaps.capabilities.model import Accelerator, Capabilities, CpuModel, CpuProperty, HostCpu, Machine
 from qcaps.capabilities.stamps import Entry, Stamps
@@ -48,8 +49,9 @@ class CacheFileError(QcapsError):
 def read(path: Path | str) -> Entry:
     """The entry in the file `path`; CacheFileError if it cannot be read or is no cache file."""
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+        data = read_bounded(path, LARGEST_FILE)
+    except UnreadableError as error:
+        raise CacheFileError(str(error)) from None
     except OSError as error:
         raise CacheFileError(f"{path}: cannot read the capabilities cache file: {error.strerror}") from error
     return parse(data, str(path))

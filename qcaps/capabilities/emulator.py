@@ -1,8 +1,8 @@
 """A QEMU of our own for the length of a probe, which never outlives it.
 
-QEMU is our child, in a session of its own, and talks QMP over an inherited socket pair: there is no
-socket, pid file or directory to leave behind. It is killed with its whole process group and reaped
-when the block ends, however it ends; if we die first, the kernel kills it.
+QEMU is the child of a guard of ours (`qcaps.child.guarded`), in a session of its own, and talks QMP over an
+inherited socket pair: there is no socket, pid file or directory to leave behind. When the block ends, however
+it ends, and when we die first, the guard kills whatever runs below it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from qcaps.child import dies_with
+from qcaps.child import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _KEPT_OUTPUT: Final = 4096
 _DYING_SECONDS: Final = 1.0
+_KILLING_SECONDS: Final = 5.0
 _ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "HOME", "USER", "LOGNAME", "TMPDIR")
 
 
@@ -106,16 +107,20 @@ def _start(command: Sequence[str], monitor: socket.socket) -> subprocess.Popen[b
         pass_fds=(monitor.fileno(),),
         env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | {"LC_ALL": "C"},
         start_new_session=True,
-        preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509 - the kernel offers no other place to ask for it
+        preexec_fn=guarded(os.getpid()),  # noqa: PLW1509 - the kernel offers no other place to ask for it
     )
 
 
 def _end(emulator: Emulator) -> None:
-    """Kill QEMU's process group, reap QEMU, and give back its pipe."""
+    """Kill QEMU and all it began, and give back its pipe."""
     process = emulator.process
     assert process.stdout is not None
     asyncio.get_running_loop().remove_reader(process.stdout.fileno())
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.terminate()  # its guard, which kills all that is below it
+    try:
+        process.wait(_KILLING_SECONDS)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     process.stdout.close()

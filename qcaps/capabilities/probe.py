@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 DEADLINE: Final = 30.0
 """Seconds for both runs together; an idle machine needs less than one."""
 
+_UNREADABLE: Final = (ValueError, RecursionError)
+"""JSON that Python does not read: numbers of thousands of digits, and what is nested as deep."""
+
 _FIRST, _AGAIN = "kvm:tcg", "tcg"
 
 
@@ -80,6 +83,7 @@ async def _run(
 
     logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())  # its errors reach us as exceptions
     client = QMPClient("qcaps")
+    client.events.event_filter = lambda _: False  # nobody asks for them: a flood would fill the memory
     try:
         with running(binary, accelerator) as emulator:
             try:
@@ -90,12 +94,12 @@ async def _run(
                 said = emulator.last_line()
                 problem = f"did not answer within {deadline:g} s" + (f"; it said: {said}" if said else "")
                 raise ProbeError(f"{binary}: {problem}") from error
-            except (QMPError, EOFError) as error:
+            except (QMPError, EOFError, *_UNREADABLE) as error:
                 raise _failure(binary, emulator, error) from error
     except OSError as error:
         raise ProbeError(f"{binary}: cannot be executed: {error.strerror or error}") from error
     finally:
-        with suppress(QMPError, EOFError, OSError):
+        with suppress(QMPError, EOFError, OSError, *_UNREADABLE):
             await client.disconnect()
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from qcaps.bounded import UnreadableError, read_bounded
 from qcaps.capabilities.answers import AnswerError, Exchange, Recording, Session
 from qcaps.capabilities.interpretation import capabilities_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from qcaps.capabilities.model import Capabilities
 
@@ -28,12 +29,11 @@ LARGEST_FILE: Final = 64 << 20
 def read(path: Path | str) -> Recording:
     """The runs recorded in the file `path`; AnswerError if it is no such recording."""
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+        data = read_bounded(path, LARGEST_FILE)
+    except UnreadableError as error:
+        raise AnswerError(str(error)) from None
     except OSError as error:
         raise AnswerError(f"{path}: cannot read the recording: {error.strerror}") from error
-    if len(data) > LARGEST_FILE:
-        raise AnswerError(f"{path}: larger than {LARGEST_FILE >> 20} MiB, no recording of a probe")
     return parse(data.decode(errors="replace"), str(path))
 
 

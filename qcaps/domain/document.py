@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import cast
 
 from lxml import etree
 
+from qcaps.bounded import UnreadableError, read_bounded
 from qcaps.domain import features
 from qcaps.domain.codec import Element, XmlError, read, write, xml_names
 from qcaps.domain.devices import KINDS, AnyDevice
@@ -24,6 +24,27 @@ from qcaps.errors import QcapsError
 
 MAX_BYTES = 64 * 1024 * 1024
 """The largest file that is read; a domain with 100,000 devices takes about 25 MB."""
+
+_MOST_CHILDREN = 1 << 17
+_MOST_ELEMENTS = 1_000_000
+_MOST_ATTRIBUTES = 1000
+"""An element with n attributes takes time that grows with n squared: 0.002 s for a thousand."""
+
+_BULKY = (
+    # what it takes in bytes at least, what is counted, where there are too many
+    (
+        5 * _MOST_ATTRIBUTES,
+        f"attributes; at most {_MOST_ATTRIBUTES:,}",
+        f"//*[count(@*) > {_MOST_ATTRIBUTES}]",
+    ),
+    (4 * _MOST_CHILDREN, f"children; at most {_MOST_CHILDREN:,}", f"//*[count(*) > {_MOST_CHILDREN}]"),
+    (
+        4 * _MOST_ELEMENTS,
+        f"elements below it; at most {_MOST_ELEMENTS:,}",
+        f"/*[count(//*) > {_MOST_ELEMENTS}]",
+    ),
+)
+"""What no domain has and what makes one slow to read; asked only of a text that is long enough."""
 
 _CLOSED: tuple[tuple[str, type[Element]], ...] = (
     ("features", features.Features),
@@ -68,8 +89,9 @@ def load(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Domain:
     """The domain in the file at `path`. Raises DomainError, also for a file that cannot be read."""
     source = os.fspath(path)
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(max_bytes + 1)
+        data = read_bounded(source, max_bytes)
+    except UnreadableError as error:
+        raise DomainError(source, 0, "file", str(error).removeprefix(f"{source}: ")) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DomainError(source, 0, "file", f"cannot be read: {why}") from None
@@ -85,6 +107,7 @@ def parse(
     """
     root = _root(data, source, max_bytes)
     try:
+        _refuse_bulk(root, len(data))
         _refuse_shapes(root)
         domain = read(Domain, root, strangers=strangers)
         _refuse_values(root, domain)
@@ -96,6 +119,10 @@ def parse(
 def parse_device(data: bytes, source: str = "<string>", max_bytes: int = MAX_BYTES) -> AnyDevice:
     """The one device that `data` describes, as attach and detach take it. Raises DomainError."""
     root = _root(data, source, max_bytes)
+    try:
+        _refuse_bulk(root, len(data))
+    except XmlError as error:
+        raise DomainError(source, error.line, error.path, error.why) from None
     kind = _KINDS.get(str(root.tag))
     if kind is None:
         path = f"/{root.tag}"
@@ -136,6 +163,12 @@ def _root(data: bytes, source: str, max_bytes: int) -> _Node:
     if root.getroottree().docinfo.internalDTD is not None:
         raise DomainError(source, 1, "document", "has a document type (<!DOCTYPE …>); remove it")
     return root
+
+
+def _refuse_bulk(root: _Node, size: int) -> None:
+    for least, what, path in _BULKY:
+        if size > least and (found := cast("list[_Node]", root.xpath(path))):
+            raise XmlError(found[0], f"has too many {what}")
 
 
 def _refuse_shapes(root: _Node) -> None:

@@ -6,13 +6,13 @@ devices, lookups by file) and `defined/` (the resulting XML), or asked of this m
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from qcaps.bounded import read_bounded, read_json
 from qcaps.errors import QcapsError
 
 if TYPE_CHECKING:
@@ -69,17 +69,17 @@ def recorded(directory: Path) -> Iterator[Truth]:
     """The recorded truth below `directory`. Raises QcapsError where the index is missing or not ours."""
     index = directory / "index.json"
     try:
-        records = json.loads(index.read_bytes())
+        records = read_json(index)
         for record in records:
             file = record["file"]
             accepted = record["accepted"]
             yield Truth(
                 file,
-                (directory / "in" / file).read_bytes(),
+                read_bounded(directory / "in" / file),
                 accepted,
                 record.get("error", ""),
                 record.get("lookups", 0),
-                (directory / "defined" / file).read_bytes() if accepted else b"",
+                read_bounded(directory / "defined" / file) if accepted else b"",
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise QcapsError(

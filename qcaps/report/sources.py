@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from qcaps.bounded import read_json
 from qcaps.errors import QcapsError
 from qcaps.measure.results import results_file
 from qcaps.measure.results.results_file import Measured, Results
@@ -145,11 +145,11 @@ def load(paths: Sequence[Path]) -> Sources:
 def _gate(path: Path) -> Gate | None:
     """The report of a gate in a file, if that is what the file is."""
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain = read_json(path)
         rows = tuple(GateRow(**{one.name: row[one.name] for one in fields(GateRow)}) for row in plain["rows"])
         headline, base, head = (str(plain[name]) for name in ("headline", "base", "head"))
         return Gate(str(path), headline, base, head, rows, tuple(map(str, plain["faults"])))
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, QcapsError):
         return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -97,6 +98,22 @@ HAS_A_CHILD = (
     "open(sys.argv[0][:-4] + 'pid', 'a').write(str(child) + '\\n'); time.sleep(1000)"
 )
 
+HAS_LEFT_ITS_CHILD = (
+    "if os.fork() == 0:\n"
+    "    os.setsid()\n"
+    "    if os.fork() == 0:\n"
+    "        os.setsid()\n"
+    "        open(sys.argv[0][:-4] + 'pid', 'a').write(str(os.getpid()) + '\\n')\n"
+    "        time.sleep(1000)\n"
+    "    os._exit(0)\n"
+    "os.wait(); time.sleep(0.1)\n"
+)
+GREETS = f"os.write(fd, {GREETING!r}); os.read(fd, 99)\n"
+DEEP = GREETS + "os.write(fd, b'[' * 5000 + b']' * 5000 + b'\\n'); time.sleep(1000)"
+LONG_NUMBER = GREETS + "os.write(fd, b'{\"return\": ' + b'9' * 5000 + b'}\\n'); time.sleep(1000)"
+EVENTS = GREETS + "os.write(fd, b'{\"return\": {}}\\n'); os.read(fd, 99)\n"
+EVENTS += "while True: os.write(fd, b'{\"event\": \"' + b'e' * 9000 + b'\"}\\n')"
+
 
 @pytest.mark.parametrize(
     ("body", "message"),
@@ -111,6 +128,10 @@ HAS_A_CHILD = (
         (GREETS_AND_HANGS, r"fake: did not answer within 0.4 s$"),
         (GREETS_AND_DIES, r"fake: was killed by signal 11 and said nothing$"),
         (HAS_A_CHILD, r"fake: did not answer within 0.4 s$"),
+        (HAS_LEFT_ITS_CHILD + "time.sleep(1000)", r"fake: did not answer within 0.4 s$"),
+        (HAS_LEFT_ITS_CHILD, r"fake: ended with status 0 and said nothing$"),
+        (DEEP, r"fake: does not speak QMP: "),
+        (LONG_NUMBER, r"fake: does not speak QMP: "),
     ],
 )
 def test_a_program_that_is_no_qemu_is_refused_and_nothing_is_left(
@@ -124,6 +145,14 @@ def test_a_program_that_is_no_qemu_is_refused_and_nothing_is_left(
     assert all(is_gone(pid) for pid in pids(tmp_path))
     assert not list(clean.iterdir())
     assert len(os.listdir("/proc/self/fd")) == files  # noqa: PTH208 - counts, no paths
+
+
+def test_a_flood_of_events_takes_no_memory(make: FakeMaker, tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ProbeError, match=r"fake: did not answer within 2 s$"):
+        probe.probe(make(EVENTS), 2)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000  # KiB; it was 300 MB
+    assert all(is_gone(pid) for pid in pids(tmp_path))
 
 
 ANSWERS = f"""
@@ -178,11 +207,19 @@ def test_qemu_does_not_outlive_an_interrupted_probe(
     make: FakeMaker, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     asking = subprocess.Popen(
-        [sys.executable, "-m", "qcaps", "probe", str(make(HANGS)), "-o", str(tmp_path / "out.xml")],
+        [
+            sys.executable,
+            "-m",
+            "qcaps",
+            "probe",
+            str(make(HAS_LEFT_ITS_CHILD + HANGS)),
+            "-o",
+            str(tmp_path / "out.xml"),
+        ],
         stderr=subprocess.PIPE,
     )
     ends = time.monotonic() + 10
-    while not (tmp_path / "pid").exists() and time.monotonic() < ends:
+    while not ((tmp_path / "pid").exists() and len(pids(tmp_path)) > 1) and time.monotonic() < ends:
         time.sleep(0.01)
     time.sleep(0.05)
     asking.send_signal(number)

@@ -15,6 +15,8 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING
 
+from qcaps.bounded import read_json
+from qcaps.errors import QcapsError
 from qcaps.files import replace_file
 from qcaps.measure.gate.verdict import RULES, Verdict, median_deviation
 
@@ -144,9 +146,9 @@ def path() -> Path:
 def read(file: Path | None = None) -> Calibration | None:
     """This host's calibration; None if there is none, or one of another host, shape, or other rules."""
     try:
-        plain = json.loads((file or path()).read_text(encoding="utf-8"))
+        plain = read_json(file or path())
         found = Calibration(**{one.name: plain[one.name] for one in fields(Calibration)})
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, QcapsError):
         return None
     return found if (found.hostname, found.rules) == (platform.node(), RULES) else None
 

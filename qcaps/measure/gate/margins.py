@@ -15,6 +15,7 @@ import tomllib
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from qcaps.bounded import UnreadableError, read_bounded
 from qcaps.errors import UsageError
 from qcaps.measure.gate.verdict import Margins
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _KNOWN = tuple(one.name for one in fields(Margins))
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
 _LARGEST_PERCENT = 1000
+_LARGEST_FILE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,9 @@ class MarginTable:
 def read(path: Path) -> MarginTable:
     """The margins in a file. Raises UsageError naming the file and the entry."""
     try:
-        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+        plain = tomllib.loads(read_bounded(path, _LARGEST_FILE).decode())
+    except UnreadableError as error:
+        raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from qcaps.bounded import read_bounded
+from qcaps.bounded import read_json
 from qcaps.files import replace_file
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _SHOWN = 60
 def read(path: Path) -> dict[str, Any] | None:
     """What `write` wrote; None if there is nothing, or nothing of ours."""
     try:
-        found = json.loads(read_bounded(path))
+        found = read_json(path)
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and isinstance(found.get("identity"), dict) else None

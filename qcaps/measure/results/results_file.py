@@ -118,7 +118,7 @@ def read_leniently(path: Path) -> tuple[Results, tuple[str, ...]]:
         suite = pyperf.BenchmarkSuite.loads(read_bounded(path).decode())
     except OSError as error:
         raise QcapsError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         why = f"{type(error).__name__}: {error}"
         raise QcapsError(f"{path}: truncated, or not a results file ({why:.200}); measure again") from error
     measured, complaints = [], []

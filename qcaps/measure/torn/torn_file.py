@@ -7,7 +7,7 @@ import statistics
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
-from qcaps.bounded import read_bounded
+from qcaps.bounded import read_json
 from qcaps.errors import QcapsError
 from qcaps.files import replace_file
 from qcaps.measure.torn.experiment import REFERENCE, Experiment, Tally, TornArm
@@ -114,8 +114,8 @@ def write(path: Path, what: Found) -> None:
 def is_ours(path: Path) -> bool:
     """Whether a file says that `write` wrote it, whole or damaged inside."""
     try:
-        plain = json.loads(read_bounded(path))
-    except (OSError, ValueError, RecursionError, QcapsError):
+        plain = read_json(path)
+    except (OSError, ValueError, QcapsError):
         return False
     return isinstance(plain, dict) and plain.get("kind") == _KIND
 
@@ -123,14 +123,14 @@ def is_ours(path: Path) -> bool:
 def read(path: Path) -> Found:
     """What a file says. Raises QcapsError for one that `write` did not write."""
     try:
-        plain = json.loads(read_bounded(path))
+        plain = read_json(path)
         rows = tuple(_checked(TornRow, row) for row in plain["rows"])
         removed = tuple(str(flag) for flag in plain["removed"])
         what = _checked(Found, {**plain, "rows": rows, "removed": removed})
         kind = (plain["kind"], plain["version"])
     except OSError as error:
         raise QcapsError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise QcapsError(f"{path}: truncated, or not written by 'qcaps torn': {error!r:.200}") from error
     if kind != (_KIND, _VERSION):
         raise QcapsError(f"{path}: is {kind!r:.60}, not {(_KIND, _VERSION)}; run 'qcaps torn' again")

@@ -100,7 +100,7 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
     from datetime import UTC, datetime
 
     from qcaps.files import make_folder
-    from qcaps.measure.domains import Domains
+    from qcaps.measure.domains import DomainSources
     from qcaps.measure.gate import calibration, decision, margins, revisions
     from qcaps.measure.gate.rounds import Bench
     from qcaps.measure.results.session import session_facts
@@ -116,7 +116,7 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
         revisions.alike(replace(me, name=side), scratch / f"code-of-{side}") for side in ("base", "head")
     )
     bench = Bench(
-        sources=sources(cells, Domains(args.content)),
+        sources=sources(cells, DomainSources(args.content)),
         scratch=scratch,
         session=session_facts(scratch),
         draw=random.Random(args.seed),

@@ -99,7 +99,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_many(parser, n=[], task=[])
     add_domains(parser)
-    parser.add_argument("--yes", action="store_true", help="a daemon that runs may be a system's")
+    parser.add_argument("--yes", action="store_true", help="the daemon may be a system's")
     parser.epilog = (
         "Example: qcaps gate --base-rev HEAD~1 --strict --export junit\n"
         "         qcaps gate --base libvirt:/opt/old --head libvirt:~/libvirt/build"
@@ -199,8 +199,6 @@ def _gate_files(args: argparse.Namespace, files: Sequence[Path], table: MarginTa
 
     if len(files) != 2:  # noqa: PLR2004  # base and head
         raise UsageError(f"expected two results files, BASE and HEAD, not {len(files)}")
-    if any(getattr(args, f"{side}{how}") for side in ("base", "head") for how in ("", "_rev", "_python")):
-        raise UsageError("two results files, or revisions, interpreters and subjects: not both")
     base, head = files
     outcome = stored.compare_files(base, head, table, times=not args.counts_only)
     report = verdicts.from_outcome(outcome, str(base), str(head))
@@ -302,11 +300,22 @@ def _subjects(args: argparse.Namespace) -> tuple[str, str]:
 
 
 def _results_files(args: argparse.Namespace) -> list[Path]:
-    """The files that were named, if these are results; none where domains were."""
+    """What was named, where no arm was: results files. Raises UsageError for both together."""
     from qcaps.measure.results.results_file import looks_like_results
 
     found = [Path(name) for name in args.what]
-    return found if found and all(map(looks_like_results, found)) else []
+    if not _arms_named(args):
+        for path in found:
+            if not path.exists():
+                raise UsageError(f"{path}: no such file")
+        return found
+    if any(map(looks_like_results, found)):
+        raise UsageError("two results files, or revisions, interpreters and subjects: not both")
+    return []
+
+
+def _arms_named(args: argparse.Namespace) -> bool:
+    return any(getattr(args, f"{side}{how}") for side in ("base", "head") for how in ("", "_rev", "_python"))
 
 
 def _cells(args: argparse.Namespace, arms: tuple[Arm, Arm]) -> tuple[tuple[Cell, ...], dict[Cell, str]]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from qcaps.content import ContentFolders
     from qcaps.measure.cell import Cell
-    from qcaps.measure.domains import Domains
+    from qcaps.measure.domains import DomainSources
 
 _RUNNING = "{subject} may serve others: --yes says that this is known"
 
@@ -34,7 +34,7 @@ def add_subjects(parser: argparse.ArgumentParser, default: str = "reference") ->
         help="reference, libvirt, libvirt:PREFIX_OR_BUILD, libvirt:URI, libvirt-daemon[:PLACE]"
         f" (default: {default})",
     )
-    parser.add_argument("--yes", action="store_true", help="a daemon that runs may be a system's")
+    parser.add_argument("--yes", action="store_true", help="the daemon may be a system's")
 
 
 def add_subject(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
         help="reference, libvirt, libvirt:PREFIX_OR_BUILD, libvirt:URI, libvirt-daemon[:PLACE]"
         " (default: reference)",
     )
-    parser.add_argument("--yes", action="store_true", help="a daemon that runs may be a system's")
+    parser.add_argument("--yes", action="store_true", help="the daemon may be a system's")
 
 
 def gate_cells(
@@ -74,14 +74,14 @@ def gate_cells(
     return found
 
 
-def domains_of(names: Iterable[str], args: argparse.Namespace) -> tuple[Domains, tuple[str, ...]]:
+def domains_of(names: Iterable[str], args: argparse.Namespace) -> tuple[DomainSources, tuple[str, ...]]:
     """Where the domains that a user named are found, and the names that cells have for them.
 
     A name is a scenario's, a domain file, a folder of such files, or `-` for standard input. Raises
     QcapsError for what is none of these.
     """
     from qcaps.guest import FromScenario, resolve_all
-    from qcaps.measure.domains import Domains
+    from qcaps.measure.domains import DomainSources
 
     guests, known = {}, []
     for one in resolve_all(names, args.content, grow=args.grow):
@@ -90,7 +90,21 @@ def domains_of(names: Iterable[str], args: argparse.Namespace) -> tuple[Domains,
         known.append(f"{one.name}{digest}")
         if not isinstance(one, FromScenario):
             guests[known[-1]] = one
-    return Domains(args.content, guests), tuple(dict.fromkeys(known))
+    return DomainSources(args.content, guests), tuple(dict.fromkeys(known))
+
+
+def check_domains(names: Iterable[str], content: ContentFolders, beside: Sequence[str] = ()) -> None:
+    """Raise UsageError for what is no scenario, no file, and none of what else there is `beside`."""
+    from pathlib import Path
+
+    from qcaps import scenario
+
+    families = scenario.names(content)
+    for name in names:
+        if name != "-" and name.partition("@")[0] not in families and not Path(name).exists():
+            if "/" in name or name.endswith(".xml"):
+                raise UsageError(f"{name}: no such file")
+            raise unknown("suite" if beside else "scenario", name, (*beside, *families))
 
 
 def subjects_of(names: Sequence[str], *, yes: bool) -> tuple[str, ...]:
@@ -135,3 +149,5 @@ def check_coordinates(args: argparse.Namespace, subjects: Sequence[str]) -> None
         for name in getattr(args, option):
             if name not in names:
                 raise unknown(option, name, names)
+    if args.baseline not in policies:
+        raise unknown("policy", args.baseline, known["policy"])

@@ -6,7 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 from qcaps.commands.measuring import interruptible
-from qcaps.commands.naming import add_domains, add_subjects, check_coordinates, domains_of, subjects_of
+from qcaps.commands.naming import (
+    add_domains,
+    add_subjects,
+    check_coordinates,
+    check_domains,
+    domains_of,
+    subjects_of,
+)
 from qcaps.commands.options import add_many, add_options, folder, print_json, whole
 from qcaps.commands.terminal import console, note, progress_bar, say
 from qcaps.errors import QcapsError, UsageError
@@ -18,7 +25,7 @@ if TYPE_CHECKING:
 
     from qcaps.commands.options import Output
     from qcaps.measure.cell import Cell
-    from qcaps.measure.domains import Domains
+    from qcaps.measure.domains import DomainSources
     from qcaps.measure.schedule import Log, Plan
     from qcaps.measure.suite import Conclusions
 
@@ -215,8 +222,8 @@ def _plan(args: argparse.Namespace) -> tuple[Plan, Conclusions]:
     from qcaps.measure.suite import suite
 
     subjects = subjects_of(args.subject or ["reference"], yes=args.yes)
-    check_coordinates(args, subjects)
     name, named = _what(args, subjects)
+    check_coordinates(args, subjects)
     chosen = suite(name, args.content)
     domains, scenarios = domains_of((*named, *args.scenario), args)
     cells = _cells(args, chosen.cells, subjects, domains, scenarios)
@@ -238,6 +245,7 @@ def _what(args: argparse.Namespace, subjects: Sequence[str]) -> tuple[str, list[
     from qcaps.measure.suite import names
 
     suites = [name for name in args.what if name in names(args.content)]
+    check_domains((name for name in args.what if name not in suites), args.content, names(args.content))
     if len(suites) > 1:
         raise UsageError(f"{suites[0]} and {suites[1]} are suites: name one")
     for option in ("scenario", "task", "policy", "validity"):
@@ -246,6 +254,7 @@ def _what(args: argparse.Namespace, subjects: Sequence[str]) -> tuple[str, list[
                 raise UsageError(
                     f"--{option} {name}: {name} is a suite, which comes first: qcaps run {name} --{option} …"
                 )
+    check_domains(args.scenario, args.content)
     usual = "quick" if args.quick else "libvirt" if all(map(is_libvirt, subjects)) else "default"
     return (suites[0] if suites else usual), [name for name in args.what if name not in suites]
 
@@ -254,7 +263,7 @@ def _cells(
     args: argparse.Namespace,
     suites: tuple[Cell, ...],
     subjects: Sequence[str],
-    domains: Domains,
+    domains: DomainSources,
     scenarios: tuple[str, ...],
 ) -> list[Cell]:
     """The cells of every subject. Raises UsageError for a subject that can do none of what is asked."""
@@ -314,7 +323,8 @@ def _report(
     else:
         console().print(table.table(results, args.baseline, log.refused))
         total = [summary.total(results, args.baseline)] if worst_first else []
-        for line in (*filter(None, total), *table.marked(results), *conclusions(results)):
+        spared = summary.nothing_spared(results)
+        for line in (*filter(None, total), *spared, *table.marked(results), *conclusions(results)):
             print(line)
     if figures:
         given = sources.from_results(results, RESULTS)

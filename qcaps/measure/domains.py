@@ -24,7 +24,7 @@ class Grown(Protocol):
 
 
 @dataclass(frozen=True)
-class Domains:
+class DomainSources:
     """Where domains are found: `guests` by the name that cells have for them, else among the scenarios."""
 
     content: ContentFolders = SHIPPED
@@ -35,4 +35,4 @@ class Domains:
         return self.guests.get(name) or scenario(name, self.content)
 
 
-SCENARIOS = Domains()
+SCENARIOS = DomainSources()

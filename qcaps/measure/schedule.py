@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.errors import QcapsError, UsageError
 from qcaps.measure.cell import BASELINE, Cell, baseline_of, by_comparison
-from qcaps.measure.domains import SCENARIOS, Domains
+from qcaps.measure.domains import SCENARIOS, DomainSources
 from qcaps.measure.results import results_file
 from qcaps.measure.results.answered import circumstances_of, measured
 from qcaps.measure.results.results_file import CUT_SHORT, Measured, Results
@@ -44,7 +44,7 @@ class Plan:
     seed: int = 0
     limit: float | None = None
     job_seconds: float = 6.0
-    domains: Domains = SCENARIOS
+    domains: DomainSources = SCENARIOS
 
 
 @dataclass
@@ -82,7 +82,7 @@ def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProg
     groups = by_comparison(plan.cells)
     sources = xmls(plan)
     log.refused |= {
-        comparison: source.why for comparison, source in sources.items() if isinstance(source, Refused)
+        comparison: source.why for comparison, source in sources.items() if isinstance(source, RefusedDomain)
     }
     jobs = [comparison for _ in range(plan.processes) for comparison in groups]
     session = session_facts(scratch)
@@ -126,22 +126,22 @@ def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProg
     log.not_reached = tuple(comparison for comparison in groups if comparison not in reached)
 
 
-class Refused(NamedTuple):
+class RefusedDomain(NamedTuple):
     """A file that holds no domain, among others that do."""
 
     why: str
 
 
-def xmls(plan: Plan) -> dict[Cell, str | Refused]:
+def xmls(plan: Plan) -> dict[Cell, str | RefusedDomain]:
     """The XML of each comparison's domain. Raises UsageError for a scenario or an n that there is not."""
-    found: dict[Cell, str | Refused] = {}
+    found: dict[Cell, str | RefusedDomain] = {}
     for comparison in by_comparison(plan.cells):
         try:
             found[comparison] = plan.domains.get(comparison.scenario).xml(comparison.n, comparison.seed)
         except UsageError:
             raise
         except QcapsError as error:
-            found[comparison] = Refused(str(error))
+            found[comparison] = RefusedDomain(str(error))
     return found
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from qcaps.content import SHIPPED, ContentFolders, call, declared
 from qcaps.errors import QcapsError
 from qcaps.measure.cell import Cell, by_comparison
-from qcaps.measure.domains import SCENARIOS, Domains
+from qcaps.measure.domains import SCENARIOS, DomainSources
 from qcaps.measure.subject import WITHOUT_DOMAIN
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _cells(module: ModuleType) -> tuple[Cell, ...]:
     return found
 
 
-def choose(cells: tuple[Cell, ...], choice: Choice, domains: Domains = SCENARIOS) -> tuple[Cell, ...]:
+def choose(cells: tuple[Cell, ...], choice: Choice, domains: DomainSources = SCENARIOS) -> tuple[Cell, ...]:
     """The cells with each coordinate the user named put in place of the suite's own.
 
     A scenario named without an n is measured at its own steps, in what the suite does to it; to one that the
@@ -107,7 +107,7 @@ def _like(name: str, comparisons: Iterable[Cell]) -> list[Cell]:
     return [one for one in comparisons if one.task == task]
 
 
-def sources(cells: Iterable[Cell], domains: Domains = SCENARIOS) -> dict[Cell, str]:
+def sources(cells: Iterable[Cell], domains: DomainSources = SCENARIOS) -> dict[Cell, str]:
     """The domain of each cell; none for a subject that works on none. Raises UsageError."""
     return {
         cell: "" if cell.subject in WITHOUT_DOMAIN else domains.get(cell.scenario).xml(cell.n, cell.seed)

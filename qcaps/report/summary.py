@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from qcaps.measure.cell import BASELINE, baseline_of
+from qcaps.measure.cell import BASELINE, STOCK, baseline_of
 from qcaps.measure.results.results_file import CUT_SHORT, Results
 from qcaps.measure.statistics import Ratio, paired_ratio
 
@@ -107,6 +107,16 @@ def total(results: Results, baseline: str = BASELINE) -> str:
                 f" {1e3 * before:.3g} ms {1e3 * after:.3g} ms: {before / after:.3g} times as fast"
             )
     return "\n".join(lines)
+
+
+def nothing_spared(results: Results) -> list[str]:
+    """A line for each cell of a libvirt that looks up as often as it is as with one lookup a task."""
+    return [
+        f"{one.scenario}/{one.n} {one.task} on {one.subject}: looks up once already, or not at all:"
+        " nothing to spare"
+        for one in speedups(results)
+        if one.baseline == STOCK and one.lookups[one.policy] == one.lookups[STOCK]
+    ]
 
 
 def to_json(found: tuple[MeasuredSpeedup, ...]) -> dict[str, Any]:

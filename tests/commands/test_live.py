@@ -9,19 +9,23 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from qcaps.commands import main
-from qcaps.live.count import RUNS_TO_SETTLE, Count, count
+from qcaps.live.count import RUNS_TO_SETTLE, count
 from qcaps.live.counting.meter import Cost
 from qcaps.live.errors import LiveError
 from qcaps.live.host.libvirt_process import LiveDone
+from qcaps.measure.cell import grid
 from qcaps.measure.results import results_file as results
-from qcaps.report.summary import ratio_of
+from qcaps.measure.results.results_file import Results
+from qcaps.measure.subject import Counts
+from qcaps.report.summary import nothing_spared, ratio_of
 from qcaps.scenario import scenario
+from tests.support import reporting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,19 +84,12 @@ class _Scripted:
         return LiveDone(accepted=True, xml=xml, lookups=cost.lookups, forks=cost.forks)
 
 
-def test_a_cell_with_nothing_to_spare_is_a_row_and_ends_nothing(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script = {"define": [(1, 0, 0)], "attach": [(17, 0, 0), (1, 16, 0)] * 8}
-    monkeypatch.setattr("qcaps.commands.live.whatif.subject_of", lambda *_: nullcontext(_Scripted(script)))
-    command = ["live", "whatif", "-n", "0", "--task", "define", "update", "attach", "--runs", "4"]
-    assert main([*command, "--json"]) == 1
-    define, update, attach = json.loads(capsys.readouterr().out)["speedups"]
-    assert (define["note"], define["lookups"]) == ("looks up once already: nothing to spare", 1)
-    assert update["note"] == "libvirt refuses to update: it says so"
-    assert (attach["note"], attach["pairs"]) == (None, 4)
-    assert main(command) == 1
-    assert "looks up once already" in capsys.readouterr().out
+def test_a_cell_with_nothing_to_spare_is_said_in_words() -> None:
+    cells = grid(("disks",), (1,), validities=("ctime",), policies=("stock", "once"))
+    once = Counts(12, 1, 1, 0, 0, {})
+    found = reporting.of(replace(cell, subject="libvirt") for cell in cells).measured
+    (line,) = nothing_spared(Results(tuple(replace(one, counts=once) for one in found)))
+    assert line == "disks/1 define on libvirt: looks up once already, or not at all: nothing to spare"
 
 
 def test_a_task_is_counted_when_its_counts_repeat() -> None:

@@ -84,7 +84,7 @@ def test_json_prints_the_summary_alone(tmp_path: Path) -> None:
     one = ("--scenario", "serials", "-n", "1", "--pairs", "1", "--processes", "1", "--policy", "once")
     done = run(tmp_path, *one, "--task", "define", "--validity", "trust", "--json", "--output", "out")
     kept = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert json.loads(done.stdout) == {"schema": "qcaps/run/1", **kept}
+    assert json.loads(done.stdout) == {"schema": "qcaps/run/1", **kept, "refused": []}
     assert [one["forks"] for one in json.loads(done.stdout)["speedups"]] == [{"naive": 0, "once": 0}]
 
 

@@ -43,6 +43,7 @@ def test_a_place_is_made_absolute_and_a_daemon_that_runs_is_told_from_ours(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "build").mkdir()
     assert libvirt.canonical("libvirt:build") == f"libvirt:{tmp_path}/build"
     assert libvirt.canonical("libvirt:qemu:///system") == "libvirt:qemu:///system"
     assert split("libvirt-daemon:/opt") == ("libvirt-daemon", "/opt")

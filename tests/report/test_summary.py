@@ -37,7 +37,7 @@ def test_the_summary_has_the_promised_keys() -> None:
     (one,) = plain["speedups"]
     assert set(one) == {
         *("scenario", "n", "devices", "task", "validity", "baseline", "policy", "ratio", "low", "high"),
-        *("lookups", "forks"),
+        *("lookups", "forks", "subject"),
     }
     assert one["lookups"] == {"naive": 23, "once": 1}
     assert (one["devices"], one["n"]) == (21, 4)
@@ -72,7 +72,7 @@ def test_the_table_fits_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_table_says_it_in_words() -> None:
     ((naive, once),) = table.rows(RESULTS)
-    assert naive[:6] == ("disks", "4", "21", "define", "fork", "naive")
+    assert naive[:7] == ("reference", "disks", "4", "21", "define", "fork", "naive")
     assert (naive.speedup, naive.lookups) == ("", "23")
     assert (once.time, once.speedup, once.lookups, once.forks) == ("1.54 ms", "4.00 [4.00-4.00]", "1", "1")
     lines = table.markdown(RESULTS).splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qcaps import content
@@ -84,6 +85,11 @@ def grown(*scenarios: str, ns: tuple[int, ...] = (1, 8, 64)) -> Results:
 def of(cells: Iterable[Cell]) -> Results:
     """Results of cells."""
     return Results(tuple(map(measured, cells)))
+
+
+def with_facts(one: Measured, **facts: str | float) -> Measured:
+    """The same with more metadata in each run."""
+    return replace(one, runs=tuple(replace(run, facts={**run.facts, **facts}) for run in one.runs))
 
 
 def full() -> Results:

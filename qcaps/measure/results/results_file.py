@@ -91,12 +91,14 @@ def write(path: Path, results: Results) -> None:
 
 
 def looks_like_results(path: Path) -> bool:
-    """Whether a file holds JSON, as results do, and no XML; also where it is not there, but named so."""
+    """Whether a file is named or begins as JSON, or is none that could hold a domain."""
+    if path.suffix == ".json" or (path.exists() and not (path.is_file() or path.is_dir())):
+        return True
     try:
         with path.open("rb") as file:
             return file.read(256).lstrip()[:1] == b"{"
     except OSError:
-        return path.suffix == ".json"
+        return False
 
 
 def read(path: Path) -> Results:

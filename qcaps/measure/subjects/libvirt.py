@@ -19,10 +19,10 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.errors import QcapsError, UsageError, unknown
+from qcaps.live.count import RUNS_TO_SETTLE
 from qcaps.live.host.daemon import PrivateDaemon, RunningDaemon
 from qcaps.live.host.embedded import Embedded
 from qcaps.live.host.installation import find
-from qcaps.live.count import RUNS_TO_SETTLE
 from qcaps.live.tasks import TASKS
 from qcaps.lookups import libvirt_laws
 from qcaps.measure.cell import STOCK
@@ -178,7 +178,10 @@ def canonical(subject: str) -> str:
         if kind == "libvirt-daemon" and which:
             raise UsageError(f"--subject {subject}: a daemon that runs is libvirt:{which}")
         return subject
-    return f"{kind}:{Path(which).expanduser().absolute()}"
+    place = Path(which).expanduser().absolute()
+    if not place.is_dir():
+        raise UsageError(f"subject {subject}: no such folder")
+    return f"{kind}:{place}"
 
 
 def _process(subject: str) -> LibvirtProcess:

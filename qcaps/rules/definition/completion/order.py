@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def sort_devices(draft: Draft) -> None:
     """Disks by bus and name, controllers by type and index, the primary video first."""
     _sort_disks(draft.of(Disk))
-    _sort_controllers(draft.of(Controller))
+    sort_controllers(draft.of(Controller))
     videos = draft.of(Video)
     primary = [one for one in videos if one.model is not None and one.model.primary]
     if primary:
@@ -40,8 +40,11 @@ def _sort_disks(disks: list[Disk]) -> None:
     disks[:] = [disks[position] for _, _, position in keys]
 
 
-# Follows: virDomainControllerInsertPreAlloced
-def _sort_controllers(controllers: list[Controller]) -> None:
+def sort_controllers(controllers: list[Controller]) -> None:
+    """Types stay in the order of their first controller; within one, indexes decide.
+
+    Follows: virDomainControllerInsertPreAlloced
+    """
     groups: dict[str | None, list[Controller]] = {}
     for controller in controllers:
         groups.setdefault(controller.type, []).append(controller)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from qcaps.domain.address import CcidAddress, DriveAddress, VirtioSerialAddress
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Channel, Console, Controller, Disk, Hostdev, Smartcard
-from qcaps.release import R9_0, R11_3, R12_8, since
+from qcaps.release import R9_0, R12_8, since
 from qcaps.rules import limits
-from qcaps.rules.definition.completion.order import sort_controllers
 from qcaps.rules.devices.controller.complete import _START_PORTS
 from qcaps.rules.refusal import Refused
+from qcaps.rules.shared.controllers import added_in_order
 
 if TYPE_CHECKING:
     from qcaps.release import Since
@@ -142,14 +142,11 @@ def need_for_devices(draft: Draft) -> None:
             present.need("virtio-serial", index)
     _need_for_smartcards(draft, present)
     need_for_scsi_hostdevs(draft)
-    if since(_ADDED_IN_ORDER, draft.release):
-        sort_controllers(draft.of(Controller))
+    added_in_order(draft)
 
 
 _SCSI_ALIKE: Final[Since[bool]] = {R9_0: False, R12_8: True}
 """Whether an added SCSI controller is of the model of the first that is there."""
-_ADDED_IN_ORDER: Final[Since[bool]] = {R9_0: False, R11_3: True}
-"""Whether an added controller stands beside its like; before, at the end."""
 
 
 def _first_scsi_model(draft: Draft) -> str | None:

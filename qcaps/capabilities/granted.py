@@ -11,15 +11,14 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from qcaps.capabilities.flag_rules import dropped
 from qcaps.capabilities.model import Accelerator, CpuModel, CpuProperty, HostCpu
-from qcaps.capabilities.targets import X86
-from qcaps.release import R11_3, R12_8
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.release import Release, Since
+    from qcaps.release import Release
 
 _Z15_FEATURES: Final = """
 aen vxpdeh aefsi mepoch msa9 msa8 msa7 msa6 msa5 msa4 msa3 msa2 msa1 sthyi edat ri deflate edat2 etoken vx
@@ -90,28 +89,8 @@ def _others(rest: Iterable[bytes]) -> tuple[bytes, ...]:
     return tuple(one for one in rest if not one.lstrip().startswith(b"<gic"))
 
 
-_X86_ALONE: Final = frozenset({"no-hpet", "disable-s3", "disable-s4", "ich9-disable-s3", "ich9-disable-s4"})
-
-_DROPPED_UNTIL_11_3: Final = """
-block-export-add blockdev-reopen blockdev-snapshot.allow-write-only-overlay compat-deprecated cpu-cache
-disable-s3 disable-s4 gpex-pcihost ich9-disable-s3 ich9-disable-s4 ide-drive.wwn incremental-backup iothread
-iothread.poll-max-ns migration-param.block-bitmap-mapping nbd-bitmap no-acpi no-hpet object.qapified
-query-hotpluggable-cpus query-named-block-nodes.flat scsi-disk.wwn usb-storage.removable vfio-pci.display
-"""
-DROPPED: Final[Since[frozenset[str]]] = {
-    R11_3: frozenset(_DROPPED_UNTIL_11_3.split()),
-    R12_8: frozenset({"chardev-reconnect", "migrate-rdma", "set-action"}),
-}
-"""The flags that each release no longer asks for: every QEMU it works with has what they stand for."""
-
-
 @cache
 def granted_by(capabilities: Capabilities, release: Release) -> Capabilities:
     """The capabilities with what libvirt of that release takes for granted."""
-    dropped = [flags for since, flags in DROPPED.items() if since <= release]
-    if not dropped:
-        return capabilities
-    flags = frozenset().union(*dropped)
-    if capabilities.arch not in X86:
-        flags -= _X86_ALONE if capabilities.arch == "aarch64" else _X86_ALONE | {"no-acpi"}
-    return replace(capabilities, flags=capabilities.flags | flags)
+    flags = dropped(release, capabilities.arch)
+    return replace(capabilities, flags=capabilities.flags | flags) if flags else capabilities

@@ -297,6 +297,7 @@ class Asked:
 
 _GPU_BLOB: Final = {"blob": "virtio-gpu.blob"}
 _BLOCK_MAPPING: Final = {"iothread-vq-mapping": "virtio-blk.iothread-mapping"}
+_TIMED: Final = {"stats-intervals": "disk-timed-stats"}
 _SCSI_MAPPING: Final = {"iothread-vq-mapping": "virtio-scsi.iothread-mapping"}
 
 ASKED: Final[Since[Asked]] = {
@@ -342,13 +343,27 @@ ASKED: Final[Since[Asked]] = {
         options={("run-with", "async-teardown"): "run-with.async-teardown"},
     ),
     R12_8: Asked(
-        commands={},
-        types={name: name for name in ("amd-iommu", "nvme", "nvme-ns", "tdx-guest", "usb-bot")}
-        | dict.fromkeys(("isa-fdc", "sysbus-fdc"), "bus-floppy"),
-        device_properties={},
+        commands={name: name for name in ("qom-list-get", "query-accelerators")},
+        types={name: name for name in ("acpi-generic-initiator", "amd-iommu", "iommufd", "nvme", "nvme-ns")}
+        | {"usb-bot": "usb-bot", "monitor-qmp": "object-monitor-qmp"}
+        | dict.fromkeys(("isa-fdc", "sysbus-fdc"), "bus-floppy")
+        | dict.fromkeys(("uefi-vars-x64", "uefi-vars-sysbus"), "uefi-vars"),
+        device_properties={
+            "amd-iommu": {"pci-id": "amd-iommu.pci-id", "xtsup": "amd-iommu.xtsup"},
+            "arm-smmuv3": {name: f"arm-smmuv3.{name}" for name in ("accel", "cmdqv", "smmu_per_bus")},
+            "scsi-block": {"migrate-pr": "scsi-block.migrate-pr"},
+            "virtio-blk-ccw": _TIMED,
+            "virtio-blk-pci": _TIMED,
+            "virtio-iommu-pci": {"aw-bits": "virtio-iommu.aw-bits"},
+        },
         object_properties={},
         machine_properties={},
-        schema={},
+        schema={
+            "blockdev-mirror/arg-type/target-is-zero": "blockdev-mirror.target-is-zero",
+            "dump-guest-memory/arg-type/format/^win-dmp/$allowed-by-guest": "win-dmp.guest-aware",
+            "object-add/arg-type/+iothread/poll-weight": "iothread.poll-weight",
+            "query-block/arg-type/flat": "query-block-flat",
+        },
         options={},
     ),
 }

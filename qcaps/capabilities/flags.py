@@ -85,7 +85,11 @@ virtio-mem-pci.dynamic-memslots blockjob.backing-mask-protocol display-reload us
 virtio-sound sev-snp-guest netdev.user acpi-erst intel-iommu.dma-translation machine-i8042-opt
 snapshot-internal-qmp chardev-reconnect-miliseconds virtio-ccw.loadparm netdev-stream-reconnect-miliseconds
 query-cpu-model-expansion.deprecated-props migrate-incoming.exit-on-error machine.virt.aia virtio-mem-ccw
-blockdev-set-active shim virtio-scsi.iothread-mapping bus-floppy nvme nvme-ns amd-iommu usb-bot tdx-guest
+blockdev-set-active shim virtio-scsi.iothread-mapping bus-floppy nvme nvme-ns amd-iommu amd-iommu.pci-id
+usb-bot tdx-guest qom-list-get acpi-generic-initiator disk-timed-stats query-accelerators virtio-iommu.aw-bits
+scsi-block.migrate-pr iommufd uefi-vars query-block-flat amd-iommu.xtsup blockdev-mirror.target-is-zero
+object-monitor-qmp arm-smmuv3.smmu_per_bus arm-smmuv3.accel arm-smmuv3.cmdqv iothread.poll-weight
+win-dmp.guest-aware
 """
 
 NAMES: tuple[str, ...] = tuple(_NAMES.split())

@@ -20,11 +20,14 @@ from qcaps.capabilities.cachewriter import IDENTITY, format, verbatim  # noqa: A
 from qcaps.capabilities.model import Accelerator, Capabilities, CpuModel, CpuProperty, HostCpu, Machine
 from qcaps.capabilities.stamps import Entry, Stamps
 from qcaps.errors import QcapsError
+from qcaps.release import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lxml.etree import _Element
+
+    from qcaps.release import Release
 
 LARGEST_FILE: Final = 16 << 20
 """Bytes. libvirt 9.0.0 writes about 210 kB for x86_64; anything near this is not a cache file."""
@@ -62,8 +65,10 @@ def parse(data: bytes, source: str) -> Entry:
     return _Reader(source).entry(data)
 
 
-def write(path: Path | str, entry: Entry) -> None:
+def write(path: Path | str, entry: Entry, release: Release = DEFAULT) -> None:
     """Write `entry` to the file `path`: all of it or nothing, as a new file that takes the old one's place.
+
+    It is laid out as libvirt of that release does.
 
     CacheFileError if that fails; then `path` is as it was, and no other file is left.
     """
@@ -71,7 +76,7 @@ def write(path: Path | str, entry: Entry) -> None:
     temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
         with temporary.open("xb") as file:
-            file.write(format(entry))
+            file.write(format(entry, release))
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(target)

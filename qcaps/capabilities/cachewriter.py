@@ -1,4 +1,4 @@
-"""The text of libvirt's capabilities cache file, in the layout of libvirt 9.0.0."""
+"""The text of libvirt's capabilities cache file, in libvirt's layout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from lxml import etree
 
 from qcaps.capabilities import flags
+from qcaps.release import DEFAULT, R9_0, R11_3, since
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,15 +17,24 @@ if TYPE_CHECKING:
 
     from qcaps.capabilities.model import Accelerator, HostCpu
     from qcaps.capabilities.stamps import Entry, Stamps
+    from qcaps.release import Release, Since
 
 _SPECIAL: Final = re.compile("[&<>'\"]").search
 IDENTITY: Final = "<!-- binary: ctime {} ns, inode {}, {} bytes -->\n"
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;"})
 
 
-def format(entry: Entry) -> bytes:  # noqa: A001 - pairs with parse, and reads as cachefile.format
-    """`entry` as the cache file libvirt 9.0.0 would write; what only we know of the binary in a comment."""
-    return ("<qemuCaps>\n" + "".join(_lines(entry)) + "</qemuCaps>\n" + _identity(entry.stamps)).encode()
+_KVM_VERSION: Final[Since[bool]] = {R9_0: True, R11_3: False}
+"""Whether there is an element that was always 0 for years."""
+
+
+def format(entry: Entry, release: Release = DEFAULT) -> bytes:  # noqa: A001 - pairs with parse, and reads as cachefile.format
+    """`entry` as the cache file libvirt of that release would write.
+
+    What only we know of the binary is in a comment.
+    """
+    lines = "".join(_lines(entry, kvm_version=since(_KVM_VERSION, release)))
+    return ("<qemuCaps>\n" + lines + "</qemuCaps>\n" + _identity(entry.stamps)).encode()
 
 
 def _identity(stamps: Stamps) -> str:
@@ -50,7 +60,7 @@ def _tag(element: bytes) -> str:
     return element.lstrip(b"<").replace(b"/", b" ").replace(b">", b" ").split(maxsplit=1)[0].decode()
 
 
-def _lines(entry: Entry) -> Iterator[str]:
+def _lines(entry: Entry, *, kvm_version: bool) -> Iterator[str]:
     capabilities, stamps = entry.capabilities, entry.stamps
     rest = [(_tag(element), element) for element in capabilities.rest]
     yield from _text("emulator", stamps.binary)
@@ -61,8 +71,9 @@ def _lines(entry: Entry) -> Iterator[str]:
     for name in flags.in_order(capabilities.flags):
         yield f"  <flag name='{_escaped(name)}'/>\n"
     yield from _text("version", capabilities.version)
-    yield from _verbatims(element for tag, element in rest if tag == "kvmVersion")
-    yield from _text("kvmVersion", None if any(tag == "kvmVersion" for tag, _ in rest) else 0)
+    if kvm_version:
+        yield from _verbatims(element for tag, element in rest if tag == "kvmVersion")
+        yield from _text("kvmVersion", None if any(tag == "kvmVersion" for tag, _ in rest) else 0)
     yield from _text("microcodeVersion", stamps.microcode_version)
     yield from _text("hostCPUSignature", stamps.host_cpu_signature)
     yield from _text("package", capabilities.package)

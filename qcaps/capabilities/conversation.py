@@ -1,4 +1,4 @@
-"""What to ask a QEMU: the questions libvirt 9.0.0 asks.
+"""What to ask a QEMU: the questions libvirt asks.
 
 A conversation only decides what is worth asking; what the answers mean is `interpretation`'s business.
 """
@@ -12,6 +12,7 @@ from qcaps.capabilities import flag_rules as rules
 from qcaps.capabilities import targets
 from qcaps.capabilities.answers import Exchange, Session
 from qcaps.capabilities.interpretation import arch_of, canonical_machine
+from qcaps.release import DEFAULT, Release
 
 Ask = Callable[[str, Mapping[str, Any]], Awaitable[Exchange]]
 
@@ -30,9 +31,9 @@ _EXPAND: Final = "query-cpu-model-expansion"
 _GIC_ARCHES: Final = targets.ARM - {"armv7b"}
 
 
-async def converse(ask: Ask, source: str) -> Session:
-    """Ask all that libvirt asks a QEMU in its first run."""
-    session = Session(source)
+async def converse(ask: Ask, source: str, release: Release = DEFAULT) -> Session:
+    """Ask all that libvirt of that release asks a QEMU in its first run."""
+    session, asked = Session(source), rules.of(release)
 
     async def put(command: str, **arguments: object) -> None:
         session.exchanges.append(await ask(command, arguments))
@@ -41,15 +42,15 @@ async def converse(ask: Ask, source: str) -> Session:
         await put(command)
     types = session.names("qom-list-types")
     for command, table in (
-        ("device-list-properties", rules.DEVICE_PROPERTIES),
-        ("qom-list-properties", rules.OBJECT_PROPERTIES),
+        ("device-list-properties", asked.device_properties),
+        ("qom-list-properties", asked.object_properties),
     ):
         for kind in table:
             if kind in types:
                 await put(command, typename=kind)
-    for machine in rules.MACHINE_PROPERTIES:
+    for machine in asked.machine_properties:
         kind = f"{canonical_machine(session, machine)}-machine"
-        if kind in types:
+        if kind in types or (machine in rules.NO_MACHINE and arch_of(session) in targets.X86):
             await put("qom-list-properties", typename=kind)
     for command in _worth_asking(session):
         await put(command)

@@ -1,4 +1,6 @@
-"""From what a QEMU says to libvirt's flags: the rules of libvirt 9.0.0, as tables.
+"""From what a QEMU says to libvirt's flags: the rules of libvirt 9.0.0, as tables, and what changed since.
+
+`of(release)` has them all as they are in a release.
 
 Flags carry libvirt's names, everything else QEMU's. Nothing here asks QEMU: `conversation` does,
 and `interpretation` applies these tables to the answers.
@@ -6,9 +8,16 @@ and `interpretation` applies these tables to the answers.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.capabilities.targets import S390, X86
+from qcaps.capabilities.targets import ARM, PPC64, S390, X86
+from qcaps.release import DEFAULT, R9_0, R11_3, R12_8
+
+if TYPE_CHECKING:
+    from qcaps.release import Release, Since
 
 BY_ARCH: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(X86, ("no-acpi", "no-hpet")),
@@ -237,3 +246,158 @@ CONSEQUENCES: Final = (
 
 SUPERSEDED: Final = {"no-hpet": "machine-hpet"}
 """A flag that is dropped when the one that supersedes it is there."""
+
+
+# ── since 9.0.0 ────────────────────────────────────────────────────────────────────────────────────
+
+
+_PSERIES: Final = frozenset(MACHINE_PROPERTIES["pseries"].values())
+_ON_X86: Final = frozenset({"no-hpet", "disable-s3", "disable-s4", "ich9-disable-s3", "ich9-disable-s4"})
+_OF_ARCH: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(X86, _ON_X86 | {"no-acpi"}),
+    **dict.fromkeys(ARM, frozenset({"no-acpi", "aarch64-off", "gic-version"})),
+    **dict.fromkeys(S390, frozenset({"aes-key-wrap", "dea-key-wrap", "loadparm"})),
+    **dict.fromkeys(PPC64, _PSERIES),
+}
+_EVERYWHERE: Final = """
+block-export-add blockdev-reopen blockdev-snapshot.allow-write-only-overlay compat-deprecated cpu-cache
+gpex-pcihost ide-drive.wwn incremental-backup iothread iothread.poll-max-ns
+migration-param.block-bitmap-mapping nbd-bitmap object.qapified query-hotpluggable-cpus
+query-named-block-nodes.flat scsi-disk.wwn usb-storage.removable vfio-pci.display
+"""
+DROPPED: Final[Since[frozenset[str]]] = {
+    R11_3: frozenset(_EVERYWHERE.split()).union(*_OF_ARCH.values()),
+    R12_8: frozenset({"chardev-reconnect", "migrate-rdma", "set-action"}),
+}
+"""The flags that each release no longer asks for: every QEMU it works with has what they stand for."""
+GONE: Final[Since[frozenset[str]]] = {R11_3: frozenset({"enable-fips", "ivshmem", "vxhs"})}
+"""Those of what no QEMU has any more that it works with."""
+
+
+def dropped(release: Release, arch: str | None = None) -> frozenset[str]:
+    """The flags that libvirt of that release takes for granted; of an architecture, those it can have."""
+    found = frozenset[str]().union(*(flags for since, flags in DROPPED.items() if since <= release))
+    if arch is None:
+        return found
+    return found - (frozenset[str]().union(*_OF_ARCH.values()) - _OF_ARCH.get(arch, frozenset()))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The tables of what is asked of a QEMU, or what a release added to them."""
+
+    commands: Mapping[str, str]
+    types: Mapping[str, str]
+    device_properties: Mapping[str, Mapping[str, str]]
+    object_properties: Mapping[str, Mapping[str, str]]
+    machine_properties: Mapping[str, Mapping[str, str]]
+    schema: Mapping[str, str]
+    options: Mapping[tuple[str, str | None], str]
+
+
+_GPU_BLOB: Final = {"blob": "virtio-gpu.blob"}
+_BLOCK_MAPPING: Final = {"iothread-vq-mapping": "virtio-blk.iothread-mapping"}
+_TIMED: Final = {"stats-intervals": "disk-timed-stats"}
+_SCSI_MAPPING: Final = {"iothread-vq-mapping": "virtio-scsi.iothread-mapping"}
+
+ASKED: Final[Since[Asked]] = {
+    R9_0: Asked(COMMANDS, TYPES, DEVICE_PROPERTIES, OBJECT_PROPERTIES, MACHINE_PROPERTIES, SCHEMA, OPTIONS),
+    R11_3: Asked(
+        commands={name: name for name in ("blockdev-set-active", "display-reload")},
+        types={name: name for name in ("acpi-erst", "cryptodev-backend-lkcf", "pvpanic-pci", "sev-snp-guest")}
+        | {"usb-mtp": "usb-mtp", "virtio-mem-ccw": "virtio-mem-ccw"}
+        | dict.fromkeys(("virtio-crypto-pci", "virtio-crypto-device"), "virtio-crypto")
+        | dict.fromkeys(("virtio-sound-pci", "virtio-sound-device"), "virtio-sound"),
+        device_properties={
+            "intel-iommu": {"dma-translation": "intel-iommu.dma-translation"},
+            "virtio-blk-ccw": _BLOCK_MAPPING | {"loadparm": "virtio-ccw.loadparm"},
+            "virtio-blk-pci": _BLOCK_MAPPING,
+            "virtio-gpu-ccw": _GPU_BLOB,
+            "virtio-gpu-device": _GPU_BLOB,
+            "virtio-gpu-pci": _GPU_BLOB,
+            "virtio-mem-pci": {"dynamic-memslots": "virtio-mem-pci.dynamic-memslots"},
+            "virtio-scsi-ccw": _SCSI_MAPPING,
+            "virtio-scsi-pci": _SCSI_MAPPING,
+        },
+        object_properties={},
+        machine_properties={
+            "none": {"shim": "shim"},
+            "virt": {"aia": "machine.virt.aia", "ras": "machine.virt.ras"},
+            "generic-pc": {"i8042": "machine-i8042-opt"},
+        },
+        schema={
+            "blockdev-add/arg-type/+qcow2/discard-no-unref": "qcow2-discard-no-unref",
+            "blockdev-add/arg-type/+rbd/encrypt/format/^luks-any": "rbd-encryption-luks-any",
+            "blockdev-add/arg-type/+rbd/encrypt/parent": "rbd-encryption-layering",
+            "blockdev-add/arg-type/+virtio-blk-vhost-vdpa/$fdset": "virtio-blk-vhost-vdpa",
+            "chardev-add/arg-type/backend/+socket/data/reconnect-ms": "chardev-reconnect-miliseconds",
+            "migrate-incoming/arg-type/exit-on-error": "migrate-incoming.exit-on-error",
+            "netdev_add/arg-type/+stream/reconnect": "netdev.stream.reconnect",
+            "netdev_add/arg-type/+stream/reconnect-ms": "netdev-stream-reconnect-miliseconds",
+            "netdev_add/arg-type/+user": "netdev.user",
+            "query-cpu-model-expansion/ret-type/deprecated-props": (
+                "query-cpu-model-expansion.deprecated-props"
+            ),
+            "query-hotpluggable-cpus/ret-type/props/cluster-id": "smp-clusters",
+        },
+        options={("run-with", "async-teardown"): "run-with.async-teardown"},
+    ),
+    R12_8: Asked(
+        commands={name: name for name in ("qom-list-get", "query-accelerators")},
+        types={name: name for name in ("acpi-generic-initiator", "amd-iommu", "iommufd", "nvme", "nvme-ns")}
+        | {"usb-bot": "usb-bot", "monitor-qmp": "object-monitor-qmp"}
+        | dict.fromkeys(("isa-fdc", "sysbus-fdc"), "bus-floppy")
+        | dict.fromkeys(("uefi-vars-x64", "uefi-vars-sysbus"), "uefi-vars"),
+        device_properties={
+            "amd-iommu": {"pci-id": "amd-iommu.pci-id", "xtsup": "amd-iommu.xtsup"},
+            "arm-smmuv3": {name: f"arm-smmuv3.{name}" for name in ("accel", "cmdqv", "smmu_per_bus")},
+            "scsi-block": {"migrate-pr": "scsi-block.migrate-pr"},
+            "virtio-blk-ccw": _TIMED,
+            "virtio-blk-pci": _TIMED,
+            "virtio-iommu-pci": {"aw-bits": "virtio-iommu.aw-bits"},
+        },
+        object_properties={},
+        machine_properties={},
+        schema={
+            "blockdev-mirror/arg-type/target-is-zero": "blockdev-mirror.target-is-zero",
+            "dump-guest-memory/arg-type/format/^win-dmp/$allowed-by-guest": "win-dmp.guest-aware",
+            "object-add/arg-type/+iothread/poll-weight": "iothread.poll-weight",
+            "query-block/arg-type/flat": "query-block-flat",
+        },
+        options={},
+    ),
+}
+"""What each release asks; each adds to those before it."""
+
+ALL_OF: Final[Since[Mapping[str, tuple[str, ...]]]] = {
+    R11_3: {
+        "blockjob.backing-mask-protocol": (
+            "block-commit/arg-type/backing-mask-protocol",
+            "block-stream/arg-type/backing-mask-protocol",
+        )
+    }
+}
+"""Flag to paths through the QMP schema that must all be there."""
+
+NO_MACHINE: Final = frozenset({"generic-pc"})
+"""Base types of machines, asked though no machine is called so."""
+
+
+@cache
+def of(release: Release = DEFAULT) -> Asked:
+    """The tables as they are in `release`."""
+    parts = [asked for since, asked in ASKED.items() if since <= release]
+    merged: dict[str, Any] = {}
+    for field in fields(Asked):
+        table: dict[Any, Any] = {}
+        for part in parts:
+            for key, value in getattr(part, field.name).items():
+                table[key] = {**table.get(key, {}), **value} if isinstance(value, Mapping) else value
+        merged[field.name] = table
+    return Asked(**merged)
+
+
+def no_longer_set(release: Release) -> frozenset[str]:
+    """The flags that libvirt of that release never sets."""
+    gone = (flags for since, flags in GONE.items() if since <= release)
+    return dropped(release).union(*gone)

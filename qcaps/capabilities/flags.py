@@ -1,7 +1,8 @@
 """The names of libvirt's QEMU capability flags, in libvirt's order.
 
-All names up to libvirt 9.0.0, the retired ones included, since a cache file of an older libvirt
-may still carry them. The order is that of the flags in a cache file; it decides nothing else.
+All names up to libvirt 11.3.0, the retired ones included, since a cache file of an older libvirt
+may still carry them, and those of 12.8.0 that are known. The order is that of the flags in a cache file; it
+decides nothing else.
 """
 
 from __future__ import annotations
@@ -77,7 +78,18 @@ sev-inject-launch-secret device.json+hotplug hvf virtio-mem-pci.prealloc calc-di
 dirtyrate-param.mode blockdev.nbd.tls-hostname memory-backend-file.prealloc-threads virtio-iommu-pci
 virtio-iommu.boot-bypass virtio-net.rss chardev.qemu-vdagent display-dbus iothread.thread-pool-max
 usb-host.guest-resets-all migration.blocked-reasons query-stats query-stats-schemas sgx-epc thread-context
-screenshot-format-png machine-hpet netdev.stream
+screenshot-format-png machine-hpet netdev.stream virtio-crypto cryptodev-backend-lkcf pvpanic-pci
+netdev.stream.reconnect virtio-gpu.blob rbd-encryption-layering rbd-encryption-luks-any
+qcow2-discard-no-unref run-with.async-teardown virtio-blk-vhost-vdpa virtio-blk.iothread-mapping smp-clusters
+virtio-mem-pci.dynamic-memslots blockjob.backing-mask-protocol display-reload usb-mtp machine.virt.ras
+virtio-sound sev-snp-guest netdev.user acpi-erst intel-iommu.dma-translation machine-i8042-opt
+snapshot-internal-qmp chardev-reconnect-miliseconds virtio-ccw.loadparm netdev-stream-reconnect-miliseconds
+query-cpu-model-expansion.deprecated-props migrate-incoming.exit-on-error machine.virt.aia virtio-mem-ccw
+blockdev-set-active shim virtio-scsi.iothread-mapping bus-floppy nvme nvme-ns amd-iommu amd-iommu.pci-id
+usb-bot tdx-guest qom-list-get acpi-generic-initiator disk-timed-stats query-accelerators virtio-iommu.aw-bits
+scsi-block.migrate-pr iommufd uefi-vars query-block-flat amd-iommu.xtsup blockdev-mirror.target-is-zero
+object-monitor-qmp arm-smmuv3.smmu_per_bus arm-smmuv3.accel arm-smmuv3.cmdqv iothread.poll-weight
+win-dmp.guest-aware
 """
 
 NAMES: tuple[str, ...] = tuple(_NAMES.split())
@@ -86,5 +98,5 @@ POSITION: dict[str, int] = {name: position for position, name in enumerate(NAMES
 
 
 def in_order(flags: frozenset[str]) -> list[str]:
-    """`flags` in libvirt's order; names that libvirt 9.0.0 does not know come last, sorted."""
+    """`flags` in libvirt's order; names that it does not have come last, sorted."""
     return sorted(flags, key=lambda name: (POSITION.get(name, len(NAMES)), name))

@@ -1,7 +1,8 @@
-"""KVM for capabilities that were recorded without: the same QEMU on a host of its own architecture.
+"""What capabilities are granted beside what was found: KVM, and what a newer libvirt takes for granted.
 
-QEMU answers little else with KVM than without: which CPUs there are, and what is the kernel's. That is filled
-in as on one plausible host of each architecture, a POWER9, a z15, an ARM with a GICv3.
+KVM for those that were recorded without: the same QEMU on a host of its own architecture. QEMU answers little
+else with KVM than without: which CPUs there are, and what is the kernel's. That is filled in as on
+one plausible host of each architecture, a POWER9, a z15, an ARM with a GICv3.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from qcaps.capabilities.flag_rules import dropped
 from qcaps.capabilities.model import Accelerator, CpuModel, CpuProperty, HostCpu
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from qcaps.capabilities.model import Capabilities
+    from qcaps.release import Release
 
 _Z15_FEATURES: Final = """
 aen vxpdeh aefsi mepoch msa9 msa8 msa7 msa6 msa5 msa4 msa3 msa2 msa1 sthyi edat ri deflate edat2 etoken vx
@@ -84,3 +87,10 @@ def with_kvm(capabilities: Capabilities) -> Capabilities:
 
 def _others(rest: Iterable[bytes]) -> tuple[bytes, ...]:
     return tuple(one for one in rest if not one.lstrip().startswith(b"<gic"))
+
+
+@cache
+def granted_by(capabilities: Capabilities, release: Release) -> Capabilities:
+    """The capabilities with what libvirt of that release takes for granted."""
+    flags = dropped(release, capabilities.arch)
+    return replace(capabilities, flags=capabilities.flags | flags) if flags else capabilities

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.capabilities import targets
 from qcaps.capabilities.model import CpuProperty, HostCpu
+from qcaps.release import DEFAULT, R9_0, R12_8, since
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from qcaps.capabilities.answers import Exchange, Session
+    from qcaps.release import Release, Since
 
 _COMMAND: Final = "query-cpu-model-expansion"
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1
@@ -39,7 +41,16 @@ def host_cpu(session: Session, arch: str) -> HostCpu | None:
     )
 
 
-def enlightenments(session: Session, arch: str) -> str | None:
+_SWITCHES: Final[Since[tuple[str, ...]]] = {
+    R9_0: (),
+    R12_8: ("stimer_direct", "tlbflush_direct", "tlbflush_extended"),
+}
+"""Parts of an enlightenment that are written as on or off."""
+_CALLED: Final = {"tlbflush_extended": "tlbflush_ext"}
+"""QEMU's name of one where it is another."""
+
+
+def enlightenments(session: Session, arch: str, release: Release = DEFAULT) -> str | None:
     """The `<hypervCapabilities>` element, or None where QEMU offers none or was not asked."""
     if arch not in targets.X86 | targets.ARM:
         return None
@@ -55,6 +66,9 @@ def enlightenments(session: Session, arch: str) -> str | None:
     if not known:
         return None
     caps = "".join(f"    <cap name='{name}'/>\n" for name in known)
+    for name in since(_SWITCHES, release):
+        state = "on" if _CALLED.get(name, name) in offered else "off"
+        caps += f"    <{name}>{state}</{name}>\n"
     return f"<hypervCapabilities supported='yes'>\n{caps}  </hypervCapabilities>"
 
 

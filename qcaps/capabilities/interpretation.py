@@ -1,4 +1,4 @@
-"""What the answers of a QEMU mean: the capabilities libvirt 9.0.0 would conclude from them."""
+"""What the answers of a QEMU mean: the capabilities libvirt would conclude from them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ from qcaps.capabilities import schema, targets
 from qcaps.capabilities.host_cpu import enlightenments, host_cpu
 from qcaps.capabilities.model import Accelerator, Capabilities, CpuModel, Machine
 from qcaps.capabilities.platform_features import gic, sev, sgx
+from qcaps.release import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qcaps.capabilities.answers import Recording, Session
+    from qcaps.release import Release
 
 _USABLE: Final = {True: False, False: True}
 
 
-def capabilities_from(recording: Recording) -> Capabilities:
-    """The capabilities behind one or two runs of a QEMU; AnswerError if an answer is missing or odd."""
+def capabilities_from(recording: Recording, release: Release = DEFAULT) -> Capabilities:
+    """The capabilities that libvirt of that release sees behind one or two runs of a QEMU.
+
+    Raises AnswerError if an answer is missing or odd.
+    """
     first = recording[0]
     arch, version = arch_of(first), version_of(first)
     accelerators = tuple(
@@ -34,12 +39,12 @@ def capabilities_from(recording: Recording) -> Capabilities:
     return Capabilities(
         arch=arch,
         version=version,
-        flags=flags_from(recording, arch, version),
+        flags=flags_from(recording, arch, version, release),
         accelerators=accelerators,
         package=first.optional_text(first.mapping("query-version"), "package", "query-version") or "",
         rest=tuple(
             element.encode()
-            for element in (*gic(first), sev(first), sgx(first), enlightenments(first, arch))
+            for element in (*gic(first), sev(first), sgx(first), enlightenments(first, arch, release))
             if element is not None
         ),
     )
@@ -85,34 +90,40 @@ def _accelerators(recording: Recording) -> tuple[str, ...]:
     return ("hvf", "tcg") if len(recording) > 1 else ("tcg",)
 
 
-def flags_from(recording: Recording, arch: str, version: int) -> frozenset[str]:
+def flags_from(recording: Recording, arch: str, version: int, release: Release = DEFAULT) -> frozenset[str]:
     """The flags: each table of `flag_rules` applied to its answers, then what follows from those."""
-    first = recording[0]
+    first, asked = recording[0], rules.of(release)
     flags = set(rules.BY_ARCH.get(arch, ()))
     flags |= {name for name in (_accelerators(recording)[0],) if name != "tcg"}
     if version < rules.FIPS_GONE:
         flags.add("enable-fips")
     entries = schema.indexed(first.mappings("query-qmp-schema"))
-    flags |= {flag for path, flag in rules.SCHEMA.items() if schema.has(entries, path)}
-    flags |= _matching(rules.COMMANDS, first.names("query-commands"))
-    flags |= _matching(rules.TYPES, first.names("qom-list-types"))
-    flags |= _device_flags(first)
-    for kind, properties in rules.OBJECT_PROPERTIES.items():
+    flags |= {flag for path, flag in asked.schema.items() if schema.has(entries, path)}
+    flags |= _matching(asked.commands, first.names("query-commands"))
+    flags |= _matching(asked.types, first.names("qom-list-types"))
+    flags |= _device_flags(first, asked)
+    for kind, properties in asked.object_properties.items():
         flags |= _matching(properties, first.names("qom-list-properties", typename=kind))
-    for machine, properties in rules.MACHINE_PROPERTIES.items():
+    for machine, properties in asked.machine_properties.items():
         kind = f"{canonical_machine(first, machine)}-machine"
         flags |= _matching(properties, first.names("qom-list-properties", typename=kind))
     flags |= _matching(rules.TPM_MODELS, dict.fromkeys(map(str, first.values("query-tpm-models"))))
     flags |= _matching(rules.TPM_TYPES, dict.fromkeys(map(str, first.values("query-tpm-types"))))
-    flags |= _option_flags(first)
+    flags |= _option_flags(first, asked)
     flags |= _matching(rules.MIGRATION, first.names("query-migrate-capabilities", "capability"))
     if any("max" in session.names("query-cpu-definitions") for session in recording):
         flags.add("cpu-max")
     flags -= {flag for flag, found in (("sev-guest", sev(first)), ("sgx-epc", sgx(first))) if found is None}
+    if "sev-guest" not in flags:
+        flags.discard("sev-snp-guest")
     if arch in targets.X86 and "query-cpu-model-expansion" in flags:
         flags.add("cpu-cache")
     flags |= {flag for needed, flag in rules.CONSEQUENCES if needed <= flags}
     flags -= {old for old, new in rules.SUPERSEDED.items() if new in flags}
+    for since, table in rules.ALL_OF.items():
+        if since <= release:
+            flags |= {flag for flag, paths in table.items() if all(schema.has(entries, one) for one in paths)}
+    flags -= rules.no_longer_set(release)
     return frozenset(flags)
 
 
@@ -120,9 +131,9 @@ def _matching(table: Mapping[str, str], names: Mapping[str, Any]) -> set[str]:
     return {flag for name, flag in table.items() if name in names}
 
 
-def _device_flags(session: Session) -> set[str]:
+def _device_flags(session: Session, asked: rules.Asked) -> set[str]:
     flags = set()
-    for device, table in rules.DEVICE_PROPERTIES.items():
+    for device, table in asked.device_properties.items():
         properties = session.names("device-list-properties", typename=device)
         flags |= _matching(table, properties)
         flags |= {
@@ -133,7 +144,7 @@ def _device_flags(session: Session) -> set[str]:
     return flags
 
 
-def _option_flags(session: Session) -> set[str]:
+def _option_flags(session: Session, asked: rules.Asked) -> set[str]:
     command = "query-command-line-options"
     parameters = {
         option: {
@@ -144,7 +155,7 @@ def _option_flags(session: Session) -> set[str]:
     }
     return {
         flag
-        for (option, parameter), flag in rules.OPTIONS.items()
+        for (option, parameter), flag in asked.options.items()
         if option in parameters and (parameter is None or parameter in parameters[option])
     }
 

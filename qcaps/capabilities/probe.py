@@ -14,6 +14,7 @@ from qcaps.capabilities.conversation import Ask, converse, converse_again
 from qcaps.capabilities.emulator import Emulator, running
 from qcaps.capabilities.interpretation import capabilities_from, is_kvm
 from qcaps.errors import QcapsError
+from qcaps.release import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from qemu.qmp import QMPClient
 
     from qcaps.capabilities.model import Capabilities
+    from qcaps.release import Release
 
 DEADLINE: Final = 30.0
 """Seconds for both runs together; an idle machine needs less than one."""
@@ -35,23 +37,25 @@ class ProbeError(QcapsError):
     """A binary that cannot be probed: names it, and says what it did instead of answering."""
 
 
-def probe(binary: Path | str, deadline: float = DEADLINE) -> Capabilities:
-    """What the QEMU `binary` can do. It is started once with KVM if it can, and once more with TCG alone.
+def probe(binary: Path | str, deadline: float = DEADLINE, release: Release = DEFAULT) -> Capabilities:
+    """What the QEMU `binary` can do, in the flags of that release of libvirt.
+
+    It is started once with KVM if it can, and once more with TCG alone.
 
     Raises ProbeError if it is missing, not executable, dies, does not answer within `deadline`
     seconds, or speaks no QMP; AnswerError if it answers as no QEMU does. Nothing is left behind.
     Not to be called from inside an event loop.
     """
-    return capabilities_from(record(binary, deadline))
+    return capabilities_from(record(binary, deadline, release), release)
 
 
-def record(binary: Path | str, deadline: float = DEADLINE) -> Recording:
+def record(binary: Path | str, deadline: float = DEADLINE, release: Release = DEFAULT) -> Recording:
     """The conversation behind `probe`, uninterpreted. Raises as `probe` does."""
     path = str(binary)
     _check(path)
     try:
         with asyncio.Runner() as runner:
-            return runner.run(_record(path, deadline))
+            return runner.run(_record(path, deadline, release))
     except OSError as error:  # there is not even an event loop to be had
         raise ProbeError(f"{binary}: cannot be probed: {error.strerror or error}") from error
 
@@ -66,10 +70,10 @@ def _check(binary: str) -> None:
         raise ProbeError(f"{binary}: not executable by this user")
 
 
-async def _record(binary: str, deadline: float) -> Recording:
+async def _record(binary: str, deadline: float, release: Release) -> Recording:
     """Both runs, under one deadline."""
     ends = asyncio.get_running_loop().time() + deadline
-    first = await _run(binary, _FIRST, lambda ask: converse(ask, binary), ends, deadline)
+    first = await _run(binary, _FIRST, lambda ask: converse(ask, binary, release), ends, deadline)
     if not is_kvm(first) or "tcg-accel" not in first.names("qom-list-types"):
         return (first,)
     return (first, await _run(binary, _AGAIN, lambda ask: converse_again(ask, first), ends, deadline))

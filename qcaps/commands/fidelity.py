@@ -99,14 +99,15 @@ def _prepare_live(args: argparse.Namespace, scratch: Path) -> None:
     from qcaps.capabilities.probe import probe  # likewise
     from qcaps.capabilities.stamps import Entry  # likewise
     from qcaps.live.host.installation import find  # likewise
-    from qcaps.lookups.policy import STOCK_OF  # likewise
-    from qcaps.release import of_version  # likewise
+    from qcaps.lookups.policy import STOCK_OF, release_under  # likewise
+    from qcaps.release import modelled, of_version  # likewise
 
     if args.release is None and args.policy not in STOCK_OF:
         args.release = of_version(find(args.libvirt).version)
     args.emulator = args.emulator or _EMULATOR
     if args.capabilities is None:
-        found = probe(args.emulator)
+        ruled = release_under(args.policy, modelled(args.release).release if args.release else None)
+        found = probe(args.emulator, release=ruled)
         args.capabilities = scratch / "probed.xml"
         cachefile.write(args.capabilities, Entry(found, stamps_for(args.emulator, found)))
 

@@ -13,7 +13,7 @@ from qcaps.commands.options import (
     print_json,
     reference_from,
 )
-from qcaps.errors import QcapsError
+from qcaps.errors import QcapsError, UsageError
 from qcaps.files import scratch_folder
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def _started(args: argparse.Namespace) -> tuple[Done, HostFacts]:
             name = driver.define(data, file).domain.name
             return driver.start(name), driver.facts
     except QcapsError as error:
+        if isinstance(error, UsageError) and args.release is not None:
+            raise  # the release is at fault, not the file
         text = " ".join(str(error).split())
         raise QcapsError(text if text.startswith(file) else f"{file}: {text}") from error
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import CHILD, TEXT, Element, Name
+from qcaps.domain.codec import CHILD, TEXT, Element, Name, Newer
 from qcaps.domain.devices.disksource import DiskSource
 from qcaps.domain.syntax import I32, U32
+from qcaps.release import R11_3
+
+ImageFormat = Literal["raw", "qcow2"]
+"""Of a firmware image; libvirt reads any format it knows and refuses the others."""
 
 Arch = Literal[
     "alpha", "armv6l", "armv7l", "armv7b", "aarch64", "cris", "i686", "ia64", "lm32", "m68k", "microblaze",
@@ -50,6 +54,7 @@ class Loader(Element):
     secure: bool | None = None
     type: Literal["rom", "pflash"] | None = None
     stateless: bool | None = None
+    format: Annotated[ImageFormat, Newer(R11_3)] | None = None
     value: Annotated[str, TEXT] | None = None
 
 
@@ -58,6 +63,8 @@ class FirmwareVariables(Element):
 
     TAG: ClassVar[str] = "nvram"
     template: str | None = None
+    template_format: Annotated[ImageFormat, Name("templateFormat"), Newer(R11_3)] | None = None
+    format: Annotated[ImageFormat, Newer(R11_3)] | None = None
     type: Literal["file", "block", "dir", "network", "volume", "nvme", "vhostuser"] | None = None
     value: Annotated[str, TEXT] | None = None
     source: DiskSource | None = None

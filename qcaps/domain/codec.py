@@ -15,6 +15,7 @@ A class derives from `Element`; the annotation of a field says where its value l
     A | B                               a child element whose attribute `type` says which (A.TYPE or B.TYPE)
     Annotated[A | B, Choose(function)]  a child element whose class `function` picks by its node
     tuple[A | B, ...]                   the child elements called A.TAG or B.TAG, in document order
+    Annotated[str, Newer(R11_3)]        any of these, unknown before that release
     Annotated[A, LAST]                  a child element written after those of the base class
 
 Any of them may be `| None`. A field without a default must be there. Two fields of one name take the first
@@ -36,6 +37,7 @@ from qcaps.domain.element import (
     Element,
     Hex,
     Name,
+    Newer,
     Read,
     Show,
     XmlError,
@@ -56,6 +58,7 @@ __all__ = [
     "Element",
     "Hex",
     "Name",
+    "Newer",
     "Read",
     "Show",
     "XmlError",

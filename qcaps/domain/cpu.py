@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import CHILD, ON_OFF, TEXT, Element
+from qcaps.domain.codec import CHILD, ON_OFF, TEXT, Element, Newer
 from qcaps.domain.numa import Numa
 from qcaps.domain.syntax import CPUSET, I31, POSITIVE, U32, WRAPPED_U32
+from qcaps.release import R11_3
 
 _VENDOR_LENGTH = 12
 
@@ -50,11 +51,12 @@ class GuestCpuModel(Element):
 
 
 class CpuTopology(Element):
-    """Sockets of dies of cores of threads."""
+    """Sockets of dies of clusters of cores of threads."""
 
     TAG: ClassVar[str] = "topology"
     sockets: POSITIVE
     dies: POSITIVE | None = None
+    clusters: Annotated[POSITIVE, Newer(R11_3)] | None = None
     cores: POSITIVE
     threads: POSITIVE
 

@@ -21,6 +21,7 @@ from qcaps.domain.domain import Domain
 from qcaps.domain.element import LIBVIRT, line_of
 from qcaps.domain.memory import Size, SizeError, kib
 from qcaps.errors import QcapsError
+from qcaps.release import DEFAULT, R11_3, Release
 
 MAX_BYTES = 64 * 1024 * 1024
 """The largest file that is read; a domain with 100,000 devices takes about 25 MB."""
@@ -73,6 +74,10 @@ _KINDS = {kind.TAG: kind for kind in KINDS}
 
 _Node = etree._Element  # noqa: SLF001  # lxml-stubs names the element class only so
 
+_MANY_SINCE: dict[str, Release] = {"devices/watchdog": R11_3}
+"""What may be there more than once since a release."""
+_NEVER = Release(9999, 0)
+
 
 class DomainError(QcapsError):
     """A domain that cannot be read: `FILE:LINE: ELEMENT: why`."""
@@ -99,24 +104,33 @@ def load(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Domain:
 
 
 def parse(
-    data: bytes, source: str = "<string>", max_bytes: int = MAX_BYTES, *, strangers: bool = True
+    data: bytes,
+    source: str = "<string>",
+    max_bytes: int = MAX_BYTES,
+    *,
+    strangers: bool = True,
+    release: Release = DEFAULT,
 ) -> Domain:
-    """The domain that `data` describes; `source` names it in errors. Raises DomainError.
+    """The domain that `data` describes to libvirt of that release; `source` names it in errors.
+
+    Raises DomainError.
 
     Without `strangers`, what libvirt does not know is dropped, as it drops it.
     """
     root = _root(data, source, max_bytes)
     try:
         _refuse_bulk(root, len(data))
-        _refuse_shapes(root)
-        domain = read(Domain, root, strangers=strangers)
+        _refuse_shapes(root, release)
+        domain = read(Domain, root, strangers=strangers, release=release)
         _refuse_values(root, domain)
     except XmlError as error:
         raise DomainError(source, error.line, error.path, error.why) from None
     return domain
 
 
-def parse_device(data: bytes, source: str = "<string>", max_bytes: int = MAX_BYTES) -> AnyDevice:
+def parse_device(
+    data: bytes, source: str = "<string>", max_bytes: int = MAX_BYTES, *, release: Release = DEFAULT
+) -> AnyDevice:
     """The one device that `data` describes, as attach and detach take it. Raises DomainError."""
     root = _root(data, source, max_bytes)
     try:
@@ -128,7 +142,7 @@ def parse_device(data: bytes, source: str = "<string>", max_bytes: int = MAX_BYT
         path = f"/{root.tag}"
         raise DomainError(source, line_of(root), path, f"is no device kind that {LIBVIRT} knows")
     try:
-        return cast("AnyDevice", read(kind, root, strangers=False))
+        return cast("AnyDevice", read(kind, root, strangers=False, release=release))
     except XmlError as error:
         raise DomainError(source, error.line, error.path, error.why) from None
 
@@ -171,7 +185,7 @@ def _refuse_bulk(root: _Node, size: int) -> None:
             raise XmlError(found[0], f"has too many {what}")
 
 
-def _refuse_shapes(root: _Node) -> None:
+def _refuse_shapes(root: _Node, release: Release) -> None:
     if root.tag != Domain.TAG:
         raise XmlError(root, "is not <domain>")
     for path, cls in _CLOSED:
@@ -181,7 +195,7 @@ def _refuse_shapes(root: _Node) -> None:
                 if isinstance(child.tag, str) and child.tag not in known:
                     raise XmlError(child, f"is no word {LIBVIRT} knows in <{node.tag}>")
     for path in _ONCE:
-        if len(found := root.findall(path)) > 1:
+        if len(found := root.findall(path)) > 1 and release < _MANY_SINCE.get(path, _NEVER):
             raise XmlError(found[1], "may appear only once")
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast, dataclass_transform
 from lxml import etree
 
 from qcaps.errors import QcapsError
+from qcaps.release import Release
 
 Node = etree._Element  # noqa: SLF001  # lxml-stubs names the element class only so
 E = TypeVar("E", bound="Element")
@@ -64,6 +65,13 @@ class Read(NamedTuple):
     """The function that reads the text, where its words are narrower than those of the type."""
 
     parse: Callable[[str], Any]
+
+
+class Newer(NamedTuple):
+    """The release of libvirt that brought the field, or those of its words; unknown before."""
+
+    release: Release
+    words: tuple[str, ...] = ()
 
 
 class Choose(NamedTuple):

@@ -15,6 +15,7 @@ from qcaps.domain.element import (
     Element,
     Hex,
     Name,
+    Newer,
     Node,
     Read,
     Show,
@@ -23,6 +24,7 @@ from qcaps.domain.element import (
     WriteOrder,
     fields_of,
 )
+from qcaps.release import Release
 
 _NUMBER = re.compile(r"\s*(-?\d{1,20}|0[xX][0-9a-fA-F]{1,16})\s*", re.ASCII)
 _TEXT_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\r": "&#13;"}
@@ -45,6 +47,19 @@ class Field(NamedTuple):
     members: tuple[type[Element], ...] = ()
     choose: Callable[[Node], type[Element] | None] | None = None
     last: bool = False
+    newer: Newer | None = None
+    words: tuple[str, ...] = ()  # of a Literal
+
+    def under(self, release: Release) -> Field | None:
+        """The field as libvirt of that release reads it; None where it does not know it."""
+        newer = self.newer
+        if newer is not None and release < newer.release and not newer.words:
+            return None
+        if not self.words:
+            return self
+        unknown = newer.words if newer is not None and release < newer.release else ()
+        known = tuple(word for word in self.words if word not in unknown)
+        return self._replace(parse=_one_of({word: word for word in known}, f" (libvirt {release}.0)"))
 
     @property
     def takes_empty(self) -> bool:
@@ -109,13 +124,16 @@ def _field(field: str, hint: Any, *, required: bool) -> Field:  # noqa: ANN401  
             members=members,
             choose=said[Choose].choose if Choose in said else None,
             last=WriteOrder in said,
+            newer=said.get(Newer),
         )
     if kind == "flag":
-        return Field(field, name, kind, required, last=WriteOrder in said)
+        return Field(field, name, kind, required, last=WriteOrder in said, newer=said.get(Newer))
     words = said.get(Words, Words.YES_NO)
     parse = said[Read].parse if Read in said else _parser(hint, words)
     show = said[Show].show if Show in said else _shower(hint, words, said.get(Hex), place)
-    return Field(field, name, kind, required, parse, show, last=WriteOrder in said)
+    spelt = get_args(hint) if get_origin(hint) is Literal and Read not in said else ()
+    last, newer = WriteOrder in said, said.get(Newer)
+    return Field(field, name, kind, required, parse, show, last=last, newer=newer, words=spelt)
 
 
 def _shape(hint: Any, place: ValuePlace | None) -> tuple[Kind, tuple[type[Element], ...]]:  # noqa: ANN401
@@ -182,8 +200,10 @@ def _parser(hint: Any, words: Words) -> Callable[[str], Any]:  # noqa: ANN401  #
     else:
         raise TypeError(f"no way to read {hint}")
 
-    whose = "" if hint is bool else f" ({LIBVIRT})"
+    return _one_of(allowed, "" if hint is bool else f" ({LIBVIRT})")
 
+
+def _one_of(allowed: dict[str, Any], whose: str) -> Callable[[str], Any]:
     def parse(text: str) -> Any:  # noqa: ANN401  # bool or one of the words
         try:
             return allowed[text]

@@ -10,6 +10,7 @@ from lxml import etree
 
 from qcaps.domain.element import LIBVIRT, E, Element, Node, XmlError, line_of
 from qcaps.domain.plan import Field, plan_of
+from qcaps.release import DEFAULT, MODELLED, Release
 
 _Put = Callable[[Node, dict[str, Any]], None]
 _Reader = Callable[[Node], Element]
@@ -19,10 +20,14 @@ _VERBATIM = ("unknown_attributes", "unknown_children")
 
 
 class _Way:
-    """Readers by class; `strangers`: whether what no field declares is kept, or dropped."""
+    """Readers by class; `strangers`: whether what no field declares is kept, or dropped.
 
-    def __init__(self, *, strangers: bool) -> None:
+    `release` is that of the libvirt that reads.
+    """
+
+    def __init__(self, release: Release, *, strangers: bool) -> None:
         self.strangers = strangers
+        self.release = release
         self.readers: dict[type[Element], _Reader] = {}
         self.mergers: dict[type[Element], _Merger] = {}
 
@@ -33,20 +38,20 @@ class _Way:
         return reader
 
 
-_ALL = _Way(strangers=True)
-_KNOWN = _Way(strangers=False)
+_ALL = {release: _Way(release, strangers=True) for release in MODELLED}
+_KNOWN = {release: _Way(release, strangers=False) for release in MODELLED}
 
 
-def read(cls: type[E], node: Node, *, strangers: bool = True) -> E:
-    """The object of class `cls` that `node` describes. Raises XmlError.
+def read(cls: type[E], node: Node, *, strangers: bool = True, release: Release = DEFAULT) -> E:
+    """The object of class `cls` that `node` describes to libvirt of that release. Raises XmlError.
 
     What no field declares is kept verbatim; without `strangers`, that alone which the class says is kept.
     """
-    return cast("E", (_ALL if strangers else _KNOWN).reader(cls)(node))
+    return cast("E", (_ALL if strangers else _KNOWN)[release].reader(cls)(node))
 
 
 def _compile(cls: type[Element], way: _Way) -> _Reader:
-    plan = plan_of(cls)
+    plan = tuple(item for one in plan_of(cls) if (item := one.under(way.release)) is not None)
     attributes = {
         item.name: (item.field, _or_none(item) if cls.XPATH else item.parse)
         for item in plan

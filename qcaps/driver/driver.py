@@ -118,7 +118,7 @@ class Driver:
 
         A policy that hands capabilities in hands these.
         """
-        domain = document.parse(xml, source, strangers=False)
+        domain = document.parse(xml, source, strangers=False, release=self.release)
         self._handed = self.cache.lookup(self._asked_for(self._binary(domain), domain))
 
     # ── tasks ──────────────────────────────────────────────────────────────────────────────────────
@@ -251,7 +251,8 @@ class Driver:
     def _checked(self, xml: bytes, source: str, lookup: Lookup) -> Draft:
         """Everything libvirt does to a definition before it believes it."""
         with self._phase("parse"):
-            draft = self._draft(self._for_stand_in(document.parse(xml, source, strangers=False)))
+            parsed = document.parse(xml, source, strangers=False, release=self.release)
+            draft = self._draft(self._for_stand_in(parsed))
             check_parsed(draft)
         draft.emulator = self._binary(draft.domain)
         lookup.binary = self._asked_for(draft.emulator, draft.domain)

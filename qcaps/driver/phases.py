@@ -91,7 +91,8 @@ def started(
 def copied(domain: Domain, capabilities: Capabilities, phase: Phase, release: Release) -> Draft:
     """A copy made the way libvirt makes one: written as XML, read back, post-parsed."""
     with phase("copy"):
-        draft = Draft(document.parse(document.format(domain).encode(), domain.name), release)
+        again = document.parse(document.format(domain).encode(), domain.name, release=release)
+        draft = Draft(again, release)
         complete_again(draft, capabilities, untimed)
         return draft
 
@@ -101,7 +102,7 @@ def device_read(
 ) -> tuple[AnyDevice, Capabilities]:
     """A device in hand for the domain in `draft`, complete, with the capabilities it was completed by."""
     with phase("parse"):
-        device = document.parse_device(xml, source)
+        device = document.parse_device(xml, source, release=draft.release)
         check_parsed_device(device)
     capabilities = lookup.at(Site.DEVICE_PARSE, device)
     with phase("post-parse"):

@@ -8,7 +8,7 @@ from qcaps.cache.cache import CapabilityCache
 from qcaps.cache.host_files import Host
 from qcaps.cache.validity import by_name as validity_by_name
 from qcaps.capabilities import cachefile
-from qcaps.capabilities.granted import with_kvm
+from qcaps.capabilities.granted import granted_by, with_kvm
 from qcaps.capabilities.snapshots import names, snapshot
 from qcaps.capabilities.targets import X86
 from qcaps.driver.domain_store import DomainStore
@@ -62,10 +62,11 @@ def reference(
     `facts` is what validation asks of the host; the default is a plain one, the same everywhere.
     """
     ruled = release_under(policy, release)
+    source = recorded if capabilities is None else given(capabilities)
     cache = CapabilityCache(
         validity_by_name(validity),
         host or Host.from_machine(),
-        recorded if capabilities is None else given(capabilities),
+        lambda binary: granted_by(source(binary), ruled),
         directory=directory / "cache",
     )
     return Driver(

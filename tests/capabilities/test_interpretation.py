@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from qcaps.capabilities import flag_rules
 from qcaps.capabilities.answers import AnswerError, Exchange, Session
 from qcaps.capabilities.interpretation import capabilities_from
+from qcaps.release import R9_0, R11_3, R12_8
 
 ANSWERS: dict[str, Any] = {
     "query-version": {"qemu": {"major": 7, "minor": 2, "micro": 1}, "package": "p"},
@@ -188,3 +190,25 @@ def test_a_second_run_without_kvm_means_another_accelerator_in_the_first() -> No
     capabilities = capabilities_from((session(), second))
     assert [one.name for one in capabilities.accelerators] == ["hvf", "tcg"]
     assert "hvf" in capabilities
+
+
+def test_a_release_has_flags_of_its_own_and_drops_others() -> None:
+    types = [{"name": name} for name in ("nvme", "isa-fdc", "usb-mtp", "iothread", "ivshmem", "e1000")]
+    answers = {
+        "qom_list_types": types,
+        "query_commands": [{"name": "set-action"}, {"name": "display-reload"}],
+    }
+    known = {"e1000", "nvme", "bus-floppy", "usb-mtp", "iothread", "ivshmem", "set-action", "display-reload"}
+    seen = {
+        release: capabilities_from((session(**answers),), release).flags & known
+        for release in (R9_0, R11_3, R12_8)
+    }
+    assert seen[R9_0] == {"e1000", "iothread", "ivshmem", "set-action"}
+    assert seen[R11_3] == {"e1000", "usb-mtp", "display-reload", "set-action"}
+    assert seen[R12_8] == {"e1000", "usb-mtp", "display-reload", "nvme", "bus-floppy"}
+
+
+def test_a_later_release_adds_to_the_tables_of_the_one_before() -> None:
+    assert flag_rules.of(R9_0).types == flag_rules.TYPES
+    blob = flag_rules.of(R12_8).device_properties["virtio-gpu-pci"]
+    assert blob == {"acpi-index": "acpi-index", "virgl": "virtio-gpu.virgl", "blob": "virtio-gpu.blob"}

@@ -15,6 +15,7 @@ from qcaps.domain.element import fields_of
 from qcaps.domain.memory import CurrentMemory, GuestMemory, Size, SizeError, kib
 from qcaps.domain.namespace import qemu_arguments, qemu_environment, qemu_flags
 from qcaps.domain.plan import plan_of
+from qcaps.release import R9_0, R11_3, R12_8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,6 +176,21 @@ OTHERWISE = EVERYTHING.replace(b"type='network'>", b">/var/nvram.fd<ignored/>").
 )
 
 
+# what libvirt 9.0.0 does not know
+NEWER = b"""<domain type='kvm'><name>newer</name><memory>1024</memory>
+  <os><type>hvm</type><loader type='pflash' format='raw'>/f</loader>
+    <nvram template='/t' templateFormat='raw' format='qcow2'>/v</nvram></os>
+  <cpu mode='host-passthrough'><topology sockets='1' dies='1' clusters='2' cores='1' threads='1'/></cpu>
+  <devices>
+    <disk type='file' device='disk' model='usb-storage'><target dev='sda' bus='usb'/></disk>
+    <video><model type='virtio' device='virtio-vga'/></video>
+    <watchdog model='itco' action='reset'/>
+    <watchdog model='ib700' action='reset'/>
+  </devices>
+</domain>
+"""
+
+
 def _declared(cls: type[Element], seen: set[type[Element]]) -> Iterator[tuple[str, str]]:
     if cls in seen or cls.TAG == "devices" or cls is DiskSource:  # they have tests of their own
         return
@@ -198,6 +214,7 @@ def _touched(element: Element) -> Iterator[tuple[str, str]]:
 
 def test_samples_touch_every_declared_field() -> None:
     touched = {pair for text in (EVERYTHING, OTHERWISE) for pair in _touched(document.parse(text))}
+    touched |= set(_touched(document.parse(NEWER, release=R12_8)))
     assert set(_declared(Domain, set())) - touched == set()
 
 
@@ -207,6 +224,26 @@ def test_everything_survives_a_round_trip(text: bytes) -> None:
     written = document.format(domain)
     assert document.parse(written.encode()) == domain
     assert document.format(document.parse(written.encode())) == written
+
+
+def test_words_of_a_newer_release_survive_a_round_trip_there_and_are_unknown_before() -> None:
+    domain = document.parse(NEWER, release=R12_8)
+    assert document.parse(document.format(domain).encode(), release=R12_8) == domain
+    with pytest.raises(DomainError, match="may appear only once"):
+        document.parse(NEWER)
+    one = NEWER.replace(b"<watchdog model='ib700' action='reset'/>", b"")
+    for release, text in ((R9_0, "usb-storage"), (R11_3, "usb-storage")):
+        with pytest.raises(DomainError, match=rf"'{text}' is not one of .* \(libvirt {release}\.0\)"):
+            document.parse(one, release=release)
+    older = one.replace(b" model='usb-storage'", b"")
+    with pytest.raises(
+        DomainError, match=r"'itco' is not one of diag288, i6300esb, ib700 \(libvirt 9\.0\.0\)"
+    ):
+        document.parse(older)
+    written = document.format(document.parse(older, release=R11_3, strangers=False))
+    assert "clusters='2'" in written
+    assert "format='raw'" in written
+    assert "virtio-vga" not in written
 
 
 def test_values_of_the_main_fields() -> None:

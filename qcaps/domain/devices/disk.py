@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import CHILD, FLAG, ON_OFF, Element, Name
+from qcaps.domain.codec import CHILD, FLAG, ON_OFF, Element, Name, Newer
 from qcaps.domain.device import Device
 from qcaps.domain.devices.disksource import (
     DiskFormat,
@@ -17,6 +17,7 @@ from qcaps.domain.devices.on_host import BackendDomain
 from qcaps.domain.devices.secret import Auth, Encryption
 from qcaps.domain.devices.virtio import VirtioDriver, VirtioModel
 from qcaps.domain.syntax import POSITIVE, U32, U64
+from qcaps.release import R12_8
 
 ErrorPolicy = Literal["stop", "report", "ignore", "enospace"]
 
@@ -136,7 +137,13 @@ class Disk(Device):
     TAG: ClassVar[str] = "disk"
     type: StorageType = "file"
     device: Literal["disk", "cdrom", "floppy", "lun"] = "disk"
-    model: Literal["default", VirtioModel] | None = None
+    model: (
+        Annotated[
+            Literal["default", VirtioModel, "usb-storage", "usb-bot"],
+            Newer(R12_8, ("usb-storage", "usb-bot")),
+        ]
+        | None
+    ) = None
     rawio: bool | None = None
     sgio: Literal["filtered", "unfiltered"] | None = None
     snapshot: Literal["no", "internal", "external", "manual"] | None = None

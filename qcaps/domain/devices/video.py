@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import Element, Read
+from qcaps.domain.codec import Element, Newer, Read
 from qcaps.domain.device import Device
 from qcaps.domain.devices.virtio import VirtioDriver
 from qcaps.domain.syntax import U32
+from qcaps.release import R12_8
 
 
 class VideoDriver(VirtioDriver):
@@ -44,6 +45,16 @@ class VideoModel(Element):
         Literal[
             "default", "vga", "cirrus", "vmvga", "xen", "vbox", "qxl", "parallels", "virtio", "gop", "none",
             "bochs", "ramfb",
+        ]
+        | None
+    ) = None  # fmt: skip
+    device: (
+        Annotated[
+            Literal[
+                "virtio-vga", "virtio-vga-gl", "virtio-gpu", "virtio-gpu-gl", "vhost-user-vga",
+                "vhost-user-gpu",
+            ],
+            Newer(R12_8),
         ]
         | None
     ) = None  # fmt: skip

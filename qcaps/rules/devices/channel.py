@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING, Final
 
 from qcaps.domain.address import VirtioSerialAddress
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Channel
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.kind import Kind
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared import character_checks, characters
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.domain import devices as d
+    from qcaps.release import Since
     from qcaps.rules.shared.state import State
     from qcaps.rules.start.argument import Properties
     from qcaps.rules.start.launch import Launch
@@ -50,12 +53,28 @@ CHANNEL_FOLDER: Final = "/var/lib/libvirt/qemu/channel/target"
 """Where libvirt makes the sockets of channels; it never stores their paths."""
 
 
-def complete(_state: State, channel: Channel) -> Channel:
+_OWN_FOLDERS: Final[Since[tuple[str, ...]]] = {
+    R9_0: (),
+    R11_3: ("/run/libvirt/qemu/channel", "/var/lib/libvirt/qemu/channel", "/etc/libvirt/qemu/channel"),
+}
+"""Where a socket must lie to be one that libvirt made; none: in any folder that is called like its own."""
+
+
+def complete(state: State, channel: Channel) -> Channel:
     """Leaves out the path of a socket that libvirt itself made.
 
     Follows: qemuDomainChrDefDropDefaultPath
     """
     target, source = channel.target, channel.source
+    if (
+        channel.type == "unix"
+        and source is not None
+        and source.path
+        and (folders := since(_OWN_FOLDERS, state.draft.release))
+    ):
+        if target is None or target.type != "virtio" or not _is_own(source.path, target.name or "", folders):
+            return channel
+        return evolve(channel, source=evolve(source, path=None) if source.reconnect is not None else None)
     if channel.type == "unix" and source is not None and target is not None and target.type == "virtio":
         path = source.path or ""
         name = target.name or ""
@@ -66,6 +85,15 @@ def complete(_state: State, channel: Channel) -> Channel:
             # what else the source says still counts: whether it can reconnect is looked at in validation
             return evolve(channel, source=evolve(source, path=None) if source.reconnect is not None else None)
     return channel
+
+
+# Follows: qemuDomainChrMatchDefaultPath
+def _is_own(path: str, name: str, folders: tuple[str, ...]) -> bool:
+    folder = next((one for one in folders if path.startswith(one + "/")), None)
+    if folder is None:
+        return False
+    inside = path.removeprefix(folder + "/").removeprefix("target/")
+    return re.fullmatch(rf"(?:[^/]+\.|domain-[^/]+/|[0-9]+-[^/]+/){re.escape(name)}", inside) is not None
 
 
 def channels(launch: Launch) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Filesystem
 from qcaps.domain.memory import Size
+from qcaps.release import R9_0, R11_3, R12_8, since
 from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.alias import by_count
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from qcaps.domain import devices as d
     from qcaps.domain.devices.filesystem import FilesystemDriver, FilesystemSource
     from qcaps.domain.domain import Domain
+    from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.shared.state import State
     from qcaps.rules.start.launch import Launch
@@ -164,7 +166,7 @@ def refuse_by_qemu(filesystem: Filesystem, guest: Guest, caps: Capabilities) -> 
         return
     if driver == "handle" and filesystem.accessmode not in (None, "passthrough"):
         raise unsupported("driver 'handle' needs accessmode='passthrough'", filesystem)
-    if driver in ("loop", "nbd", "ploop"):
+    if driver in since(_FOREIGN_DRIVERS, guest.draft.release):
         raise unsupported(f"QEMU has no filesystem driver '{driver}'", filesystem)
 
 
@@ -172,8 +174,16 @@ def _multidevs(filesystem: Filesystem) -> bool:
     return filesystem.multidevs not in (None, "default")
 
 
+_FOREIGN_DRIVERS: Final[Since[tuple[str, ...]]] = {
+    R9_0: ("loop", "nbd", "ploop"),
+    R12_8: ("loop", "nbd", "ploop", "handle"),
+}
+"""Drivers that QEMU does not have."""
+_READ_ONLY_VIRTIOFS: Final[Since[bool]] = {R9_0: False, R11_3: True}
+
+
 def _check_own_virtiofsd(filesystem: Filesystem, guest: Guest) -> None:
-    if filesystem.readonly:
+    if filesystem.readonly and not since(_READ_ONLY_VIRTIOFS, guest.draft.release):
         raise unsupported("virtiofs cannot be read-only", filesystem)
     if not guest.host.privileged:
         raise unsupported("virtiofs needs a libvirt that runs as root", filesystem)

@@ -43,6 +43,8 @@ def refuse_by_qemu(watchdog: Watchdog, guest: Guest, _caps: Capabilities) -> Non
         raise unsupported(f"watchdog '{watchdog.model}' has no address", watchdog)
     if watchdog.model == "diag288" and not guest.is_s390:
         raise unsupported("watchdog 'diag288' is for s390 guests", watchdog)
+    if watchdog.model == "itco" and not guest.is_q35:
+        raise unsupported("watchdog 'itco' is part of a q35 machine", watchdog)
 
 
 def watchdogs(launch: Launch) -> Iterator[str]:
@@ -51,11 +53,15 @@ def watchdogs(launch: Launch) -> Iterator[str]:
     Follows: qemuBuildWatchdogCommandLine, qemuBuildWatchdogDevProps
     """
     for device in launch.of(Watchdog):
+        if device.model == "itco":
+            yield from ("-global", "ICH9-LPC.noreboot=off")
+            continue
         yield from zpci(launch, device)
         yield from launch.device(
             {"driver": device.model, "id": launch.alias(device), **placed(launch, device)}
         )
-        action = device.action or "reset"
+    if launch.of(Watchdog):
+        action = launch.of(Watchdog)[0].action or "reset"
         yield from ("-watchdog-action", "pause" if action == "dump" else action)  # libvirt dumps, then
 
 

@@ -5,9 +5,10 @@ As libvirt does, once for planning, to learn which buses the devices need, and o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qcaps.domain.devices import Controller
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules import limits
 from qcaps.rules.addresses.pci import flags as f
 from qcaps.rules.addresses.pci.bus import MODELS, Bus
@@ -18,13 +19,17 @@ from qcaps.rules.addresses.pci.space import At, Space
 from qcaps.rules.addresses.pci.zpci import identify
 from qcaps.rules.machine import is_arm_virt, is_pseries, is_riscv_virt
 from qcaps.rules.refusal import Refused
+from qcaps.rules.shared.controllers import added_in_order
 from qcaps.rules.shared.pci import ways
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.domain import Domain
+    from qcaps.release import Since
     from qcaps.rules.draft import Draft
 
+_ADDED_GO_BY_INDEX: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether an added PCI controller gets its address among those there are, by index; before, after them."""
 _ROOTS = ("pci-root", "pcie-root")
 _MAYBE_WITHOUT_PCI = frozenset({"armv6l", "armv7l", "aarch64", "riscv32", "riscv64"})
 
@@ -51,6 +56,8 @@ def assign_pci(draft: Draft, caps: Capabilities) -> None:
             # the user leaves controllers to us: one more port, for what may be plugged in later
             plan.reserve_next(f.PCIE | f.AUTOASSIGN, None)
         _add_controllers(draft, places, plan, indices)
+        if since(_ADDED_GO_BY_INDEX, draft.release):
+            places.sort_controllers()
         count = len(plan.buses)
     space = _space(draft, caps, places, count, planning=False)
     if not supports_pci(draft.domain, caps):
@@ -62,6 +69,7 @@ def assign_pci(draft: Draft, caps: Capabilities) -> None:
     _mark_shared_slots(places)
     for place in places.all():
         place.write()
+    added_in_order(draft)
     fill_options(draft, caps)
 
 

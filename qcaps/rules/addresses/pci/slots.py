@@ -86,6 +86,15 @@ class Places:
         self.by_kind.setdefault(Controller, []).append(place)
         return place
 
+    def sort_controllers(self) -> None:
+        """From now on controllers are gone over by index, whatever their place in the list."""
+        self.by_kind.get(Controller, []).sort(key=_index)
+
+
+def _index(place: Place) -> int:
+    device = place.device
+    return (device.index or 0) if isinstance(device, Controller) and device.type == "pci" else -1
+
 
 def _check_disk(disk: Disk, *, mmio: bool) -> None:
     address = disk.address

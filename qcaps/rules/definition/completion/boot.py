@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.domain.boot import Firmware, FirmwareFeature, FirmwareVariables, OsBoot, OsType
 from qcaps.domain.codec import evolve
+from qcaps.release import R9_0, R11_3, R12_8, since
 from qcaps.rules.devices.disk.complete import read_source
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.domain import Domain
+    from qcaps.release import Since
     from qcaps.rules.draft import Draft
 
 NVRAM_FOLDER: Final = "/var/lib/libvirt/qemu/nvram"
@@ -114,6 +116,9 @@ def set_nvram(draft: Draft) -> None:
 
     Follows: qemuDomainDefPostParse, qemuDomainNVRAMPathFormat
     """
+    if since(_FIRMWARE_IS_FILLED_IN, draft.release):
+        _fill_firmware(draft)
+        return
     os = draft.domain.os
     loader = os.loader
     if loader is None or loader.type != "pflash" or not loader.readonly or loader.stateless:
@@ -121,6 +126,62 @@ def set_nvram(draft: Draft) -> None:
     if os.nvram is None or not (os.nvram.value or os.nvram.type):
         path = f"{NVRAM_FOLDER}/{draft.domain.name}_VARS.fd"
         draft.set(os=evolve(os, nvram=evolve(os.nvram or FirmwareVariables(), value=path)))
+
+
+_FIRMWARE_IS_FILLED_IN: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether firmware is chosen, and its format written down, when a domain is defined; before, at its start."""
+
+_EVERY_FORMAT_IS_WRITTEN: Final[Since[bool]] = {R11_3: False, R12_8: True}
+"""Whether that of a ROM and of any template of variables is, too."""
+
+_VARIABLES: Final = {
+    "/usr/share/OVMF/OVMF_CODE.fd": "/usr/share/OVMF/OVMF_VARS.fd",
+    "/usr/share/OVMF/OVMF_CODE.secboot.fd": "/usr/share/OVMF/OVMF_VARS.fd",
+    "/usr/share/AAVMF/AAVMF_CODE.fd": "/usr/share/AAVMF/AAVMF_VARS.fd",
+    "/usr/share/AAVMF/AAVMF32_CODE.fd": "/usr/share/AAVMF/AAVMF32_VARS.fd",
+}
+"""The image of variables for each that libvirt knows by its path."""
+
+
+def _fill_firmware(draft: Draft) -> None:
+    """What libvirt writes down of the firmware of a new domain, on a host without firmware descriptors.
+
+    Follows: qemuFirmwareFillDomain, qemuFirmwareFillDomainLegacy, qemuFirmwareEnsureNVRAM
+    """
+    os = draft.domain.os
+    if os.firmware is not None:
+        raise Refused(
+            f"operation failed: no firmware '{os.firmware}' is described on this host; name one by its path",
+            os,
+        )
+    loader, nvram = os.loader, os.nvram
+    every = since(_EVERY_FORMAT_IS_WRITTEN, draft.release)
+    if loader is None or (loader.type == "rom" and not every):
+        return
+    if every and nvram is not None and nvram.template is not None:
+        nvram = evolve(nvram, template_format=nvram.template_format or "raw")
+    of_flash = loader.type == "pflash" and loader.readonly is not False and not loader.stateless
+    template = _VARIABLES.get(loader.value or "") if of_flash and loader.format in (None, "raw") else None
+    if template is not None:
+        loader = evolve(loader, readonly=True)
+        nvram = nvram or FirmwareVariables()
+        nvram = evolve(
+            nvram,
+            template=nvram.template or template,
+            template_format=nvram.template_format or "raw",
+        )
+    loader = evolve(loader, format=loader.format or "raw")
+    if of_flash and loader.readonly:
+        nvram = nvram or FirmwareVariables()
+        there = bool(nvram.value or nvram.type)
+        form = nvram.format or (loader.format if there else nvram.template_format or loader.format)
+        nvram = evolve(nvram, format=form)
+        if not there:
+            ending = (
+                ".qcow2" if form == "qcow2" else ".raw" if (nvram.template or "").endswith(".raw") else ".fd"
+            )
+            nvram = evolve(nvram, value=f"{NVRAM_FOLDER}/{draft.domain.name}_VARS{ending}")
+    draft.set(os=evolve(os, loader=loader, nvram=nvram))
 
 
 def complete(draft: Draft) -> None:

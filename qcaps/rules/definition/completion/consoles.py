@@ -8,9 +8,11 @@ from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Console, Serial
 from qcaps.domain.devices.console import ConsoleTarget
 from qcaps.domain.devices.serial import SerialTarget
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
+    from qcaps.release import Since
     from qcaps.rules.draft import Draft
 
 _SEEN_AGAIN: Final = frozenset(
@@ -47,6 +49,14 @@ def add_twin(draft: Draft) -> None:
         consoles[0] = twin(serials[0])
     elif serials and _serial_type(serials[0]) in _SEEN_AGAIN:
         consoles.insert(0, twin(serials[0]))
+        if since(_COUNTED_WITH_TWIN, draft.release):
+            for port, console in enumerate(consoles[1:], start=1):
+                target = console.target or ConsoleTarget()
+                consoles[port] = evolve(console, target=evolve(target, port=port))
+
+
+_COUNTED_WITH_TWIN: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether the console that mirrors a serial port moves the others on."""
 
 
 def twin(serial: Serial) -> Console:

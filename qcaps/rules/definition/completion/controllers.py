@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from qcaps.domain.address import CcidAddress, DriveAddress, VirtioSerialAddress
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Channel, Console, Controller, Disk, Hostdev, Smartcard
+from qcaps.release import R9_0, R12_8, since
 from qcaps.rules import limits
 from qcaps.rules.devices.controller.complete import _START_PORTS
 from qcaps.rules.refusal import Refused
+from qcaps.rules.shared.controllers import added_in_order
 
 if TYPE_CHECKING:
+    from qcaps.release import Since
     from qcaps.rules.draft import Draft
 
 
@@ -97,7 +100,8 @@ def need_for_scsi_hostdevs(draft: Draft) -> None:
 
     Follows: virDomainDefMaybeAddHostdevSCSIcontroller
     """
-    highest, model = -1, None
+    alike = since(_SCSI_ALIKE, draft.release)
+    highest, model = -1, _first_scsi_model(draft) if alike else None
     present: Present | None = None
     for hostdev in draft.of(Hostdev):
         if hostdev.type != "scsi" or hostdev.mode == "capabilities":
@@ -108,7 +112,7 @@ def need_for_scsi_hostdevs(draft: Draft) -> None:
         if index > highest:
             highest = index
             there = present.find("scsi", index)
-            if there is not None and there.model is not None:
+            if there is not None and there.model is not None and not alike:
                 model = there.model
     if present is not None:
         present.need_up_to("scsi", highest, model)
@@ -128,7 +132,8 @@ def need_for_devices(draft: Draft) -> None:
         if isinstance(address, DriveAddress) and bus in highest:
             highest[bus] = max(highest[bus], address.controller or 0)
     for kind, index in highest.items():
-        present.need_up_to(kind, index)
+        alike = kind == "scsi" and since(_SCSI_ALIKE, draft.release)
+        present.need_up_to(kind, index, _first_scsi_model(draft) if alike else None)
     devices: tuple[Channel | Console, ...] = (*draft.of(Channel), *draft.of(Console))
     for device in devices:
         if device.target is not None and device.target.type == "virtio":
@@ -137,6 +142,15 @@ def need_for_devices(draft: Draft) -> None:
             present.need("virtio-serial", index)
     _need_for_smartcards(draft, present)
     need_for_scsi_hostdevs(draft)
+    added_in_order(draft)
+
+
+_SCSI_ALIKE: Final[Since[bool]] = {R9_0: False, R12_8: True}
+"""Whether an added SCSI controller is of the model of the first that is there."""
+
+
+def _first_scsi_model(draft: Draft) -> str | None:
+    return next((one.model for one in draft.of(Controller) if one.type == "scsi"), None)
 
 
 # Follows: virDomainDefMaybeAddSmartcardController

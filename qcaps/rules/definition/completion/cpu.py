@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.capabilities.targets import ARM, PPC64, S390, X86
 from qcaps.domain.codec import evolve
-from qcaps.domain.cpu import Cpu, CpuFeature, GuestCpuModel
+from qcaps.domain.cpu import Cpu, CpuFeature, CpuTopology, GuestCpuModel
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.definition.completion import numa
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.domain import Domain
+    from qcaps.release import Release, Since
     from qcaps.rules.draft import Draft
 
 _MODELLED = X86 | ARM | S390 | PPC64
@@ -29,7 +31,11 @@ def named(cpu: Cpu | None) -> str | None:
     return cpu.model.value if cpu is not None and cpu.model is not None and cpu.model.value else None
 
 
-def parsed(domain: Domain) -> dict[str, Any]:
+_HAS_CLUSTERS: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether a topology counts clusters."""
+
+
+def parsed(domain: Domain, release: Release) -> dict[str, Any]:
     """Defaults of the parser; a mode is there unless only topology, cache or nodes are given.
 
     Follows: virCPUDefParseXML
@@ -48,10 +54,16 @@ def parsed(domain: Domain) -> dict[str, Any]:
             model=_model(cpu, mode),
             vendor=None if mode in _OF_THE_HOST else cpu.vendor,
             feature=tuple(one if one.policy else evolve(one, policy="require") for one in cpu.feature),
-            topology=topology if topology is None else evolve(topology, dies=topology.dies or 1),
+            topology=topology if topology is None else _topology(topology, release),
             numa=cpu.numa if cpu.numa is None else numa.parsed(cpu.numa),
         )
     }
+
+
+def _topology(topology: CpuTopology, release: Release) -> CpuTopology:
+    if since(_HAS_CLUSTERS, release):
+        return evolve(topology, dies=topology.dies or 1, clusters=topology.clusters or 1)
+    return evolve(topology, dies=topology.dies or 1)
 
 
 def _model(cpu: Cpu, mode: str) -> GuestCpuModel | None:

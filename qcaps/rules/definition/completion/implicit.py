@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from qcaps.domain.codec import evolve
 from qcaps.domain.device import DeviceMaster
-from qcaps.domain.devices import Controller, Graphics, Input, Memballoon, Panic
+from qcaps.domain.devices import Controller, Graphics, Input, Memballoon, Panic, Watchdog
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.definition.completion import audio
 from qcaps.rules.definition.completion.controllers import Present
 from qcaps.rules.machine import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.domain import Domain
+    from qcaps.release import Since
     from qcaps.rules.draft import Draft
 
 
@@ -43,6 +45,7 @@ class Board:
     memballoon: bool = True
     usb_inputs: bool = False
     panic: bool = False
+    itco: bool = False
 
 
 _PCI: Final = Board(root="pci-root")
@@ -55,7 +58,7 @@ def _x86(domain: Domain, caps: Capabilities) -> Board:
         return Board(usb=False)
     if is_q35(domain):
         model = next((name for flag, name in _Q35_USB if flag in caps), None)
-        return Board(usb=model is not None, usb_model=model, sata=True, root="pcie-root")
+        return Board(usb=model is not None, usb_model=model, sata=True, root="pcie-root", itco=True)
     return _PCI if is_i440fx(domain) else _PLAIN
 
 
@@ -135,7 +138,21 @@ def add_default_devices(draft: Draft, caps: Capabilities) -> None:
         _add_usb_inputs(draft)
     if its.panic:
         _need_panic(draft)
+    if its.itco and since(_ITCO_IS_SHOWN, draft.release):
+        _need_itco(draft)
     audio.add_default(draft)
+
+
+_ITCO_IS_SHOWN: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether the watchdog of a q35 chipset is a device of the definition."""
+
+
+def _need_itco(draft: Draft) -> None:
+    """The chipset's watchdog; one action is common to all watchdogs."""
+    watchdogs = draft.of(Watchdog)
+    if not any(one.model == "itco" for one in watchdogs):
+        action = watchdogs[0].action if watchdogs else "reset"
+        watchdogs.append(Watchdog(model="itco", action=action))
 
 
 # Follows: virDomainDefMaybeAddInput

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.domain.codec import evolve
-from qcaps.domain.numa import NumaBandwidth, NumaDistances, NumaLatency, NumaSibling
+from qcaps.domain.cpu import Cpu
+from qcaps.domain.devices import Memory
+from qcaps.domain.memory import kib
+from qcaps.domain.numa import Numa, NumaBandwidth, NumaCell, NumaDistances, NumaLatency, NumaSibling
 from qcaps.domain.syntax import cpuset
 from qcaps.domain.tuning import Numatune, NumatuneMemory
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules import limits
 from qcaps.rules.definition.completion import vcpus
+from qcaps.rules.machine import is_s390
+from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.sets import canonical, ranges
 from qcaps.rules.shared.sizes import attribute_in_kib
 
 if TYPE_CHECKING:
     from qcaps.domain.domain import Domain
-    from qcaps.domain.numa import Numa, NumaCache, NumaCell
+    from qcaps.domain.numa import NumaCache
+    from qcaps.release import Since
     from qcaps.rules.draft import Draft
 
 _LOCAL = 10
@@ -93,6 +100,8 @@ def fill(draft: Draft) -> None:
 
     Follows: qemuDomainDefNumaCPUsRectify, virDomainNumaFillCPUsInNode
     """
+    if since(_NODE_FOR_HOTPLUG, draft.release):
+        _add_node_for_hotplug(draft)
     cpu = draft.domain.cpu
     if cpu is None or cpu.numa is None or not cpu.numa.cell:
         return
@@ -104,6 +113,32 @@ def fill(draft: Draft) -> None:
     left = ((1 << most) - 1) & ~reduce(or_, sets[1:], 0)
     first = evolve(cpu.numa.cell[0], cpus=ranges(left))
     draft.set(cpu=evolve(cpu, numa=evolve(cpu.numa, cell=(first, *cpu.numa.cell[1:]))))
+
+
+_NODE_FOR_HOTPLUG: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether a domain that can take memory gets the node it needs."""
+
+
+# Follows: qemuDomainDefNumaAutoAdd
+def _add_node_for_hotplug(draft: Draft) -> None:
+    domain = draft.domain
+    cpu = domain.cpu
+    if domain.max_memory is None or is_s390(domain) or (cpu is not None and cpu.numa and cpu.numa.cell):
+        return
+    if not (domain.max_memory.slots or kib(domain.max_memory)):
+        return
+    left = kib(domain.memory)
+    modules = draft.of(Memory)
+    for position, module in enumerate(modules):
+        size = kib(module.target.size) if module.target is not None else 0
+        if size > left:
+            raise Refused("XML error: the memory devices are larger than the memory", module)
+        left -= size
+        target = module.target
+        if target is not None and target.node is None and module.model in ("dimm", "nvdimm", "virtio-mem"):
+            modules[position] = evolve(module, target=evolve(target, node=0))
+    cell = NumaCell(id=0, memory=left, unit="KiB")
+    draft.set(cpu=evolve(cpu or Cpu(), numa=Numa(cell=(cell,))))
 
 
 def tuned(domain: Domain) -> dict[str, Any]:

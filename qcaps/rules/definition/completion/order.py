@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import chain
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from qcaps.domain.devices import Controller, Disk, Video
+from qcaps.rules.shared.controllers import sort_controllers
 from qcaps.rules.shared.names import disk_number
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 def sort_devices(draft: Draft) -> None:
     """Disks by bus and name, controllers by type and index, the primary video first."""
     _sort_disks(draft.of(Disk))
-    _sort_controllers(draft.of(Controller))
+    sort_controllers(draft.of(Controller))
     videos = draft.of(Video)
     primary = [one for one in videos if one.model is not None and one.model.primary]
     if primary:
@@ -38,30 +37,3 @@ def _sort_disks(disks: list[Disk]) -> None:
         keys.append((groups.setdefault(bus, len(groups)), number, position))
     keys.sort()
     disks[:] = [disks[position] for _, _, position in keys]
-
-
-# Follows: virDomainControllerInsertPreAlloced
-def _sort_controllers(controllers: list[Controller]) -> None:
-    groups: dict[str | None, list[Controller]] = {}
-    for controller in controllers:
-        groups.setdefault(controller.type, []).append(controller)
-    controllers[:] = chain.from_iterable(map(_sorted_by_index, groups.values()))
-
-
-def _sorted_by_index(group: list[Controller]) -> list[Controller]:
-    """By index, a USB master before its companions; one without an index stays behind what it followed."""
-    first: list[Controller] = []
-    runs: list[tuple[tuple[int, bool], list[Controller]]] = []
-    last = first
-    highest = (-1, False)
-    for controller in group:
-        if controller.index is None:
-            last.append(controller)
-            continue
-        key = (controller.index, controller.master is not None)
-        run = [controller]
-        runs.append((key, run))
-        if key >= highest:
-            highest, last = key, run
-    runs.sort(key=itemgetter(0))
-    return [*first, *chain.from_iterable(run for _, run in runs)]

@@ -35,7 +35,7 @@ def parse_domain(draft: Draft, arch: str) -> None:
     domain = draft.domain
     changes: dict[str, Any] = vcpus.iothreads(domain)
     changes |= numa.tuned(domain)
-    changes |= cpu.parsed(domain)
+    changes |= cpu.parsed(domain, draft.release)
     changes |= features.parsed(domain)
     changes |= clock.parsed(domain)
     changes |= boot.parsed(domain, arch)

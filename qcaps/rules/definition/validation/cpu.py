@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qcaps.domain.devices import Iommu
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.shared.refuse import need, unsupported
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.cpu import Cpu
+    from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 
 VCPUS_WITHOUT_EIM = 255
@@ -34,6 +36,10 @@ def check_cpu(guest: Guest, caps: Capabilities) -> None:
         need(caps, "cpu-max", "CPU mode 'maximum'", cpu)
 
 
+_EMULATES_ANY_BITS: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether maxphysaddr mode 'emulate' can do without a number."""
+
+
 def _check_address_bits(guest: Guest, cpu: Cpu) -> None:
     asked = cpu.maxphysaddr
     if asked is None:
@@ -45,6 +51,8 @@ def _check_address_bits(guest: Guest, cpu: Cpu) -> None:
             raise unsupported("maxphysaddr mode 'passthrough' takes no bits", asked)
         return
     if asked.bits is None:
+        if since(_EMULATES_ANY_BITS, guest.draft.release):
+            return
         raise unsupported("maxphysaddr mode 'emulate' needs bits", asked)
     host = guest.host.physical_address_bits
     if host is not None and asked.bits > host:
@@ -68,7 +76,7 @@ def _check_cache(guest: Guest, cpu: Cpu) -> None:
 
 
 def topology_vcpus(guest: Guest) -> int | None:
-    """How many CPUs sockets, dies, cores and threads make; None when no topology is given.
+    """How many CPUs sockets, dies, clusters, cores and threads make; None when no topology is given.
 
     Follows: virDomainDefGetVcpusTopology
     """
@@ -76,7 +84,7 @@ def topology_vcpus(guest: Guest) -> int | None:
     if topology is None:
         return None
     product = topology.sockets
-    for factor in (topology.dies or 1, topology.cores, topology.threads):
+    for factor in (topology.dies or 1, topology.clusters or 1, topology.cores, topology.threads):
         product *= factor
         if product > _UINT_MAX:
             raise unsupported(f"the CPU topology makes more than {_UINT_MAX} CPUs", topology)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qcaps.domain.memory import kib
+from qcaps.release import R9_0, R12_8, since
 from qcaps.rules.shared.refuse import need, unsupported
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.codec import Element
-    from qcaps.domain.features import Features, FeatureState
+    from qcaps.domain.features import Features, FeatureState, Hyperv
+    from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 
 _MIB_IN_KIB = 1024
@@ -35,6 +37,8 @@ def check_features(guest: Guest, caps: Capabilities) -> None:
     if features is None:
         return
     _check_x86_features(guest, features)
+    if features.hyperv is not None and since(_HYPERV_HANGS_TOGETHER, guest.draft.release):
+        _check_hyperv(guest, features.hyperv)
     if features.pmu is not None and features.pmu.state is False and guest.is_ppc64:
         raise unsupported(f"the PMU is always there on architecture '{guest.arch}'", features)
     _check_hpt(guest, caps, features)
@@ -50,6 +54,28 @@ def check_features(guest: Guest, caps: Capabilities) -> None:
             raise unsupported(f"<tcg> does not go with domain type '{guest.domain.type}'", features.tcg)
         if kib(features.tcg.tb_cache) % _MIB_IN_KIB:
             raise unsupported("tb-cache is no whole number of MiB", features.tcg)
+
+
+_HYPERV_HANGS_TOGETHER: Final[Since[bool]] = {R9_0: False, R12_8: True}
+"""Whether an enlightenment without the one it needs is refused; before, QEMU says so at the start."""
+
+_HYPERV_NEEDS: Final = (("stimer", "synic"), ("tlbflush", "vpindex"), ("ipi", "vpindex"), ("evmcs", "vapic"))
+
+
+def _check_hyperv(guest: Guest, hyperv: Hyperv) -> None:
+    if hyperv.mode == "passthrough":
+        return
+    for name, needed in _HYPERV_NEEDS:
+        feature = getattr(hyperv, name)
+        if feature is None or not feature.state:
+            continue
+        if name == "stimer":
+            timers = guest.domain.clock.timer if guest.domain.clock is not None else ()
+            if not any(one.name == "hypervclock" and one.present is not False for one in timers):
+                raise unsupported("hyperv feature 'stimer' needs the timer 'hypervclock'", feature)
+        other = getattr(hyperv, needed)
+        if other is None or not other.state:
+            raise unsupported(f"hyperv feature '{name}' needs '{needed}'", feature)
 
 
 def _is_on(feature: FeatureState | None) -> bool:

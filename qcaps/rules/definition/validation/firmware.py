@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from qcaps.release import R9_0, R12_8, since
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.refuse import unsupported
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.boot import FirmwareVariables, Loader, Os
+    from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 
 _LONGEST_TIMEOUT = 65535  # milliseconds
@@ -53,7 +55,18 @@ def check_os(guest: Guest) -> None:
         if os.nvram is not None and not (os.loader is not None and os.loader.value):
             raise Refused("no path of a loader is given, and no firmware is to be chosen", os.nvram)
     if os.loader is not None:
-        _check_stateless(os, os.loader)
+        _check_stateless(os, os.loader, any_type=since(_STATELESS_NO_OF_ANY, guest.draft.release))
+        if (
+            os.loader.readonly is False
+            and _has_variables(os.nvram)
+            and since(_WRITABLE_IS_ALL, guest.draft.release)
+        ):
+            raise Refused("a loader that can be written keeps its variables itself: <nvram>", os.nvram)
+
+
+_STATELESS_NO_OF_ANY: Final[Since[bool]] = {R9_0: False, R12_8: True}
+"""Whether any loader may say that it is not stateless."""
+_WRITABLE_IS_ALL: Final[Since[bool]] = {R9_0: False, R12_8: True}
 
 
 def _has_variables(nvram: FirmwareVariables | None) -> bool:
@@ -80,7 +93,7 @@ def _check_chosen(os: Os, firmware: str) -> None:
         raise Refused(f"firmware '{firmware}' keeps no variables: <nvram>", os.nvram)
 
 
-def _check_stateless(os: Os, loader: Loader) -> None:
+def _check_stateless(os: Os, loader: Loader, *, any_type: bool) -> None:
     if loader.stateless is None:
         return
     if loader.stateless:
@@ -89,7 +102,7 @@ def _check_stateless(os: Os, loader: Loader) -> None:
         if _has_variables(os.nvram):
             raise Refused("a stateless loader keeps no variables: <nvram>", os.nvram)
     elif os.firmware is None:
-        if loader.type != "pflash":
+        if loader.type != "pflash" and not any_type:
             raise Refused("stateless='no' needs a loader of type 'pflash'", loader)
     elif os.firmware != "efi":
         raise Refused(f"stateless='no' needs firmware 'efi', not '{os.firmware}'", loader)

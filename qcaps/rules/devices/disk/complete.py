@@ -9,6 +9,7 @@ from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Disk
 from qcaps.domain.devices.disk import DiskBackingStore, DiskDriver, DiskTarget
 from qcaps.domain.syntax import uuid
+from qcaps.release import R9_0, R12_8, since
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.common import filled_pci, is_empty, says_something, source_labels
 from qcaps.rules.shared.names import disk_number
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from qcaps.domain.devices.on_host import SourceHost
     from qcaps.domain.devices.secret import Encryption
     from qcaps.domain.domain import Domain
+    from qcaps.release import Since
     from qcaps.rules.shared.state import State
 
 _BUSES: Final = {"hd": "ide", "sd": "scsi", "vd": "virtio", "xv": "xen", "ub": "uml"}
@@ -243,6 +245,10 @@ def _limits(limits: DiskIotune) -> DiskIotune | None:
     return changed if says_something(changed) else None
 
 
+_USB_MODELS: Final[Since[bool]] = {R9_0: False, R12_8: True}
+"""Whether a disk on USB has a model."""
+
+
 def complete(state: State, disk: Disk) -> Disk:
     """The driver is QEMU, the format raw, CD-ROMs are read-only; the name decides bus and place.
 
@@ -258,6 +264,8 @@ def complete(state: State, disk: Disk) -> Disk:
     if target is not None and (target.bus is None or target is not disk.target):
         changes["target"] = target = evolve(target, bus=bus)
     changes |= _writing(disk)
+    if bus == "usb" and disk.model is None and since(_USB_MODELS, state.draft.release):
+        changes["model"] = "usb-bot" if disk.device == "cdrom" and "usb-bot" in state.caps else "usb-storage"
     if disk.source is not None:
         changes["source"] = _complete_source(disk, disk.source)
     if disk.address is None and name:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.devices.disk.tuning import check_throttle_pairs, has_throttle
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.guest import address_type
@@ -21,12 +22,16 @@ from qcaps.rules.shared.virtio import check_no_virtio_options
 
 if TYPE_CHECKING:
     from qcaps.domain.devices import Disk
+    from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 
 DRIVE_BUSES = frozenset({"ide", "fdc", "scsi", "sata"})
 _TARGETS = ("hd", "sd", "vd", "xvd", "ubd")
 _WWN = re.compile(r"(?:0x)?[0-9a-fA-F]{16}")
 _LONGEST_VENDOR, _LONGEST_PRODUCT = 8, 16
+
+
+_HAS_SHEEPDOG: Final[Since[bool]] = {R9_0: True, R11_3: False}
 
 
 def refuse(disk: Disk, guest: Guest) -> None:
@@ -40,6 +45,10 @@ def refuse(disk: Disk, guest: Guest) -> None:
         raise Refused(f"<target dev=…> is missing for the disk on {storage.path or 'nothing'}", disk)
     for one in chain_of(disk, storage):
         check_logins(one)
+    if storage.source is not None and (
+        storage.source.protocol == "sheepdog" and not since(_HAS_SHEEPDOG, guest.draft.release)
+    ):
+        raise unsupported("no hypervisor has the protocol 'sheepdog' any more", disk)
     if disk.sgio == "unfiltered":
         raise unsupported("sgio='unfiltered' is no longer possible", disk)
     _check_lun_only(disk, storage)

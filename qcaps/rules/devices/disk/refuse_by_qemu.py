@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from qcaps.release import R9_0, R11_3, R12_8, since
 from qcaps.rules.devices.disk.refuse import DRIVE_BUSES
 from qcaps.rules.devices.disk.tuning import check_throttle
 from qcaps.rules.refusal import Refused
@@ -15,12 +16,22 @@ from qcaps.rules.shared.storage import Storage, chain_of, check_openable, storag
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.devices import Disk
+    from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 
 _TARGET_NAME = re.compile(r"(?:fd|hd|vd|sd|xvd|ubd)[a-z]*(\d*)")
 _SERIAL = re.compile(r"[-A-Za-z0-9_ .+]*")
 _RARE = frozenset({"geometry", "serial", "wwn", "vendor", "product", "iotune", "transient"})
 """Elements that most disks lack; a disk without them answers fewer questions."""
+
+
+_GONE_PROTOCOLS: Final[Since[tuple[str, ...]]] = {R9_0: (), R12_8: ("vxhs",)}
+_EMPTY_ON_USB: Final[Since[tuple[str | None, ...]]] = {
+    R9_0: (None, "default"),
+    R11_3: (),
+    R12_8: ("usb-bot",),
+}
+"""The models of a drive on USB that may be without a medium."""
 
 
 def refuse_by_qemu(disk: Disk, guest: Guest, caps: Capabilities) -> None:
@@ -39,6 +50,8 @@ def refuse_by_qemu(disk: Disk, guest: Guest, caps: Capabilities) -> None:
         check_throttle(disk, guest)
         _check_transient(disk, guest, caps, storage)
     _check_bus(disk, bus, device, caps)
+    if bus == "usb" and storage.empty and disk.model not in since(_EMPTY_ON_USB, guest.draft.release):
+        raise unsupported("a disk on bus 'usb' cannot be empty", disk)
     _check_driver(disk, guest, caps, bus)
     if disk.shareable and not disk.readonly and storage.format != "raw":
         raise unsupported(f"the shared disk '{name}' needs format 'raw', not '{storage.format}'", disk)
@@ -47,6 +60,8 @@ def refuse_by_qemu(disk: Disk, guest: Guest, caps: Capabilities) -> None:
     _check_target_name(disk, name)
     for one in chain_of(disk, storage):
         check_openable(one, caps)
+        if one.protocol in since(_GONE_PROTOCOLS, guest.draft.release):
+            raise unsupported(f"this QEMU has no protocol '{one.protocol}'", disk)
     if storage.type == "vhostuser":
         need(caps, "vhost-user-blk", "a disk of type 'vhostuser'", disk)
         need_shared_memory(guest, caps, "vhostuser", disk)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from qcaps.release import R9_0, R12_8, since
 from qcaps.rules.shared.refuse import internal, malformed, need, unsupported
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from qcaps.domain import devices as d
     from qcaps.domain.devices import Graphics
     from qcaps.domain.devices.graphics import GraphicsListen
+    from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 
 
@@ -76,6 +78,8 @@ _WITH_EGL = frozenset({"egl-headless", "vnc", "spice"})
 
 
 _LONGEST_VNC_PASSWORD = 8
+_LISTENS_ONCE: Final[Since[bool]] = {R9_0: False, R12_8: True}
+"""Whether a second `<listen>` is refused; before, it is passed over."""
 
 
 def refuse(graphics: Graphics, guest: Guest) -> None:
@@ -110,6 +114,8 @@ def refuse_by_qemu(graphics: Graphics, guest: Guest, caps: Capabilities) -> None
     kind = graphics.type
     if _GRAPHICS_FLAGS.get(kind) not in caps.flags:
         raise unsupported(f"this QEMU has no {kind} graphics", graphics)
+    if len(graphics.listens) > 1 and since(_LISTENS_ONCE, guest.draft.release):
+        raise unsupported("QEMU has no display that listens in several places", graphics.listens[1])
     if "egl-headless" in guest.graphics:
         if kind not in _WITH_EGL:
             raise unsupported(f"egl-headless graphics do not go with {kind}", graphics)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.devices.interface.refuse_read import ip_version
-from qcaps.rules.shared.refuse import internal, malformed, need, unsupported
+from qcaps.rules.shared.refuse import internal, malformed, need, need_shared_memory, unsupported
 from qcaps.rules.shared.virtio import VIRTIO_MODELS, check_no_virtio_options
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.devices import Interface
+    from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 
 _MTU_TYPES = frozenset({"network", "bridge", "ethernet", "vhostuser"})
 _COALESCE_TYPES = frozenset({"network", "bridge"})
 _IPV4_PREFIX = range(4, 28)
 _IPV6_PREFIX = 64
+
+
+_HAS_PASST: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether every build has the backend 'passt'."""
+_SHARES_MEMORY: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether the process behind a vhost-user NIC has to see the guest's memory."""
 
 
 def is_virtio(interface: Interface) -> bool:
@@ -39,7 +47,7 @@ def refuse(interface: Interface, guest: Guest) -> None:
     if not is_virtio(interface):
         check_no_virtio_options(interface.driver, interface)
     backend = interface.backend.type if interface.backend is not None else None
-    if backend == "passt" and not guest.host.passt:
+    if backend == "passt" and not guest.host.passt and not since(_HAS_PASST, guest.draft.release):
         raise malformed("backend 'passt' is left out of this libvirt", interface)
     if backend == "passt" and kind != "user":
         raise internal(f"backend 'passt' does not go with type '{kind}'", interface)
@@ -90,7 +98,7 @@ def _check_forwards(interface: Interface) -> None:
                 raise unsupported("a <range> with end, to or exclude needs a start", one)
 
 
-def refuse_by_qemu(interface: Interface, _guest: Guest, caps: Capabilities) -> None:
+def refuse_by_qemu(interface: Interface, guest: Guest, caps: Capabilities) -> None:
     """What QEMU, or this QEMU, cannot do with an interface.
 
     Follows: qemuValidateDomainDeviceDefNetwork
@@ -104,6 +112,8 @@ def refuse_by_qemu(interface: Interface, _guest: Guest, caps: Capabilities) -> N
             raise unsupported("an interface of type 'vdpa' needs model 'virtio'", interface)
     elif interface.ip or interface.route:
         raise unsupported(f"QEMU sets no addresses and routes in the guest for type '{kind}'", interface)
+    if kind == "vhostuser" and since(_SHARES_MEMORY, guest.draft.release):
+        need_shared_memory(guest, caps, "an interface of type 'vhostuser'", interface)
     if is_virtio(interface):
         _check_virtio_driver(interface, caps)
     if interface.mtu is not None and interface.mtu.size and kind not in _MTU_TYPES:

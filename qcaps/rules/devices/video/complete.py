@@ -8,11 +8,13 @@ from qcaps.capabilities.targets import PPC64, S390
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Video
 from qcaps.domain.devices.video import VideoModel
+from qcaps.release import R9_0, R12_8, since
 from qcaps.rules.machine import is_arm_virt, is_riscv_virt
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.domain import Domain
+    from qcaps.release import Since
     from qcaps.rules.shared.state import State
 
 
@@ -52,7 +54,27 @@ def complete(state: State, video: Video) -> Video:
         changes["ram"] = model.ram or _KIB["qxl"]
     changes["ram"] = _power_of_two(changes.get("ram", model.ram))
     changes["vram"] = _power_of_two(model.vram or _KIB.get(kind))
+    if kind == "virtio" and model.device is None and since(_DEVICE_IS_SHOWN, state.draft.release):
+        changes["device"] = _virtio_device(state, video, model)
     return evolve(video, model=evolve(model, **changes))
+
+
+_DEVICE_IS_SHOWN: Final[Since[bool]] = {R9_0: False, R12_8: True}
+"""Whether the definition names QEMU's device of a virtio card."""
+
+
+# Follows: qemuDeviceVideoGetModel, qemuDomainSupportsVideoVga
+def _virtio_device(state: State, video: Video, model: VideoModel) -> Any:  # noqa: ANN401  # one of its words
+    videos = state.draft.of(Video)
+    primary = model.primary or (bool(videos) and videos[0] is video)
+    outside = video.driver is not None and video.driver.name == "vhostuser"
+    vga = primary and ("vhost-user-vga" if outside else "virtio-vga") in state.caps
+    if outside:
+        return "vhost-user-vga" if vga else "vhost-user-gpu"
+    accelerated = model.acceleration is not None and model.acceleration.accel3d is True
+    if vga:
+        return "virtio-vga-gl" if accelerated and "virtio-vga-gl" in state.caps else "virtio-vga"
+    return "virtio-gpu-gl" if accelerated and "virtio-gpu-gl-pci" in state.caps else "virtio-gpu"
 
 
 # Follows: qemuDomainDefaultVideoDevice

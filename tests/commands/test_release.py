@@ -1,0 +1,85 @@
+"""`--release`: the libvirt whose rules and law the reference follows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qcaps.commands import main
+from qcaps.lookups import libvirt_laws
+from qcaps.release import R12_8
+from qcaps.scenario import scenario
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Printed = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> str:
+    path = tmp_path / "guest.xml"
+    path.write_text(scenario("disks@q35").xml(2))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "release", "lookups"),
+    [(None, "9.0", 16), ("9.0", "9.0", 16), ("11.3", "11.3", 17), ("12.8.0", "12.8", 17)],
+)
+def test_a_define_follows_the_release(
+    guest: str, capsys: Printed, asked: str | None, release: str, lookups: int
+) -> None:
+    words = [] if asked is None else ["--release", asked]
+    assert main(["define", guest, "--json", *words]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["release"] == release
+    (file,) = printed["files"]
+    assert file["lookups"] == lookups
+    assert ("model='itco'" in file["xml"]) == (lookups == 17)
+    if release == "12.8":
+        assert file["lookups"] == libvirt_laws.lookups("define", file["xml"], R12_8)
+
+
+def test_a_start_and_its_explanation_follow_the_release(guest: str, capsys: Printed) -> None:
+    assert main(["start", guest, "--release", "12.8", "--policy", "stock"]) == 0
+    assert "1 lookups: process init 1" in capsys.readouterr().out
+    assert main(["explain", guest, "--release", "12.8", "--policy", "stock"]) == 0
+    printed = capsys.readouterr().out
+    assert "validate device  watchdog" in printed
+    assert "17 lookups in one define of libvirt 12.8 under 'stock'" in printed
+
+
+@pytest.mark.parametrize("command", ["define", "start", "explain"])
+@pytest.mark.parametrize("release", ["3.6", "4.0", "7.0", "1.2"])
+def test_what_is_known_by_its_law_alone_is_refused_with_the_reason(
+    guest: str, capsys: Printed, command: str, release: str
+) -> None:
+    assert main([command, guest, "--release", release]) == 2
+    assert f"libvirt {release} is known by its law alone" in capsys.readouterr().err
+
+
+def test_a_release_between_two_follows_the_older_and_says_so(guest: str, capsys: Printed) -> None:
+    assert main(["define", guest, "--json", "--release", "99.1"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["release"] == "12.8"
+    assert "warning: libvirt 99.1 is not known: the reference follows the rules of 12.8" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--release", "new"], "no release of libvirt: 'new'"),
+        (["--release", "12.8", "--policy", "libvirt-9.0"], "ask for the policy stock"),
+    ],
+)
+def test_a_release_that_cannot_be_is_a_line(guest: str, capsys: Printed, words: list[str], why: str) -> None:
+    assert main(["define", guest, *words]) == 2
+    assert why in capsys.readouterr().err
+
+
+def test_another_libvirt_is_for_a_live_comparison(tmp_path: Path, capsys: Printed) -> None:
+    assert main(["fidelity", str(tmp_path), "--libvirt", str(tmp_path)]) == 2
+    assert "add --live" in capsys.readouterr().err

@@ -346,7 +346,7 @@ def test_a_libvirt_too_old_is_named(tmp_path: Path) -> None:
     (folder / "libvirt_driver_qemu.so").write_text("")
     (folder / "libvirt.so.0.5000.0").write_text("")
     (folder / "libvirt.so.0").symlink_to("libvirt.so.0.5000.0")
-    with pytest.raises(NoLibvirt, match=r"5000000 is too old"):
+    with pytest.raises(NoLibvirt, match=r"5.0.0 is too old"):
         find(tmp_path)
 
 

@@ -316,7 +316,7 @@ def test_a_kvm_that_only_root_may_use_is_a_storm_and_named() -> None:
         one = count(subject, "disks", 0, "domcapabilities", scenario("disks").xml(0))
     assert one.verdict == "equal"
     assert one.lookups == 1
-    assert one.forks == 3  # one tries /dev/kvm as the QEMU user, two run QEMU, with KVM and without
+    assert one.forks == 2  # QEMU runs, with KVM and without; that its user may not use it is known by then
     assert one.storm
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from qcaps.capabilities.model import Accelerator, Capabilities
+    from qcaps.capabilities.model import Accelerator, Capabilities, HostCpu
 
 
 def differences(ours: Capabilities, libvirts: Capabilities) -> tuple[str, ...]:
@@ -38,7 +38,22 @@ def _accelerator_differences(ours: Accelerator, libvirts: Accelerator) -> Iterat
             if by_name[0][name] != by_name[1][name]:
                 yield f"{ours.name} {kind} {name}: ours {by_name[0][name]}, libvirt's {by_name[1][name]}"
     if ours.host_cpu != libvirts.host_cpu:
-        yield f"{ours.name} host CPU: ours {ours.host_cpu}, libvirt's {libvirts.host_cpu}"
+        yield from _host_cpu_differences(f"{ours.name} host CPU", ours.host_cpu, libvirts.host_cpu)
+
+
+def _host_cpu_differences(what: str, ours: HostCpu | None, libvirts: HostCpu | None) -> Iterator[str]:
+    if ours is None or libvirts is None:
+        yield f"{what}: only libvirt's" if ours is None else f"{what}: only ours"
+        return
+    for name in ("model", "migratability"):
+        one, other = getattr(ours, name), getattr(libvirts, name)
+        if one != other:
+            yield f"{what} {name}: ours {one}, libvirt's {other}"
+    by_name = [{one.name: one for one in each.properties} for each in (ours, libvirts)]
+    yield from _sets(f"{what} property", *by_name)
+    for name in sorted(by_name[0].keys() & by_name[1].keys()):
+        if by_name[0][name] != by_name[1][name]:
+            yield f"{what} property {name}: ours {by_name[0][name]}, libvirt's {by_name[1][name]}"
 
 
 def _sets(what: str, ours: Iterable[str], libvirts: Iterable[str]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -274,6 +275,70 @@ def test_probes_on_files_that_the_daemon_does_not_use_are_refused(
     assert f"not {find(other).library.resolve()}, whose functions would be probed" in line
     assert f"uses {find().library.resolve()}" in line
     assert probes_in(tracefs) == []
+
+
+def test_a_daemon_that_does_not_start_says_why_itself(tmp_path: Path) -> None:
+    prefix = copied_installation(tmp_path)
+    (prefix / "sbin").mkdir()
+    said = "2026-01-02 03:04:05.678+0000: 42: error : virThing:7 : internal error: no such thing: here"
+    for script, reason in (
+        (f"echo '{said}' >&2; echo bye >&2; exit 3", "status 3: internal error: no such thing: here"),
+        ("echo only words >&2; exit 1", "status 1: only words"),
+        ("exit 6", "status 6 and said nothing"),
+    ):
+        (prefix / "sbin/libvirtd").write_text(f"#!/bin/sh\n{script}\n")
+        (prefix / "sbin/libvirtd").chmod(0o755)
+        with pytest.raises(LiveError, match="ended at once") as raised:
+            PrivateDaemon("none", prefix)
+        assert str(raised.value).endswith(reason)
+
+
+def test_a_daemon_with_folders_of_its_own_works_and_stays_private() -> None:
+    """The system's files with other folders built in, as long by name: /etc is /q/e, /var is /q/v."""
+    prefix = Path("/q")
+    if prefix.exists():
+        pytest.skip("/q is taken")
+    try:
+        copied_installation(prefix)
+        (prefix / "sbin").mkdir()
+        shutil.copy("/usr/sbin/libvirtd", prefix / "sbin/libvirtd")
+        shutil.copytree("/usr/share/libvirt", prefix / "share/libvirt")
+        for path in prefix.rglob("*"):
+            if path.is_file() and not path.is_symlink() and path.suffix != ".xml":
+                data = path.read_bytes().replace(b"/etc/", b"/q/e/").replace(b"/var/", b"/q/v/")
+                path.write_bytes(data)
+        found = find(prefix)
+        assert (found.settings, found.state) == (prefix / "e", prefix / "v")
+        before = sorted(prefix.rglob("*"))
+        with PrivateDaemon("interposer", prefix) as subject:
+            assert subject.define(scenario("disks").xml(1)).lookups == 14
+            start = subject.run("start", scenario("disks").xml(1))
+            assert (start.error, start.lookups) == (None, 1)
+        assert sorted(prefix.rglob("*")) == before
+    finally:
+        shutil.rmtree(prefix, ignore_errors=True)
+
+
+def test_client_tools_come_from_the_prefix_with_its_library(
+    running: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = copied_installation(tmp_path)
+    (prefix / "bin").mkdir()
+    tool, own = prefix / "bin/virt-admin", shutil.which("virt-admin")
+    tool.write_text(f'#!/bin/sh\necho "$LD_LIBRARY_PATH" >>{tmp_path}/asked\nexec {own} "$@"\n')
+    tool.chmod(0o755)
+    with RunningDaemon(running, prefix, "log") as subject:
+        assert subject.define(scenario("disks").xml(0)).lookups == 12
+    assert set((tmp_path / "asked").read_text().split()) == {str(prefix / "lib/x")}
+    tool.unlink()  # then the system's, with the system's library
+    (tmp_path / "path").mkdir()
+    other = tmp_path / "path/virt-admin"
+    other.write_text(f'#!/bin/sh\necho "=$LD_LIBRARY_PATH=" >>{tmp_path}/asked\nexec {own} "$@"\n')
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/path:{os.environ['PATH']}")
+    with RunningDaemon(running, prefix, "log") as subject:
+        assert subject.define(scenario("disks").xml(0)).lookups == 12
+    assert "==" in (tmp_path / "asked").read_text()
 
 
 def test_a_replaced_file_is_another_one(tmp_path: Path) -> None:

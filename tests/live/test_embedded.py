@@ -316,7 +316,7 @@ def test_a_kvm_that_only_root_may_use_is_a_storm_and_named() -> None:
         one = count(subject, "disks", 0, "domcapabilities", scenario("disks").xml(0))
     assert one.verdict == "equal"
     assert one.lookups == 1
-    assert one.forks == 3  # one tries /dev/kvm as the QEMU user, two run QEMU, with KVM and without
+    assert one.forks == 2  # QEMU runs, with KVM and without; that its user may not use it is known by then
     assert one.storm
 
 
@@ -346,7 +346,7 @@ def test_a_libvirt_too_old_is_named(tmp_path: Path) -> None:
     (folder / "libvirt_driver_qemu.so").write_text("")
     (folder / "libvirt.so.0.5000.0").write_text("")
     (folder / "libvirt.so.0").symlink_to("libvirt.so.0.5000.0")
-    with pytest.raises(NoLibvirt, match=r"5000000 is too old"):
+    with pytest.raises(NoLibvirt, match=r"5.0.0 is too old"):
         find(tmp_path)
 
 

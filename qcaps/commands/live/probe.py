@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     ours = probe(binary)
     seconds = time.perf_counter() - start
     with subject_of(args, "interposer") as subject:
-        cost, text = subject.probe(binary)
+        cost, text = subject.probe(binary, ours.arch)
         about = facts(subject)
     found = differences(
         ours, cachefile.parse(text.encode(), f"libvirt's cache file of {binary}").capabilities

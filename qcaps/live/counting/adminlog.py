@@ -15,6 +15,8 @@ from qcaps.live.errors import LiveError, NoLibvirt
 _DAEMONS: Final = {"libvirt": "libvirtd", "virtqemud": "virtqemud"}
 """How a socket's name begins, and the scheme of the admin URI that goes with it."""
 
+ADMIN: Final = "virt-admin"
+
 _TIMEOUT_S: Final = 10.0
 
 
@@ -29,9 +31,17 @@ class LogSettings:
 class AdminLog:
     """The log of the daemon behind a URI of libvirt's QEMU driver."""
 
-    def __init__(self, uri: str) -> None:
-        """Find the admin socket. Raises LiveError if there is none, NoLibvirt if virt-admin is missing."""
-        if shutil.which("virt-admin") is None:
+    def __init__(self, uri: str, admin: str = "") -> None:
+        """Find the admin socket; `admin` is the program that goes with our library, if not the system's.
+
+        Raises LiveError if there is no socket, NoLibvirt if virt-admin is missing.
+        """
+        self._program = admin or shutil.which(ADMIN)
+        self._environment = dict(os.environ)
+        if not admin:  # the system's needs the system's library
+            for name in ("LD_LIBRARY_PATH", "LIBVIRT_DRIVER_DIR", "LIBVIRT_DIR_OVERRIDE"):
+                self._environment.pop(name, None)
+        if self._program is None:
             raise NoLibvirt(
                 "no virt-admin on PATH, which changes a daemon's log: apt-get install libvirt-clients"
             )
@@ -52,12 +62,14 @@ class AdminLog:
         return self._call(command).partition(":")[2].strip()
 
     def _call(self, *arguments: str) -> str:
+        assert self._program is not None
         done = subprocess.run(
-            ["virt-admin", "-c", self._uri, *arguments],
+            [self._program, "-c", self._uri, *arguments],
             capture_output=True,
             text=True,
             check=False,
             timeout=_TIMEOUT_S,
+            env=self._environment,
         )
         if done.returncode != 0:
             said = " ".join(done.stderr.split()) or f"exit status {done.returncode}"

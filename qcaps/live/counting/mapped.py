@@ -30,7 +30,7 @@ Identity = tuple[int, int]
 
 
 def check_same_files(uri: str, library: Path, driver: Path) -> None:
-    """Raise LiveError if the daemon behind `uri` is known to use another library or driver than these."""
+    """Raise LiveError if the daemon that this process is connected to by `uri` uses others than these."""
     for pid in _daemons(uri):
         check_process(pid, library, driver, uri)
 
@@ -70,14 +70,17 @@ def _mapped_any(pid: int) -> bool:
 
 
 def _peer(path: Path) -> int | None:
-    with socket.socket(socket.AF_UNIX) as client:
-        try:
-            client.connect(str(path))
-            packed = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        except OSError:
-            return None
-    pid: int = _CREDENTIALS.unpack(packed)[0]
-    return pid or None
+    """Who is at the other end of this process's connection to that socket; another one would be logged."""
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            if not os.readlink(link).startswith("socket:"):  # noqa: PTH115  no path
+                continue
+        with suppress(OSError), socket.socket(fileno=os.dup(int(link.name))) as ours:
+            if ours.family == socket.AF_UNIX and ours.getpeername() == str(path):
+                packed = ours.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+                pid: int = _CREDENTIALS.unpack(packed)[0]
+                return pid or None
+    return None
 
 
 def _processes() -> Iterator[int]:

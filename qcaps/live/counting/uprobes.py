@@ -188,7 +188,7 @@ def _offsets(path: Path, names: tuple[str, ...]) -> list[int | None]:
         elf = ELFFile(file)
         symbols: Any = elf.get_section_by_name(".dynsym")
         if symbols is None:
-            raise LiveError(f"{path}: exports nothing: count by the log")
+            raise LiveError(f"{path}: has no table of symbols (stripped?): count by the log")
         found = []
         for name in names:
             entries = [one for one in symbols.get_symbol_by_name(name) or () if one["st_value"]]

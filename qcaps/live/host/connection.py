@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import secrets
 import subprocess
 import threading
@@ -53,7 +54,9 @@ unix_sock_rw_perms = "0700"
 auth_unix_ro = "none"
 auth_unix_rw = "none"
 """
-_DAEMON_QEMU_CONF: Final = Path("/etc/libvirt/qemu.conf")
+_LOGGED_ERROR: Final = re.compile(r"^\S+ \S+ *: \d+: error : (?:\w+:\d+ : )?(.*)")
+"""A line of libvirt's log. Group: what went wrong."""
+
 _SOCKETS: Final = {"libvirtd": "libvirt-sock", "virtqemud": "virtqemud-sock"}
 _DAEMON_START_S: Final = 30.0
 
@@ -127,27 +130,44 @@ def _private(setup: Setup) -> Connected:
         configuration += f'log_outputs = "1:file:{log}"\nlog_filters = "{LOOKUP_FILTER}"\n'
         meter = DebugLog(log, of_all)
     (folder / "daemon.conf").write_text(configuration)
-    _DAEMON_QEMU_CONF.write_text(_QEMU_USER + _QEMU_CONF)
-    daemon = subprocess.Popen(
-        [setup.daemon, "--config", folder / "daemon.conf", "--pid-file", folder / "daemon.pid"],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-    )
+    settings = Path(setup.settings) / "libvirt"
+    settings.mkdir(parents=True, exist_ok=True)
+    (settings / "qemu.conf").write_text(_QEMU_USER + _QEMU_CONF)
+    said = folder / "daemon.err"
+    with said.open("wb") as errors:
+        daemon = subprocess.Popen(
+            [setup.daemon, "--config", folder / "daemon.conf", "--pid-file", folder / "daemon.pid"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stderr=errors,
+        )
     socket = folder / _SOCKETS[Path(setup.daemon).name]
-    _await(socket, daemon, setup.daemon)
+    _await(socket, daemon, setup.daemon, (folder / "debug.log", said))
     libvirt = _import_libvirt(setup.library)
     connection = _open(libvirt, f"qemu+unix:///system?socket={socket}")
     return Connected(libvirt, connection, meter, release=partial(_end, daemon))
 
 
-def _await(socket: Path, daemon: subprocess.Popen[bytes], program: str) -> None:
+def _await(socket: Path, daemon: subprocess.Popen[bytes], program: str, logs: tuple[Path, ...]) -> None:
     end = time.monotonic() + _DAEMON_START_S
     while not socket.is_socket():
         if daemon.poll() is not None:
-            raise LiveError(f"{program} ended at once, with status {daemon.returncode}")
+            raise LiveError(f"{program} ended at once, with status {daemon.returncode}{_reason(logs)}")
         if time.monotonic() > end:
-            raise LiveError(f"{program} made no socket {socket} in {_DAEMON_START_S:g} s")
+            raise LiveError(f"{program} made no socket {socket} in {_DAEMON_START_S:g} s{_reason(logs)}")
         time.sleep(0.01)
+
+
+def _reason(logs: tuple[Path, ...]) -> str:
+    """The last error that a daemon logged, else the last line that it printed, as the end of a sentence."""
+    printed = ""
+    for log in logs:
+        lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+        found = [match[1] for line in lines if (match := _LOGGED_ERROR.match(line))]
+        if found:
+            return f": {found[-1]}"
+        printed = next((line for line in reversed(lines) if line.strip()), printed)
+    return f": {printed}" if printed else " and said nothing"
 
 
 def _end(daemon: subprocess.Popen[bytes]) -> None:
@@ -164,7 +184,7 @@ def _running(setup: Setup) -> Connected:
         probes = Uprobes(Path(setup.library), Path(setup.driver))
         meter: Meter = Probed(probes.take, partial(of_seen_tag, tag))
         return Connected(libvirt, connection, meter, tag, Activity(probes.take), probes.close)
-    log = AdminLog(setup.uri)
+    log = AdminLog(setup.uri, setup.admin)
     before = log.settings()
     path = Path(setup.folder) / "debug.log"
     path.touch()

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qcaps.live.counting import uprobes
-from qcaps.live.counting.adminlog import AdminLog, check_local
+from qcaps.live.counting.adminlog import ADMIN, AdminLog, check_local
 from qcaps.live.errors import LiveError, NoLibvirt, NotPermitted
-from qcaps.live.host.installation import INSTALL, find
+from qcaps.live.host.installation import INSTALL, check_loadable, find
 from qcaps.live.host.libvirt_process import Counting, LibvirtProcess, Way, way_of
 from qcaps.live.host.live_folder import KVM_MODE, LiveFolder, place
 from qcaps.live.host.setup import Setup, a_cpu
@@ -45,8 +45,9 @@ class PrivateDaemon(LibvirtProcess):
         """Start and connect. Raises LiveError and its kinds."""
         installation = find(libvirt)
         daemon = _daemon_of(installation)
+        check_loadable(installation)
         way = way_of(counting, installation)
-        where = place(kvm_mode, daemon=True)
+        where = place(kvm_mode, daemon=True, folders=(installation.settings, installation.state))
         if where.temporary:
             where.remove()
             raise NotPermitted("a private daemon takes root; the embedded driver does not")
@@ -58,6 +59,7 @@ class PrivateDaemon(LibvirtProcess):
             driver=str(installation.driver),
             cpu=a_cpu() if cpu is None else cpu,
             daemon=str(daemon),
+            settings=str(installation.settings),
         )
         super().__init__(setup, where, installation, way.fallback)
 
@@ -82,7 +84,9 @@ class RunningDaemon(LibvirtProcess):
         `libvirt` is the client's, a prefix or a build tree; for the probes, the daemon's too.
         """
         installation = find(libvirt)
-        way = _way_of_running(uri, counting)
+        check_loadable(installation)
+        admin = str(installation.tool(ADMIN) or "") if libvirt is not None else ""
+        way = _way_of_running(uri, counting, admin)
         # Where the probes have to mount a tracefs, the mount is to end with the process that needs it.
         prefix = _PRIVATE_MOUNTS if way.name == "uprobes" else ()
         where = LiveFolder(Path(tempfile.mkdtemp(prefix="qcaps-live-")), prefix, temporary=True)
@@ -94,6 +98,7 @@ class RunningDaemon(LibvirtProcess):
             driver=str(installation.driver),
             cpu=a_cpu() if cpu is None else cpu,
             uri=uri,
+            admin=admin,
             temporary=where.temporary,
         )
         super().__init__(setup, where, installation, way.fallback)
@@ -104,7 +109,7 @@ class RunningDaemon(LibvirtProcess):
         return lookups
 
 
-def _way_of_running(uri: str, counting: Counting | None) -> Way:
+def _way_of_running(uri: str, counting: Counting | None, admin: str = "") -> Way:
     """The log, unless there is no way to it but one to the probes. Raises LiveError."""
     check_local(uri)
     if counting is not None:
@@ -112,7 +117,7 @@ def _way_of_running(uri: str, counting: Counting | None) -> Way:
             raise NotPermitted(why)
         return Way(counting)
     try:
-        AdminLog(uri)
+        AdminLog(uri, admin)
     except LiveError as error:
         if uprobes.usable():
             raise

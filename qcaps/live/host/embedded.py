@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.live.host.installation import find
+from qcaps.live.host.installation import check_loadable, find
 from qcaps.live.host.libvirt_process import Counting, LibvirtProcess, LiveDone, way_of
 from qcaps.live.host.live_folder import KVM_MODE, place
 from qcaps.live.host.setup import Setup, a_cpu
@@ -41,6 +41,7 @@ class Embedded(LibvirtProcess):
     ) -> None:
         """Start and connect. Raises LiveError and its kinds."""
         installation = find(libvirt)
+        check_loadable(installation)
         way = way_of(counting, installation)
         where = place(kvm_mode)
         setup = Setup(

@@ -76,11 +76,14 @@ class Worker:
             kept = run.kept
         return {"costs": [cost().to_plain() for cost in costs], **kept}
 
-    def probe(self, binary: str) -> dict[str, Any]:
-        """Have libvirt find out about a QEMU binary; what it wrote to its cache is the text, or null."""
+    def probe(self, binary: str, arch: str | None) -> dict[str, Any]:
+        """Have libvirt find out about a QEMU binary; what it wrote to its cache is the text, or null.
+
+        Without `arch` libvirt takes the binary for one of the host's own architecture.
+        """
         link = self.link
         cost = link.meter.measure(
-            lambda: link.connection.getDomainCapabilities(binary, None, None, None, 0), once=False
+            lambda: link.connection.getDomainCapabilities(binary, arch, None, None, 0), once=False
         )
         name = hashlib.sha256(binary.encode()).hexdigest()
         path = self.folder / "root" / "cache" / "qemu" / "capabilities" / f"{name}.xml"

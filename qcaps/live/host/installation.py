@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import re
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,6 +26,7 @@ _DRIVER: Final = "libvirt_driver_qemu.so"
 _LIBRARY: Final = "libvirt.so.0"
 _BELOW_PREFIX: Final = ("lib/*/libvirt/connection-driver", "lib64/libvirt/connection-driver",
                         "lib/libvirt/connection-driver")  # fmt: skip
+_LIBRARIES: Final = ("lib/*", "lib64", "lib", "src")
 _IN_BUILD: Final = "src"
 
 
@@ -30,7 +34,8 @@ _IN_BUILD: Final = "src"
 class Installation:
     """The files of one libvirt, and the environment that makes a process load these and no others.
 
-    `daemons` are folders that may hold its daemon.
+    `daemons` are folders that may hold its daemon, `tools` those that may hold its client programs.
+    `settings` and `state` are where its daemon looks for its configuration and keeps what it knows.
     `version` is major * 1_000_000 + minor * 1_000 + micro, as libvirt counts.
     """
 
@@ -39,11 +44,22 @@ class Installation:
     version: int
     environment: Mapping[str, str] = field(default_factory=dict)
     daemons: tuple[Path, ...] = ()
+    tools: tuple[Path, ...] = ()
+    settings: Path = Path("/etc")
+    state: Path = Path("/var")
 
     @property
     def version_name(self) -> str:
         """As in 9.0.0."""
-        return f"{self.version // 1_000_000}.{self.version // 1_000 % 1_000}.{self.version % 1_000}"
+        return _version_name(self.version)
+
+    def tool(self, name: str) -> Path | None:
+        """A client program of this libvirt, None if it has none of its own."""
+        return next((path for folder in self.tools if (path := folder / name).is_file()), None)
+
+
+def _version_name(version: int) -> str:
+    return f"{version // 1_000_000}.{version // 1_000 % 1_000}.{version % 1_000}"
 
 
 def find(place: Path | None = None) -> Installation:
@@ -58,6 +74,7 @@ def find(place: Path | None = None) -> Installation:
     if driver is None:
         built = place / _IN_BUILD / _DRIVER
         if not built.is_file():
+            _refuse_without_driver(place)
             raise NoLibvirt(
                 f"{place}: neither a prefix (no lib*/libvirt/connection-driver/{_DRIVER}) "
                 f"nor a build tree (no {_IN_BUILD}/{_DRIVER})"
@@ -106,11 +123,73 @@ def _driver_below(prefix: Path) -> Path | None:
     return next(found, None)
 
 
+def _refuse_without_driver(place: Path) -> None:
+    """Raise NoLibvirt if there is a libvirt in `place`, but none that knows QEMU."""
+    libraries = [path for pattern in _LIBRARIES for path in sorted(place.glob(f"{pattern}/{_LIBRARY}"))]
+    if libraries:
+        raise NoLibvirt(
+            f"{libraries[0]}: a libvirt without the QEMU driver ({_DRIVER}): install "
+            "libvirt-daemon-driver-qemu of the same version, or build with -Ddriver_qemu=enabled"
+        )
+
+
 def _library_beside(driver: Path, place: str) -> Path:
-    library = driver.parents[2] / _LIBRARY
-    if not library.is_file():
-        raise NoLibvirt(f"{place}: a QEMU driver, but no {library}")
-    return library
+    folder = driver.parents[2]
+    library = folder / _LIBRARY
+    if library.is_file():
+        return library
+    others = sorted(path.name for path in folder.glob("libvirt.so.*"))
+    if others:
+        raise NoLibvirt(
+            f"{folder / others[0]}: qcaps knows {_LIBRARY} alone: lookups of a daemon of this libvirt can be "
+            "counted by its log (--uri URI --counting log)"
+        )
+    raise NoLibvirt(f"{place}: a QEMU driver, but no {library}")
+
+
+def check_loadable(installation: Installation) -> None:
+    """Raise NoLibvirt if library or driver are not for this machine, before anything is started with them."""
+    for path in (installation.library, installation.driver):
+        with path.open("rb") as file:
+            head = file.read(_ELF.size)
+        if len(head) < _ELF.size or not head.startswith(b"\x7fELF"):
+            raise NoLibvirt(
+                f"{path}: no ELF library: name a prefix or a build tree of a libvirt that is built"
+            )
+        order = ">" if head[5] == _BIG_ENDIAN else "<"
+        machine = struct.unpack_from(f"{order}H", head, 18)[0]
+        ours = platform.machine()
+        theirs = _MACHINES.get((machine, head[4]), f"ELF machine {machine}")
+        if theirs != ours:
+            raise NoLibvirt(
+                f"{path}: is for {theirs}, this machine is {ours}: run qcaps on a machine of its kind, "
+                f"or name a libvirt for {ours}"
+            )
+
+
+_ELF: Final = struct.Struct("16sHH")
+_BIG_ENDIAN: Final = 2
+_MACHINES: Final = {
+    (62, 2): "x86_64", (3, 1): "i686", (183, 2): "aarch64", (40, 1): "armv7l", (22, 2): "s390x",
+    (21, 2): "ppc64le", (243, 2): "riscv64", (258, 2): "loongarch64", (8, 2): "mips64",
+}  # fmt: skip
+"""What the kernel calls a machine, by the header's number and whether its words have 32 or 64 bits."""
+
+
+def _built_in(driver: Path) -> tuple[Path, Path]:
+    """Where a libvirt looks for its configuration and keeps its state, from what its driver says."""
+    data = driver.read_bytes()
+    return tuple(  # type: ignore[return-value]
+        Path(os.fsdecode(found[1])) if (found := pattern.search(data)) else Path(default)
+        for pattern, default in _BUILT_IN
+    )
+
+
+_BUILT_IN: Final = (
+    (re.compile(rb"\0(/[^\0%]{1,4096})/pki/libvirt-vnc\0"), "/etc"),
+    (re.compile(rb"\0(/[^\0%]{1,4096})/lib/libvirt/shmem-%s-sock\0"), "/var"),
+)
+"""Texts of the driver that begin with meson's sysconfdir and localstatedir."""
 
 
 def _installation(
@@ -123,13 +202,18 @@ def _installation(
 ) -> Installation:
     version = _version(library)
     if version < OLDEST:
-        raise NoLibvirt(f"{library}: version {version} is too old: 6.1.0 or later can be embedded")
+        raise NoLibvirt(
+            f"{library}: libvirt {_version_name(version)} is too old: 6.1.0 or later can be embedded; "
+            "an older daemon can be counted by its log (--uri URI --counting log, with a newer client)"
+        )
     own = (
         {"LD_LIBRARY_PATH": str(library.parent), "LIBVIRT_DRIVER_DIR": str(driver.parent)} if private else {}
     )
+    settings, state = _built_in(driver)
     return Installation(
-        library, driver, version, {**own, **(environment or {})}, (daemons, daemons.parent / "bin")
-    )
+        library, driver, version, {**own, **(environment or {})}, (daemons, daemons.parent / "bin"),
+        (daemons.parent / "bin", daemons.parent / "tools"), settings, state,
+    )  # fmt: skip
 
 
 def _version(library: Path) -> int:

@@ -162,12 +162,13 @@ class LibvirtProcess:
             raise LiveError(f"libvirt refuses to {task}: {answer['error']}")
         return Cost.from_plain(answer["costs"][0]).syscalls
 
-    def probe(self, binary: str) -> tuple[Cost, str]:
+    def probe(self, binary: str, arch: str | None = None) -> tuple[Cost, str]:
         """Have libvirt find out about a QEMU binary: what that cost, and its cache file about the binary.
 
+        `arch` is the guests' architecture, the host's own unless it is given.
         The cost is that of a probe the first time. Raises LiveError.
         """
-        answer = self.ask({"ask": "probe", "binary": binary})
+        answer = self.ask({"ask": "probe", "binary": binary, "arch": arch})
         if "error" in answer:
             raise LiveError(f"{binary}: libvirt cannot probe it: {answer['error']}")
         if answer["text"] is None:

@@ -40,11 +40,12 @@ class LiveFolder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def place(kvm_mode: int = KVM_MODE, *, daemon: bool = False) -> LiveFolder:
+def place(kvm_mode: int = KVM_MODE, *, daemon: bool = False, folders: tuple[Path, ...] = ()) -> LiveFolder:
     """Private namespaces for root, a folder in the temporary directory for everyone else.
 
     Inside, `/dev/kvm` is a node with the permissions `kvm_mode`; with `daemon`,
-    what a daemon keeps in `/etc` and `/var` is private too. Raises NotPermitted if a tool is missing.
+    what a daemon keeps in `/etc` and `/var` is private too, and in `folders`, where it has others. Raises
+    NotPermitted if a tool is missing.
     """
     if os.geteuid() != 0:
         return LiveFolder(Path(tempfile.mkdtemp(prefix="qcaps-live-")), (), temporary=True)
@@ -59,5 +60,7 @@ def place(kvm_mode: int = KVM_MODE, *, daemon: bool = False) -> LiveFolder:
         str(script),
         f"{kvm_mode:o}",
         "daemon" if daemon else "driver",
+        *(str(folder) for folder in folders if not folder.is_relative_to("/run")),
+        "--",
     )
     return LiveFolder(ROOT_HOME, prefix, temporary=False)

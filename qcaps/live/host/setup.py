@@ -13,7 +13,9 @@ class Setup:
 
     `daemon` is a program to start and talk to, `uri` a daemon that runs; with neither, the driver is
     embedded. `library` and `driver` are the libvirt it is about, `cpu` the one CPU it runs on.
-    `temporary` says that the folder is on the host, and goes when the process does.
+    `settings` is where that program looks for its configuration, `admin` the virt-admin to change a daemon's
+    log with, if not the system's. `temporary` says that the folder is on the host, and goes when the
+    process does.
     """
 
     folder: str
@@ -25,6 +27,8 @@ class Setup:
     uri: str = ""
     temporary: bool = False
     driver: str = ""
+    settings: str = "/etc"
+    admin: str = ""
 
 
 def a_cpu() -> int:

@@ -4,6 +4,7 @@ LiveError
 ├── NoLibvirt        it is not installed, too old, or its Python binding is missing
 ├── NoCompiler       the interposer cannot be built (the debug log counts without one)
 ├── NotPermitted     the kernel refuses what isolation needs
+├── NotStartable     nothing can stand in for what the domain names on the host
 └── LibvirtDied      the process that holds libvirt ended in the middle of a call
 """
 
@@ -26,6 +27,10 @@ class NoCompiler(LiveError):
 
 class NotPermitted(LiveError):
     """A namespace, a mount or a device node was refused."""
+
+
+class NotStartable(LiveError):
+    """A domain names something on the host for which nothing can stand in: line, element, and why."""
 
 
 class LibvirtDied(LiveError):

@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from lxml import etree
 
+from qcaps.live.standing_in import characters, memory, others, storage
+from qcaps.live.standing_in.guest import whole_guest
+from qcaps.live.standing_in.leftovers import refuse_what_is_left
+from qcaps.live.standing_in.work import Work
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from lxml.etree import _Element
 
-_MEMORY_KIB = 32 << 10
-_IMAGE_BYTES = 1 << 20
+_STAND_INS: Final[tuple[tuple[str, Callable[[Work, _Element], None]], ...]] = (
+    ("disk", storage.disk),
+    ("filesystem", storage.filesystem),
+    ("interface", others.interface),
+    ("serial", characters.character),
+    ("parallel", characters.character),
+    ("console", characters.character),
+    ("channel", characters.character),
+    ("redirdev", characters.character),
+    ("smartcard", characters.smartcard),
+    ("rng", characters.rng),
+    ("graphics", others.graphics),
+    ("video", others.video),
+    ("audio", others.audio),
+    ("tpm", others.tpm),
+    ("input", others.input_device),
+    ("memory", memory.memory_module),
+    ("lease", others.lease),
+    ("hostdev", others.host_device),
+    ("shmem", others.shared_memory),
+    ("vsock", others.vsock),
+    ("*", others.rom_file),
+)
+"""What each kind of device gets in place of what it names on the host; other kinds name nothing."""
 
 
 def name_of(xml: str) -> str:
@@ -33,26 +61,20 @@ def renamed(xml: str, tag: str) -> str:
 
 
 def startable(xml: str, folder: Path) -> str:
-    """`xml` with 32 MiB of memory, and every image file replaced by an empty raw one in `folder`."""
-    root = etree.fromstring(xml)
-    for name in ("memory", "currentMemory"):
-        element = root.find(name)
-        if element is not None:
-            element.set("unit", "KiB")
-            element.text = str(_MEMORY_KIB)
-    for index, disk in enumerate(root.iterfind("devices/disk[@type='file']")):
-        _replace_image(disk, folder / f"image-{index}.raw")
+    """`xml` with 32 MiB of memory, and with stand-ins in `folder` for all that it names on the host.
+
+    No device is dropped, and none added. Raises NotStartable where nothing can stand in.
+    """
+    root = etree.fromstring(xml, etree.XMLParser(remove_comments=True, remove_pis=True))
+    inside = folder / "stand-ins"
+    inside.mkdir(exist_ok=True)
+    inside.chmod(
+        0o777
+    )  # QEMU's user makes sockets and logs there; who reaches the folder is the folder's to say
+    work = Work(inside)
+    whole_guest(work, root)
+    for tag, stand_in in _STAND_INS:
+        for device in root.iterfind(f"devices/{tag}"):
+            stand_in(work, device)
+    refuse_what_is_left(root, inside)
     return etree.tostring(root, encoding="unicode")
-
-
-def _replace_image(disk: _Element, image: Path) -> None:
-    source = disk.find("source")
-    if source is None:
-        return  # an empty drive
-    if not image.exists():
-        with image.open("wb") as file:
-            file.truncate(_IMAGE_BYTES)
-    source.set("file", str(image))
-    driver = disk.find("driver")
-    if driver is not None:
-        driver.set("type", "raw")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from qcaps.errors import QcapsError
 from qcaps.live.counting.syscalls import Straced
-from qcaps.live.errors import LiveError
+from qcaps.live.errors import LiveError, NotStartable
 from qcaps.live.host.connection import connect
 from qcaps.live.host.setup import Setup
 from qcaps.live.rewriting import renamed
@@ -51,6 +51,8 @@ class Worker:
             if not connection.isAlive():
                 return _failure("LibvirtDied", f"the connection was lost: {error}")
             return {"error": error.get_error_message() or str(error), "code": error.get_error_code()}
+        except NotStartable as error:
+            return {"error": str(error)}
         except QcapsError as error:
             return _failure(type(error).__name__, str(error))
 

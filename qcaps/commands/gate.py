@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qcaps.commands.measuring import interruptible, scratch_place
 from qcaps.commands.options import add_options, existing_path, folder, print_json, seconds
 from qcaps.commands.terminal import console, note, progress_bar, say
-from qcaps.errors import UsageError
+from qcaps.errors import UsageError, visible
 
 if TYPE_CHECKING:
     import argparse
@@ -218,9 +218,8 @@ def _say_all(
         return
     if report.rows:
         console().print(verdicts.table(report))
-    for line in (*report.faults, *report.notes):
-        print(line)
-    print(report.headline)
+    for line in (*report.faults, *report.notes, report.headline):
+        print(visible(line))
     for line in actions.annotate(report):
         print(line)
 

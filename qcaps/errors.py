@@ -6,10 +6,17 @@ QcapsError            something is wrong with the input or the machine (exit sta
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+# controls but the end of a line, marks that turn or hide what is beside them, halves of pairs, no characters
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]"
+    r"|[\ud800-\udfff]"
+)
 
 
 class QcapsError(Exception):
@@ -32,6 +39,14 @@ def one_line(text: str, most: int = 1000) -> str:
     printable = text.encode("utf-8", "backslashreplace").decode()
     line = "".join(char if char.isprintable() else " " for char in printable)
     return line if len(line) <= most else f"{line[: most // 2]} … {line[3 - most // 2 :]}"
+
+
+def visible(text: str) -> str:
+    r"""`text` with what cannot be seen spelt (`\x1b`): a terminal may read it, or XML may have to hold it.
+
+    Ends of lines stay, for they end lines.
+    """
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
 
 
 def meant(word: str, known: Iterable[str]) -> str:

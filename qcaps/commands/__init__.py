@@ -11,6 +11,7 @@ wrongly or a fault of ours, 3 and 4 as `qcaps gate --help` says,
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
@@ -77,6 +78,7 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and turn every failure into one line on standard error and an exit status."""
+    _open_standard_streams()
     try:
         status = _dispatch(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
@@ -94,6 +96,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         return _complain("error: this is a fault in qcaps; please report the lines above", INTERNAL_ERROR)
     return status
+
+
+def _open_standard_streams() -> None:
+    """Standard streams that can be used: one that was closed refuses, as a disk may; foreign letters go.
+
+    A number that is free would be that of the next file we open, and hold what we print.
+    """
+    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and (stream.errors == "strict" or stream.encoding != "utf-8"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _dispatch(argv: list[str]) -> int:

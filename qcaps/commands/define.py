@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
             if args.json:
                 continue
             if result.accepted:
-                print(result.xml, end="")
+                print(_printable(result.xml), end="")
                 note(f"{file}: {result.devices} devices, {result.lookups} lookups, {result.forks} forks")
             else:
                 say(str(result.error))
@@ -98,6 +99,12 @@ def define_file(driver: Driver, file: str) -> Defined:
         sites=done.sites_named(),
         xml=done.xml,
     )
+
+
+def _printable(xml: str | None) -> str:
+    """The XML with what standard output cannot spell as references, which any reader of XML takes back."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return (xml or "").encode(encoding, "xmlcharrefreplace").decode(encoding)
 
 
 def _refused(file: str, error: str) -> Defined:

@@ -12,7 +12,7 @@ from qcaps.commands.options import (
     print_json,
     reference_from,
 )
-from qcaps.errors import QcapsError, unknown
+from qcaps.errors import QcapsError, unknown, visible
 from qcaps.files import scratch_folder
 from qcaps.measure.worker.naming import describe
 
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
             {
                 "number": len(seen) + 1,
                 "site": site.value,
-                "device": None if device is None else describe(device),
+                "device": None if device is None else visible(describe(device)),
                 "line": device.line or None if device is not None else None,
             }
         )

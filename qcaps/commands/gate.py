@@ -12,7 +12,7 @@ from qcaps.commands.measuring import interruptible, scratch_place
 from qcaps.commands.naming import add_domains, domains_of, gate_cells, subjects_of
 from qcaps.commands.options import add_many, add_options, existing_path, folder, print_json, seconds
 from qcaps.commands.terminal import console, note, progress_bar, say
-from qcaps.errors import UsageError
+from qcaps.errors import UsageError, visible
 
 if TYPE_CHECKING:
     import argparse
@@ -233,9 +233,8 @@ def _say_all(
         console().print(counted)
     if report.rows:
         console().print(verdicts.table(report))
-    for line in (*report.faults, *report.notes):
-        print(line)
-    print(report.headline)
+    for line in (*report.faults, *report.notes, report.headline):
+        print(visible(line))
     for line in actions.annotate(report):
         print(line)
 

@@ -125,8 +125,19 @@ def _samples(arm: PreparedCell, seconds: float, output: Path) -> list[str]:
     shown = {"show_regex": r".*/qcaps/.*"}
     texts = {
         CALLS: profiler.output_text(unicode=True, processor_options=shown),
-        SAMPLES: profiler.output(SpeedscopeRenderer()),
+        SAMPLES: _by_schema(profiler.output(SpeedscopeRenderer())),
     }
     for name, text in texts.items():
         replace_file(output / name, text)
     return list(texts)
+
+
+def _by_schema(text: str) -> str:
+    """What the renderer wrote, without the empty fields that speedscope's schema does not have."""
+    import json
+
+    return json.dumps(json.loads(text, object_hook=_without_none))
+
+
+def _without_none(plain: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in plain.items() if value is not None}

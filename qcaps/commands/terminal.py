@@ -8,13 +8,16 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from qcaps.errors import visible
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
+    from rich.text import Text
 
     Bar = Callable[[float, float, str], None]
 
@@ -38,7 +41,7 @@ def set_up(args: argparse.Namespace) -> None:
 
 def say(line: str) -> None:
     """One line on standard error: a warning, or what ended a command early."""
-    print("qcaps:", " ".join(line.split()), file=sys.stderr)
+    print("qcaps:", visible(" ".join(line.split())), file=sys.stderr)
 
 
 def note(line: str) -> None:
@@ -51,9 +54,15 @@ def console(*, stderr: bool = False) -> Console:
     """Where tables go: in colour as `--color` says, in a file or a pipe as wide as they need to be."""
     from rich.console import Console  # 50 ms
 
+    class Plain(Console):
+        """Takes no text for markup: names are others', and what a terminal obeys is spelt."""
+
+        def render_str(self, text: str, **how: Any) -> Text:  # noqa: ANN401  # whatever rich has
+            return super().render_str(visible(text), **how | {"markup": False, "emoji": False})
+
     stream = sys.stderr if stderr else sys.stdout
     always = _WANTED.color == "always"
-    return Console(
+    return Plain(
         file=stream,
         width=None if stream.isatty() else 160,
         highlight=False,
@@ -74,11 +83,14 @@ def progress_bar() -> Iterator[Bar]:
     if _WANTED.quiet or not sys.stderr.isatty():
         yield lambda _done, _of, _what: None
         return
+    from rich.markup import escape
     from rich.progress import Progress, TimeElapsedColumn
 
     with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console(stderr=True)) as bar:
         shown = bar.add_task("starting")
-        yield lambda done, of, what: bar.update(shown, completed=done, total=of, description=what)
+        yield lambda done, of, what: bar.update(
+            shown, completed=done, total=of, description=escape(visible(what))
+        )
 
 
 def _lines() -> Bar:

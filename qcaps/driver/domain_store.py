@@ -49,11 +49,12 @@ class DomainStore:
 
     def path(self, name: str) -> str:
         """The file of the domain called `name`; raises DomainStoreError for a name no file can have."""
-        if _UNFIT.search(name) or len(os.fsencode(name)) > 240:  # noqa: PLR2004  # NAME_MAX less our suffix
+        encoded = name.encode(errors="surrogateescape")
+        if _UNFIT.search(name) or len(encoded) > 240:  # noqa: PLR2004  # NAME_MAX less our suffix
             raise DomainStoreError(
                 f"domain name {name!r:.80} cannot be a file name; use at most 240 bytes, no '/' or newline"
             )
-        return f"{self.directory}/{name}{_SUFFIX}"
+        return f"{self.directory}/{os.fsdecode(encoded)}{_SUFFIX}"
 
     def prepare(self, name: str, xml: str) -> str:
         """Writes a new file beside the domain's own, forces it to the disk, and returns its path.
@@ -105,13 +106,18 @@ class DomainStore:
 
     def saved(self) -> dict[str, Path]:
         """The domains on the disk, by name."""
-        return {path.name.removesuffix(_SUFFIX): path for path in sorted(self.directory.glob(f"*{_SUFFIX}"))}
+        return {_named(path, _SUFFIX): path for path in sorted(self.directory.glob(f"*{_SUFFIX}"))}
 
     def _clean(self) -> None:
         """Removes what processes left that were killed before their rename, and only that."""
         for leftover in self.directory.glob(f"*{_NEW}"):
-            if self.locks.try_holding(leftover.name.removesuffix(_NEW)):
+            if self.locks.try_holding(_named(leftover, _NEW)):
                 leftover.unlink(missing_ok=True)
+
+
+def _named(path: Path, suffix: str) -> str:
+    """The domain whose file it is: in UTF-8, whatever the locale has file names in."""
+    return os.fsencode(path.name.removesuffix(suffix)).decode(errors="surrogateescape")
 
 
 def _readable(name: str, text: str) -> bytes:

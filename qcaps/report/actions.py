@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qcaps.errors import visible
 from qcaps.report.verdicts import markdown, texts
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def _line(kind: str, title: str, message: str) -> str:
 
 def _escape(text: str, more: str = "") -> str:
     """As workflow commands want it: percent first, then line ends, and in properties colons and commas."""
-    for character in "%\r\n" + more:
+    text = visible(text.replace("\r\n", "\n"))
+    for character in "%\n" + more:
         text = text.replace(character, f"%{ord(character):02X}")
     return text

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qcaps.content import SHIPPED, ContentFolders
+from qcaps.errors import visible
 from qcaps.files import replacing
 from qcaps.report.svg import for_page
 
@@ -48,14 +49,16 @@ def draw(
     import matplotlib as mpl  # 0.3 s
 
     widths = []
-    with mpl.rc_context(fname=content.find_file("reports", STYLE)):
+    style = content.find_file("reports", STYLE)
+    with mpl.rc_context({"text.parse_math": False, "text.usetex": False}, fname=style):
         for width, suffix in ((WIDE, "wide"), (NARROW, "narrow")):
             figure = _figure(section, width)
             name = f"{section.name.replace('_', '-')}-{suffix}"
-            words = section.content.finding, section.content.description or section.heading
+            finding = visible(section.content.finding)
+            words = finding, visible(section.content.description or section.heading)
             widths.append(for_page(_svg(figure), name, *words, colours))
             if width == WIDE:
-                box = _write_head(figure, section.content.finding)
+                box = _write_head(figure, finding)
                 files = tuple(
                     _save(figure, directory / f"{section.name}.{end}", box) for end in ("svg", "png")
                 )
@@ -66,16 +69,24 @@ def draw(
 def _figure(section: Section, width: float) -> Figure:
     # pyplot takes 0.3 s to import, and a figure needs none
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
     figure = Figure(figsize=(width, 4))
     section.draw(section.value, figure)
+    for text in figure.findobj(Text):
+        text.set_text(visible(text.get_text()))
     return figure
 
 
 def _svg(figure: Figure) -> bytes:
     file = io.BytesIO()
     figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    return file.getvalue()
+    return _shown(file.getvalue())
+
+
+def _shown(svg: bytes) -> bytes:
+    """The drawing with what XML cannot hold spelt: matplotlib writes names as they are."""
+    return visible(svg.decode()).encode()
 
 
 def _write_head(figure: Figure, finding: str) -> Bbox:
@@ -95,6 +106,8 @@ def _write_head(figure: Figure, finding: str) -> Bbox:
 def _save(figure: Figure, path: Path, box: Bbox) -> Path:
     # without a date, the same results give the same bytes
     metadata = {"Date": None} if path.suffix == ".svg" else None
+    made = io.BytesIO()
+    figure.savefig(made, format=path.suffix[1:], metadata=metadata, bbox_inches=box)
     with replacing(path) as file:
-        figure.savefig(file, format=path.suffix[1:], metadata=metadata, bbox_inches=box)
+        file.write(_shown(made.getvalue()) if path.suffix == ".svg" else made.getvalue())
     return path

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from qcaps import __version__
 from qcaps.bounded import read_bounded
 from qcaps.content import SHIPPED, ContentFolders
-from qcaps.errors import QcapsError
+from qcaps.errors import QcapsError, visible
 from qcaps.files import replace_file
 from qcaps.measure.cell import BASELINE
-from qcaps.report import figures, summary
+from qcaps.report import escaping, figures, summary
 from qcaps.report.section import Absent, Section, absent, failure, present, sections
 from qcaps.report.table import marked
 
@@ -134,10 +134,14 @@ def _environment(content: ContentFolders) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # 40 ms
 
     folders = [folder / "templates" for folder in content.folders("reports")]
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(folders),
         autoescape=select_autoescape(("html", "html.j2")),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # markup is what a template made itself, of text that came through here
+        finalize=lambda value: visible(value) if type(value) is str else value,
     )
+    environment.filters["markdown"] = escaping.markdown
+    return environment

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.measure.cell import BASELINE
 from qcaps.measure.statistics import FEWEST_PAIRS
+from qcaps.report import escaping
 from qcaps.report.summary import cut_short, median_seconds, speedups
 
 if TYPE_CHECKING:
@@ -100,8 +101,9 @@ def markdown(results: Results, baseline: str = BASELINE) -> str:
         "| " + " | ".join(HEADINGS) + " |",
         "|" + "|".join("---" if heading in _LEFT else "---:" for heading in HEADINGS) + "|",
     ]
-    lines += ["| " + " | ".join(row) + " |" for arms in rows(results, baseline) for row in arms]
-    lines += ["", _LEGEND.format(baseline=baseline), *marked(results)]
+    said = escaping.markdown
+    lines += ["| " + " | ".join(map(said, row)) + " |" for arms in rows(results, baseline) for row in arms]
+    lines += ["", _LEGEND.format(baseline=baseline), *map(said, marked(results))]
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from qcaps.report import escaping
 from qcaps.report.table import duration
 
 if TYPE_CHECKING:
@@ -166,13 +167,14 @@ def _sides(one: CountRow, side: str) -> tuple[int | None, ...]:
 
 def markdown(report: GateReport) -> str:
     """For a step summary or a pull request."""
-    lines = [f"### {report.headline}", "", f"base: {report.base}, head: {report.head}", ""]
-    lines += [f"* **count** {fault}" for fault in report.faults]
-    lines += [f"* {note}" for note in report.notes]
+    said = escaping.markdown
+    lines = [f"### {said(report.headline)}", "", f"base: {said(report.base)}, head: {said(report.head)}", ""]
+    lines += [f"* **count** {said(fault)}" for fault in report.faults]
+    lines += [f"* {said(note)}" for note in report.notes]
     if report.rows:
         lines += ["", "| " + " | ".join(HEADINGS) + " |"]
         lines.append("|" + "|".join("---" if n < _LEFT else "---:" for n in range(len(HEADINGS))) + "|")
-        lines += ["| " + " | ".join(texts(row)) + " |" for row in report.rows]
+        lines += ["| " + " | ".join(map(said, texts(row))) + " |" for row in report.rows]
         lines += ["", LEGEND]
     return "\n".join(lines) + "\n"
 

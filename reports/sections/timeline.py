@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from qcaps.measure.worker.trace import CHECK, FORK, LOOKUP, PHASE
+from qcaps.report import escaping
 from qcaps.report.section import Content, Download
 from qcaps.report.spans import Trace, to_perfetto, to_speedscope, trace_of
 from qcaps.report.table import duration
@@ -94,7 +95,7 @@ def content(value: TimelineDrawing) -> Content:
         f" {count(asked[0], 'lookup')}{forks} with '{slow}', {asked[1]} with '{quick}':"
         f" {duration(slow_trace.total * _MICRO)} or {duration(quick_trace.total * _MICRO)}."
     )
-    stem = f"{value.task}-{value.scenario}-{value.n}".replace("+", "-")
+    stem = escaping.file_name(f"{value.task}-{value.scenario}-{value.n}".replace("+", "-"))
     return Content(
         finding,
         description="; ".join(

@@ -7,6 +7,7 @@ import io
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
+from qcaps.report.escaping import cell
 from qcaps.report.verdicts import VerdictRow
 
 if TYPE_CHECKING:
@@ -20,5 +21,5 @@ def text(report: GateReport, results: Results) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, [one.name for one in fields(VerdictRow)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(row) for row in report.rows)
+    writer.writerows({name: cell(value) for name, value in asdict(row).items()} for row in report.rows)
     return out.getvalue()

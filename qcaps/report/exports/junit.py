@@ -1,16 +1,21 @@
-"""JUnit XML: a regression is a failure, what could not be decided is skipped; numbers are properties."""
+"""JUnit XML by the schema of Jenkins: a regression is a failure, what could not be decided is skipped.
+
+The schema has no properties of a case, so numbers are lines of its output.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET  # written here, never read
 
+from qcaps.errors import visible
 from qcaps.report.verdicts import texts
 
 if TYPE_CHECKING:
     from qcaps.measure.results.results_file import Results
     from qcaps.report.verdicts import GateReport, VerdictRow
 
+_NUMBERS = ("verdict", "ratio", "low", "high", "delta", "margin", "rule", "pairs", "lookups", "forks")
 _SKIPPED = ("INCONCLUSIVE", "APART")
 
 
@@ -29,6 +34,10 @@ def text(report: GateReport, results: Results) -> str:
         errors="0",
     )
     suite.extend(cases)
+    for element in suite.iter():
+        element.text = visible(element.text) if element.text else element.text
+        for name, value in element.items():
+            element.set(name, visible(value))
     ET.indent(suite)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
 
@@ -51,11 +60,9 @@ def _case(row: VerdictRow) -> ET.Element:
             ET.SubElement(case, "failure", message=f"{change} ({interval})")
     if row.head_seconds is not None:
         case.set("time", f"{row.head_seconds:.9f}")
-    properties = ET.Element("properties")
-    for name in ("verdict", "ratio", "low", "high", "delta", "margin", "rule", "pairs", "lookups", "forks"):
-        if (value := getattr(row, name)) is not None:
-            ET.SubElement(properties, "property", name=name, value=str(value))
-    case.insert(0, properties)
+    ET.SubElement(case, "system-out").text = "\n".join(
+        f"{name}={value}" for name in _NUMBERS if (value := getattr(row, name)) is not None
+    )
     return case
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from qcaps.errors import UsageError
 from qcaps.measure.cell import LIBVIRT, STOCK, Cell, baseline_of, grid
-from qcaps.measure.gate.counting import Laws, faults
+from qcaps.measure.gate.counting import Laws, faults, told_apart
 from qcaps.measure.subject import Counts, split
 from qcaps.measure.subjects import libvirt
 from qcaps.measure.subjects.slowdown import slowed
@@ -68,6 +68,17 @@ def test_a_device_more_is_told_from_a_lookup_more() -> None:
 def test_a_libvirt_off_its_own_law_is_named_where_base_is_too() -> None:
     (one,) = faults(CELL, counts(10, 13), counts(10, 13), Laws(12), devices_may=True)
     assert (one.what, one.against) == ("lookups", "the closed form")
+
+
+def test_a_libvirt_that_looks_up_once_is_a_better_one_and_one_that_forks_is_not() -> None:
+    found = tuple(faults(CELL, counts(10, 12), counts(10, 1), Laws(12), devices_may=True))
+    assert {fault.what for fault in found} == {"lookups", "validations"}
+    worse, better = told_apart(found, fewer_is_better=True)
+    assert (worse, tuple(better)) == ([], found)
+    assert told_apart(found, fewer_is_better=False) == (list(found), [])
+    forking = faults(CELL, counts(10, 12), counts(10, 1, forks=1), Laws(12), devices_may=True)
+    (one,) = told_apart(forking, fewer_is_better=True)[0]
+    assert (one.what, one.found) == ("forks", 1)
 
 
 class Elsewhere:

@@ -10,7 +10,7 @@ from qcaps.lookups import policy_laws
 from qcaps.measure.subject import REFERENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from qcaps.measure.cell import Cell
     from qcaps.measure.subject import Counts
@@ -74,6 +74,23 @@ def faults(
         if law not in (None, getattr(head, what)) and what not in differing:
             assert law is not None
             yield CountFault(cell, what, law, getattr(head, what), "the closed form")
+
+
+def told_apart(
+    found: Iterable[CountFault], *, fewer_is_better: bool
+) -> tuple[list[CountFault], list[CountFault]]:
+    """Faults, and what is none: a libvirt that looks up less often than base or its law is a better one.
+
+    The reference is held to its counts in both directions: fewer would mean that it models less.
+    """
+    worse: list[CountFault] = []
+    better: list[CountFault] = []
+    for one in found:
+        fewer = (
+            fewer_is_better and one.what in ("lookups", "validations", "forks") and one.found < one.expected
+        )
+        (better if fewer else worse).append(one)
+    return worse, better
 
 
 def of_reference(cell: Cell, head: Counts) -> Laws:

@@ -297,6 +297,7 @@ with Embedded("none") as libvirt:
         env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
+        timeout=300,
         check=True,
     )  # fmt: skip
     assert done.stdout == "[None, None, None]\n"

@@ -283,7 +283,7 @@ def dropped(release: Release, arch: str | None = None) -> frozenset[str]:
 
 
 @dataclass(frozen=True)
-class AskedOfQemu:
+class Questions:
     """The tables of what is asked of a QEMU, or what a release added to them."""
 
     commands: Mapping[str, str]
@@ -300,11 +300,11 @@ _BLOCK_MAPPING: Final = {"iothread-vq-mapping": "virtio-blk.iothread-mapping"}
 _TIMED: Final = {"stats-intervals": "disk-timed-stats"}
 _SCSI_MAPPING: Final = {"iothread-vq-mapping": "virtio-scsi.iothread-mapping"}
 
-ASKED: Final[Since[AskedOfQemu]] = {
-    R9_0: AskedOfQemu(
+ASKED: Final[Since[Questions]] = {
+    R9_0: Questions(
         COMMANDS, TYPES, DEVICE_PROPERTIES, OBJECT_PROPERTIES, MACHINE_PROPERTIES, SCHEMA, OPTIONS
     ),
-    R11_3: AskedOfQemu(
+    R11_3: Questions(
         commands={name: name for name in ("blockdev-set-active", "display-reload")},
         types={name: name for name in ("acpi-erst", "cryptodev-backend-lkcf", "pvpanic-pci", "sev-snp-guest")}
         | {"usb-mtp": "usb-mtp", "virtio-mem-ccw": "virtio-mem-ccw"}
@@ -344,7 +344,7 @@ ASKED: Final[Since[AskedOfQemu]] = {
         },
         options={("run-with", "async-teardown"): "run-with.async-teardown"},
     ),
-    R12_8: AskedOfQemu(
+    R12_8: Questions(
         commands={name: name for name in ("qom-list-get", "query-accelerators")},
         types={name: name for name in ("acpi-generic-initiator", "amd-iommu", "iommufd", "nvme", "nvme-ns")}
         | {"usb-bot": "usb-bot", "monitor-qmp": "object-monitor-qmp"}
@@ -386,17 +386,17 @@ NO_MACHINE: Final = frozenset({"generic-pc"})
 
 
 @cache
-def of(release: Release = DEFAULT) -> AskedOfQemu:
+def of(release: Release = DEFAULT) -> Questions:
     """The tables as they are in `release`."""
     parts = [asked for since, asked in ASKED.items() if since <= release]
     merged: dict[str, Any] = {}
-    for field in fields(AskedOfQemu):
+    for field in fields(Questions):
         table: dict[Any, Any] = {}
         for part in parts:
             for key, value in getattr(part, field.name).items():
                 table[key] = {**table.get(key, {}), **value} if isinstance(value, Mapping) else value
         merged[field.name] = table
-    return AskedOfQemu(**merged)
+    return Questions(**merged)
 
 
 def no_longer_set(release: Release) -> frozenset[str]:

@@ -131,7 +131,7 @@ def _matching(table: Mapping[str, str], names: Mapping[str, Any]) -> set[str]:
     return {flag for name, flag in table.items() if name in names}
 
 
-def _device_flags(session: Session, asked: rules.AskedOfQemu) -> set[str]:
+def _device_flags(session: Session, asked: rules.Questions) -> set[str]:
     flags = set()
     for device, table in asked.device_properties.items():
         properties = session.names("device-list-properties", typename=device)
@@ -144,7 +144,7 @@ def _device_flags(session: Session, asked: rules.AskedOfQemu) -> set[str]:
     return flags
 
 
-def _option_flags(session: Session, asked: rules.AskedOfQemu) -> set[str]:
+def _option_flags(session: Session, asked: rules.Questions) -> set[str]:
     command = "query-command-line-options"
     parameters = {
         option: {

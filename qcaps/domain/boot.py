@@ -74,7 +74,7 @@ class AcpiTable(Element):
     """A file with an ACPI table for the guest."""
 
     TAG: ClassVar[str] = "table"
-    type: Literal["slic"]
+    type: Annotated[Literal["slic", "raw", "msdm"], Newer(R11_3, ("raw", "msdm"))]
     value: Annotated[str, TEXT] | None = None
 
 

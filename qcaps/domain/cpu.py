@@ -79,6 +79,7 @@ class CpuMaxphysaddr(Element):
     TAG: ClassVar[str] = "maxphysaddr"
     mode: Literal["emulate", "passthrough"]
     bits: I31 | None = None
+    limit: Annotated[I31, Newer(R11_3)] | None = None
 
 
 class CpuFeature(Element):

@@ -74,7 +74,7 @@ _KINDS = {kind.TAG: kind for kind in KINDS}
 
 _Node = etree._Element  # noqa: SLF001  # lxml-stubs names the element class only so
 
-_MANY_SINCE: dict[str, Release] = {"devices/watchdog": R11_3}
+_MANY_SINCE: dict[str, Release] = {"devices/watchdog": R11_3, "os/acpi/table": R11_3}
 """What may be there more than once since a release."""
 _NEVER = Release(9999, 0)
 
@@ -189,11 +189,11 @@ def _refuse_shapes(root: _Node, release: Release) -> None:
     if root.tag != Domain.TAG:
         raise XmlError(root, "is not <domain>")
     for path, cls in _CLOSED:
-        known = xml_names(cls)
+        known = xml_names(cls, release)
         for node in root.iterfind(path):
             for child in node:
                 if isinstance(child.tag, str) and child.tag not in known:
-                    raise XmlError(child, f"is no word {LIBVIRT} knows in <{node.tag}>")
+                    raise XmlError(child, f"is no word libvirt {release}.0 knows in <{node.tag}>")
     for path in _ONCE:
         if len(found := root.findall(path)) > 1 and release < _MANY_SINCE.get(path, _NEVER):
             raise XmlError(found[1], "may appear only once")

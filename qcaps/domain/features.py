@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import FLAG, ON_OFF, Element, Name
+from qcaps.domain.codec import FLAG, ON_OFF, Element, Name, Newer
 from qcaps.domain.memory import Size
 from qcaps.domain.syntax import U32
+from qcaps.release import R11_3
 
 _FEWEST_RETRIES = 4095
 _LONGEST_VENDOR = 12
@@ -91,6 +92,8 @@ class Hyperv(Element):
     ipi: RequiredState | None = None
     evmcs: RequiredState | None = None
     avic: RequiredState | None = None
+    emsr_bitmap: Annotated[RequiredState, Newer(R11_3)] | None = None
+    xmm_input: Annotated[RequiredState, Newer(R11_3)] | None = None
 
 
 class KvmDirtyRing(RequiredState):
@@ -240,3 +243,4 @@ class Features(Element):
     sbbc: Sbbc | None = None
     ibs: Ibs | None = None
     tcg: Tcg | None = None
+    ps2: Annotated[FeatureState, Newer(R11_3)] | None = None

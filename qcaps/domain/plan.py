@@ -24,7 +24,7 @@ from qcaps.domain.element import (
     WriteOrder,
     fields_of,
 )
-from qcaps.release import Release
+from qcaps.release import DEFAULT, Release
 
 _NUMBER = re.compile(r"\s*(-?\d{1,20}|0[xX][0-9a-fA-F]{1,16})\s*", re.ASCII)
 _TEXT_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\r": "&#13;"}
@@ -89,10 +89,13 @@ def plan_of(cls: type[Element]) -> tuple[Field, ...]:
     return plan
 
 
-def xml_names(cls: type[Element]) -> frozenset[str]:
-    """The child elements that `cls` declares, by their names in the XML."""
+def xml_names(cls: type[Element], release: Release = DEFAULT) -> frozenset[str]:
+    """The child elements that `cls` declares to libvirt of that release, by their names in the XML."""
     return frozenset(
-        tag for item in plan_of(cls) if item.kind not in ("attribute", "text") for tag in item.tags
+        tag
+        for item in plan_of(cls)
+        if item.kind not in ("attribute", "text") and item.under(release) is not None
+        for tag in item.tags
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import CHILD, TEXT, Element, Read
+from qcaps.domain.codec import CHILD, TEXT, Element, Newer, Read
 from qcaps.domain.numbers import any_base
 from qcaps.domain.syntax import CPUSET, I31, I32, I64, POSITIVE, U32, U64, UNIT, WRAPPED_U32, WRAPPED_U64
+from qcaps.release import R11_3
 
 Scheduler = Literal["batch", "idle", "fifo", "rr"]
 
@@ -33,6 +34,15 @@ class Iothreads(Element):
     value: Annotated[U32, TEXT] | None = None
 
 
+class IothreadPoll(Element):
+    """How long a thread polls, in nanoseconds."""
+
+    TAG: ClassVar[str] = "poll"
+    max: U32 | None = None
+    grow: U32 | None = None
+    shrink: U32 | None = None
+
+
 class Iothread(Element):
     """One I/O thread, and how many helpers it may have."""
 
@@ -40,6 +50,7 @@ class Iothread(Element):
     id: POSITIVE
     thread_pool_min: I31 | None = None
     thread_pool_max: I31 | None = None
+    poll: Annotated[IothreadPoll, Newer(R11_3)] | None = None
 
 
 class Iothreadids(Element):

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SCORES = ("answer", "devices", "lookups", "addresses", "whole")
 
 
+_EMBEDDED, _SYSTEM = "/run/qcaps/root/lib/qemu/", "/var/lib/libvirt/qemu/"
+
+
 @dataclass(frozen=True)
 class Truth:
     """What the real one made of a domain; `xml` is empty for a refused one."""
@@ -94,7 +97,9 @@ def asked(subject: Embedded, name: str, data: bytes, emulator: str | None) -> Tr
     except (etree.XMLSyntaxError, UnicodeError) as error:
         return Truth(name, data, accepted=False, error=str(error), lookups=0, xml=b"")
     done = subject.define(xml)
-    return Truth(name, data, done.accepted, done.error or "", done.lookups or 0, (done.xml or "").encode())
+    # an embedded libvirt keeps in its own folder what a system's keeps below /var/lib/libvirt
+    made = (done.xml or "").replace(_EMBEDDED, _SYSTEM)
+    return Truth(name, data, done.accepted, done.error or "", done.lookups or 0, made.encode())
 
 
 def stand_in(data: bytes, emulator: str | None) -> bytes:

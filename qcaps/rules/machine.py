@@ -145,3 +145,16 @@ def has_builtin_esp(domain: Domain) -> bool:
 
 def _virt(machine: str | None) -> bool:
     return machine is not None and (machine == "virt" or machine.startswith("virt-"))
+
+
+VCPUS_WITHOUT_EIM: Final = 255
+"""The most CPUs that interrupts reach without the extended mode of an I/O MMU."""
+
+
+def needs_eim(domain: Domain) -> bool:
+    """Whether the guest has more CPUs than interrupts reach without an I/O MMU.
+
+    Follows: qemuDomainNeedsIOMMUWithEIM
+    """
+    most = domain.vcpu.value if domain.vcpu is not None else None
+    return is_q35(domain) and (most or 1) > VCPUS_WITHOUT_EIM

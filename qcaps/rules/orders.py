@@ -66,7 +66,7 @@ ADDRESSED: tuple[AnyKind, ...] = VISITED[: VISITED.index(GRAPHICS)]
 
 PCI: tuple[AnyKind, ...] = (
     FILESYSTEM, INTERFACE, SOUND, CONTROLLER, DISK, HOSTDEV, MEMBALLOON, RNG, WATCHDOG, VIDEO, SHMEM,
-    INPUT, SERIAL, IOMMU, VSOCK, MEMORY,
+    INPUT, SERIAL, IOMMU, VSOCK, MEMORY, PANIC,
 )  # fmt: skip
 """The order in which PCI slots are given out, PCI controllers before all."""
 

@@ -60,7 +60,7 @@ def _classes(cls: type[Element], found: set[type[Element]]) -> set[type[Element]
     if cls not in found:
         found.add(cls)
         for item in plan_of(cls):
-            for member in item.members:
+            for member in item.members if item.under(DEFAULT) is not None else ():
                 _classes(member, found)
     return found
 

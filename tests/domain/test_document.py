@@ -21,6 +21,7 @@ from qcaps.domain.domain import Domain
 from qcaps.domain.element import fields_of
 from qcaps.domain.plan import Field, _plain, plan_of
 from qcaps.errors import QcapsError
+from qcaps.release import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -323,7 +324,7 @@ def _scalar(draw: Any, cls: type[Element], item: Field) -> str:
 
 def _element(draw: Any, cls: type[Element], tag: str) -> etree._Element:  # noqa: C901  # one case a kind
     node = etree.Element(tag)
-    for item in plan_of(cls):
+    for item in filter(None, (one.under(DEFAULT) for one in plan_of(cls))):
         if not item.required and draw(st.integers(0, 3)):
             continue
         match item.kind:

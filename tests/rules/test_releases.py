@@ -218,6 +218,91 @@ CHANGES = [
         refused("no filesystem driver 'handle'"),
     ),
     Change(
+        "many CPUs",
+        domain(head="<vcpu>256</vcpu>", machine="q35"),
+        R11_3,
+        refused("need an I/O MMU"),
+        "<ioapic driver='qemu'/>.*<iommu model='intel'>.*intremap='on' eim='on'",
+    ),
+    Change(
+        "slots",
+        domain(
+            "<memory model='virtio-pmem' access='shared'><source><path>/p</path></source>"
+            "<target><size unit='MiB'>256</size></target></memory>",
+            head="<maxMemory unit='GiB'>4</maxMemory>"
+            "<cpu><numa><cell id='0' cpus='0' memory='524288'/></numa></cpu>",
+        ),
+        R11_3,
+        refused("a number of slots"),
+        "model='virtio-pmem'",
+    ),
+    Change(
+        "removable SCSI disks",
+        domain(SCSI.format("a").replace("bus='scsi'", "bus='scsi' removable='on'")),
+        R11_3,
+        refused("removable is for bus 'usb'"),
+        "bus='scsi'",
+    ),
+    Change(
+        "a SATA disk's product",
+        domain(SCSI.format("a").replace("scsi'/>", "sata'/><product>x</product>"), machine="q35"),
+        R11_3,
+        refused("vendor and product are for bus 'scsi'"),
+        "<product>x</product>",
+    ),
+    Change(
+        "sizes of shared memory",
+        domain("<shmem name='s'><model type='ivshmem-plain'/><size unit='M'>3</size></shmem>"),
+        R11_3,
+        "<shmem",
+        refused("a power of two"),
+    ),
+    Change(
+        "forwarded ports",
+        domain(
+            "<interface type='user'><portForward proto='tcp'><range start='1'/></portForward></interface>"
+        ),
+        R11_3,
+        "<interface",
+        refused("needs the backend 'passt'"),
+    ),
+    Change(
+        "restrictive nodes",
+        domain(
+            head="<numatune><memnode cellid='0' mode='restrictive' nodeset='0'/></numatune>"
+            "<cpu><numa><cell id='0' cpus='0' memory='1048576'/></numa></cpu>"
+        ),
+        R11_3,
+        "restrictive",
+        refused("needs the same of <memory>"),
+    ),
+    Change(
+        "protocols of a serial port",
+        domain(
+            "<serial type='tcp'><source mode='connect' host='h' service='1'/><protocol type='tls'/></serial>"
+        ),
+        R11_3,
+        "<protocol type='tls'/>",
+        refused("no protocol 'tls'"),
+    ),
+    Change(
+        "a panic device on PCI",
+        domain("<panic model='pvpanic'/>"),
+        R11_3,
+        refused("not one of"),
+        "'pvpanic'>",
+    ),
+    Change(
+        "PipeWire", domain("<audio id='1' type='pipewire'/>"), R11_3, refused("not one of"), "'pipewire'/>"
+    ),
+    Change(
+        "no PS/2",
+        domain(head="<features><ps2 state='off'/></features>"),
+        R11_3,
+        refused("is no word libvirt 9.0.0 knows"),
+        NOTHING.format("type='mouse'"),
+    ),
+    Change(
         "sheepdog",
         domain(
             "<disk type='network'><source protocol='sheepdog' name='i'/>"

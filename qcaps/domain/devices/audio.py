@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import Element, Name
+from qcaps.domain.codec import Element, Name, Newer
 from qcaps.domain.device import Device
 from qcaps.domain.syntax import AS_INT, I32, POSITIVE, U32
+from qcaps.release import R11_3
 
-AudioType = Literal["none", "alsa", "coreaudio", "jack", "oss", "pulseaudio", "sdl", "spice", "file", "dbus"]
+AudioType = Literal[
+    "none", "alsa", "coreaudio", "jack", "oss", "pulseaudio", "sdl", "spice", "file", "dbus", "pipewire",
+]  # fmt: skip
 
 
 class AudioSettings(Element):
@@ -45,7 +48,7 @@ class Audio(Device):
 
     TAG: ClassVar[str] = "audio"
     id: Annotated[POSITIVE, AS_INT]
-    type: AudioType
+    type: Annotated[AudioType, Newer(R11_3, ("pipewire",))]
     timer_period: Annotated[POSITIVE, Name("timerPeriod")] | None = None
     try_mmap: Annotated[bool, Name("tryMMap")] | None = None
     exclusive: bool | None = None
@@ -53,5 +56,6 @@ class Audio(Device):
     server_name: Annotated[str, Name("serverName")] | None = None
     driver: Literal["esd", "alsa", "arts", "pulseaudio"] | None = None
     path: str | None = None
+    runtime_dir: Annotated[str, Name("runtimeDir"), Newer(R11_3)] | None = None
     input: AudioDirection | None = None
     output: AudioDirection | None = None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import CHILD, LAST, ON_OFF, Element, Name
+from qcaps.domain.codec import CHILD, LAST, ON_OFF, Element, Name, Newer
 from qcaps.domain.device import Device
-from qcaps.domain.devices.virtio import VirtioDriver
+from qcaps.domain.devices.virtio import DriverIothreads, VirtioDriver
 from qcaps.domain.element import LIBVIRT
 from qcaps.domain.memory import Size
 from qcaps.domain.numbers import ANY_I31, HEX_I31
 from qcaps.domain.syntax import I31, U32
+from qcaps.release import R11_3
 
 ControllerType = Literal["ide", "fdc", "scsi", "sata", "virtio-serial", "ccid", "usb", "pci", "xenbus", "isa"]
 
@@ -46,6 +47,7 @@ class ControllerDriver(VirtioDriver):
     max_sectors: U32 | None = None
     ioeventfd: Annotated[bool, ON_OFF] | None = None
     iothread: U32 | None = None
+    iothreads: Annotated[DriverIothreads, Newer(R11_3)] | None = None
 
 
 class ControllerModel(Element):
@@ -71,6 +73,7 @@ class ControllerTarget(Element):
     bus_nr: Annotated[ANY_I31, Name("busNr")] | None = None
     index: ANY_I31 | None = None
     hotplug: Annotated[bool, ON_OFF] | None = None
+    mem_reserve: Annotated[U32, Name("memReserve"), Newer(R11_3)] | None = None
     node: Annotated[I31, CHILD] | None = None
 
 

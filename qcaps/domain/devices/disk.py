@@ -15,9 +15,9 @@ from qcaps.domain.devices.disksource import (
 )
 from qcaps.domain.devices.on_host import BackendDomain
 from qcaps.domain.devices.secret import Auth, Encryption
-from qcaps.domain.devices.virtio import VirtioDriver, VirtioModel
+from qcaps.domain.devices.virtio import DriverIothreads, VirtioDriver, VirtioModel
 from qcaps.domain.syntax import POSITIVE, U32, U64
-from qcaps.release import R12_8
+from qcaps.release import R11_3, R12_8
 
 ErrorPolicy = Literal["stop", "report", "ignore", "enospace"]
 
@@ -39,6 +39,8 @@ class DiskDriver(VirtioDriver):
     detect_zeroes: Literal["off", "on", "unmap"] | None = None
     queues: U32 | None = None
     queue_size: U32 | None = None
+    discard_no_unref: Annotated[bool, ON_OFF, Newer(R11_3)] | None = None
+    iothreads: Annotated[DriverIothreads, Newer(R11_3)] | None = None
     metadata_cache: DiskFormatMetadataCache | None = None
 
 
@@ -83,6 +85,7 @@ class DiskBlockio(Element):
     TAG: ClassVar[str] = "blockio"
     logical_block_size: U32 | None = None
     physical_block_size: U32 | None = None
+    discard_granularity: Annotated[U32, Newer(R11_3)] | None = None
 
 
 class DiskTarget(Element):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import ON_OFF, Element
+from qcaps.domain.codec import ON_OFF, Element, Newer
 from qcaps.domain.device import Device
 from qcaps.domain.syntax import U32
+from qcaps.release import R11_3
 
 
 class IommuDriver(Element):
@@ -18,6 +19,7 @@ class IommuDriver(Element):
     eim: Annotated[bool, ON_OFF] | None = None
     iotlb: Annotated[bool, ON_OFF] | None = None
     aw_bits: U32 | None = None
+    dma_translation: Annotated[bool, ON_OFF, Newer(R11_3)] | None = None
 
 
 class Iommu(Device):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import CHILD, FLAG, Element
+from qcaps.domain.codec import CHILD, FLAG, Element, Name, Newer
 from qcaps.domain.device import Device
 from qcaps.domain.memory import Size
 from qcaps.domain.syntax import CPUSET, I31
+from qcaps.release import R11_3
 
 
 class ModuleSource(Element):
@@ -32,6 +33,7 @@ class MemoryTarget(Element):
     """What the guest sees."""
 
     TAG: ClassVar[str] = "target"
+    dynamic_memslots: Annotated[bool, Name("dynamicMemslots"), Newer(R11_3)] | None = None
     size: Size
     node: Annotated[I31, CHILD] | None = None
     label: MemoryTargetLabel | None = None

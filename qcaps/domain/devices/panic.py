@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
+from qcaps.domain.codec import Newer
 from qcaps.domain.device import Device
+from qcaps.release import R11_3
 
 
 class Panic(Device):
     """Tells the host that the guest has crashed."""
 
     TAG: ClassVar[str] = "panic"
-    model: Literal["default", "isa", "pseries", "hyperv", "s390"] | None = None
+    model: (
+        Annotated[
+            Literal["default", "isa", "pseries", "hyperv", "s390", "pvpanic"], Newer(R11_3, ("pvpanic",))
+        ]
+        | None
+    ) = None

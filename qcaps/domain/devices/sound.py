@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import Element
+from qcaps.domain.codec import Element, Newer
 from qcaps.domain.device import Device
 from qcaps.domain.devices.on_host import AudioId
+from qcaps.release import R11_3
 
 
 class SoundCodec(Element):
@@ -21,5 +22,6 @@ class Sound(Device):
 
     TAG: ClassVar[str] = "sound"
     model: Literal["sb16", "es1370", "pcspk", "ac97", "ich6", "ich9", "usb", "ich7"]
+    multichannel: Annotated[bool, Newer(R11_3)] | None = None
     codec: tuple[SoundCodec, ...] = ()
     audio: AudioId | None = None

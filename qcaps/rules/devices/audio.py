@@ -48,6 +48,7 @@ _COUNTED: Final = by_device_type(
         "pulseaudio": _BOTH | {"server_name"},
         "sdl": _BOTH | {"driver"},
         "file": _BOTH | {"path"},
+        "pipewire": _BOTH | {"runtime_dir"},
     }
 )
 _EITHER: Final = {"mixing_engine", "fixed_settings", "voices", "buffer_length", "settings"}
@@ -60,6 +61,7 @@ _DIRECTION: Final = by_type(
         "oss": _EITHER | {"dev", "buffer_count", "try_poll"},
         "pulseaudio": _EITHER | {"name", "stream_name", "latency"},
         "sdl": _EITHER | {"buffer_count"},
+        "pipewire": _EITHER | {"name", "stream_name", "latency"},
     }
 )
 """What a backend of each type may say, of itself and of a direction."""

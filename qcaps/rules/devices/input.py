@@ -103,6 +103,9 @@ def refuse_by_qemu(device: Input, guest: Guest, caps: Capabilities) -> None:
 
     Follows: qemuValidateDomainDeviceDefInput
     """
+    ps2 = guest.domain.features.ps2 if guest.domain.features is not None else None
+    if device.bus == "ps2" and ps2 is not None and ps2.state is False:
+        raise unsupported("an input on bus 'ps2' needs the feature <ps2>, which is off", device)
     if device.bus == "ps2" and not guest.is_x86:
         need(caps, "i8042", "an input on bus 'ps2'", device)
     if device.bus == "usb" and device.type == "keyboard":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Iommu
+from qcaps.domain.devices.iommu import IommuDriver
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.addresses.pci.flags import INTEGRATED
 from qcaps.rules.kind import Kind, Pci
+from qcaps.rules.machine import needs_eim
 from qcaps.rules.shared.alias import by_place
 from qcaps.rules.shared.guest import address_type
 from qcaps.rules.shared.refuse import malformed, need, unsupported
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
 
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.domain import Domain
+    from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
+    from qcaps.rules.shared.state import State
     from qcaps.rules.start.launch import Launch
 
 
@@ -36,12 +41,35 @@ def read(_domain: Domain, iommu: Iommu) -> Iommu:
     return evolve(iommu, driver=driver if said else None)
 
 
+_EIM_COMES_ALONG: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether an I/O MMU of a guest with many CPUs can address them without being told."""
+
+
+def complete(state: State, iommu: Iommu) -> Iommu:
+    """That of a guest with many CPUs can interrupt them all.
+
+    Follows: qemuDomainIOMMUDefPostParse
+    """
+    if iommu.model != "intel" or not since(_EIM_COMES_ALONG, state.draft.release):
+        return iommu
+    if not needs_eim(state.domain):
+        return iommu
+    driver = iommu.driver or IommuDriver()
+    changes = {
+        name: True
+        for name in ("intremap", "eim")
+        if getattr(driver, name) is None and f"intel-iommu.{name}" in state.caps
+    }
+    return evolve(iommu, driver=evolve(driver, **changes)) if changes else iommu
+
+
 _IOMMU_OPTIONS = {
     "intremap": "intel-iommu.intremap",
     "caching_mode": "intel-iommu.caching-mode",
     "eim": "intel-iommu.eim",
     "iotlb": "intel-iommu.device-iotlb",
     "aw_bits": "intel-iommu.aw-bits",
+    "dma_translation": "intel-iommu.dma-translation",
 }
 """Options of the I/O MMU's `<driver>`, and the flag each needs."""
 
@@ -107,6 +135,7 @@ def iommus(launch: Launch) -> Iterator[str]:
                     "eim": on_off(state=driver.eim if driver else None),
                     "device-iotlb": driver.iotlb if driver else None,
                     "aw-bits": (driver.aw_bits if driver else None) or None,
+                    "dma-translation": on_off(state=driver.dma_translation if driver else None),
                 }
             )
         elif iommu.model == "virtio":
@@ -118,6 +147,7 @@ def iommus(launch: Launch) -> Iterator[str]:
 IOMMU = Kind(
     Iommu,
     read=read,
+    complete=complete,
     refuse=refuse,
     refuse_by_qemu=refuse_by_qemu,
     pci=Pci(

@@ -8,8 +8,9 @@ from qcaps.capabilities.targets import S390
 from qcaps.domain.address import IsaAddress
 from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Panic
-from qcaps.rules.kind import Kind
+from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.machine import is_pseries
+from qcaps.rules.start.address import placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +40,15 @@ def panics(launch: Launch) -> Iterator[str]:
         if panic.model == "isa":
             port = panic.address.iobase or 0 if isinstance(panic.address, IsaAddress) else None
             yield from launch.device({"driver": "pvpanic", "ioport": port})
+        elif panic.model == "pvpanic":
+            yield from launch.device({"driver": "pvpanic-pci", **placed(launch, panic)})
 
 
 PANIC = Kind(
     Panic,
     complete=complete,
+    pci=Pci(
+        flags=lambda panic, way: way.pci if panic.model == "pvpanic" else 0,
+        wants=lambda panic: panic.model == "pvpanic",
+    ),
 )

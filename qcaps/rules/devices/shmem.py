@@ -9,6 +9,7 @@ from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Shmem
 from qcaps.domain.devices.shmem import ShmemModel, ShmemMsi
 from qcaps.domain.memory import Size, kib
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.alias import by_place
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain import devices as d
     from qcaps.domain.domain import Domain
+    from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.shared.state import State
     from qcaps.rules.start.launch import Launch
@@ -58,7 +60,11 @@ def read(_domain: Domain, shmem: Shmem) -> Shmem:
     return evolve(shmem, **changes)
 
 
-def complete(_state: State, shmem: Shmem) -> Shmem:
+_SIZE_CHECKED: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether the size is looked at when a domain is defined; before, at its start."""
+
+
+def complete(state: State, shmem: Shmem) -> Shmem:
     """4 MiB, unless a server says how much.
 
     Follows: qemuDomainShmemDefPostParse
@@ -67,6 +73,8 @@ def complete(_state: State, shmem: Shmem) -> Shmem:
     size = in_bytes(shmem.size, "bytes") if shmem.size is not None else 0
     if model != "ivshmem-doorbell" and not size:
         size = _DEFAULT_SHMEM
+    if size and (size & (size - 1) or size < _MIB) and since(_SIZE_CHECKED, state.draft.release):
+        raise Refused("XML error: the size of shared memory is a power of two of at least 1 MiB", shmem)
     shown = evolve(shmem.size or Size(), value=size // _MIB, unit="M") if size else None
     shmem = evolve(shmem, size=shown)
     if model == "ivshmem":

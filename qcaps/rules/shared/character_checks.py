@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.labels import refuse_read_labels
 from qcaps.rules.shared.refuse import internal, malformed, need, unsupported
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from qcaps.domain.codec import Element
     from qcaps.domain.devices import Channel, Console, Parallel, Serial
     from qcaps.domain.devices.characters import ChardevSource as Source
+    from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 
 
@@ -147,6 +149,9 @@ _SOURCES: dict[str, Callable[[Source | None, Sequence[Source], Element], None]] 
 }
 
 
+_FOREIGN_PROTOCOLS_REFUSED: Final[Since[bool]] = {R9_0: False, R11_3: True}
+
+
 def check_qemu_source(
     kind: str | None, sources: Sequence[Source], device: Element, guest: Guest, caps: Capabilities
 ) -> None:
@@ -154,6 +159,10 @@ def check_qemu_source(
 
     Follows: qemuValidateDomainChrSourceDef, qemuValidateDomainChrSourceReconnectDef
     """
+    if kind == "tcp" and since(_FOREIGN_PROTOCOLS_REFUSED, guest.draft.release):
+        said = getattr(device, "protocol", None)
+        if said is not None and said.type in ("tls", "telnets"):
+            raise unsupported(f"QEMU has no protocol '{said.type}'", device)
     if kind in ("tcp", "unix"):
         for source in sources:
             again = source.reconnect

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from lxml import etree
 
 from qcaps.domain.codec import evolve
-from qcaps.domain.features import Features, Gic, Hyperv
+from qcaps.domain.devices import Iommu
+from qcaps.domain.features import Features, Gic, Hyperv, Ioapic
 from qcaps.domain.memory import kib
-from qcaps.rules.machine import is_arm_virt, is_q35
+from qcaps.release import R9_0, R11_3, since
+from qcaps.rules.machine import is_arm_virt, is_q35, needs_eim
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.sizes import in_bytes, in_kib, pretty
 
@@ -17,9 +19,10 @@ if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.domain import Domain
     from qcaps.domain.features import Hpt, Kvm, Smm
+    from qcaps.release import Since
     from qcaps.rules.draft import Draft
 
-_ON_UNLESS_TOLD: Final = ("hap", "pvspinlock", "pmu", "vmport", "vmcoreinfo", "smm")
+_ON_UNLESS_TOLD: Final = ("hap", "pvspinlock", "pmu", "vmport", "vmcoreinfo", "smm", "ps2")
 _NOTHING_WITHOUT: Final = (("ioapic", "driver"), ("cfpc", "value"), ("sbbc", "value"), ("ibs", "value"))
 _MIB: Final = 1024 * 1024
 
@@ -107,6 +110,7 @@ def complete(draft: Draft, caps: Capabilities) -> None:
 
     Follows: qemuDomainDefEnableDefaultFeatures, qemuDomainDefTsegPostParse
     """
+    _complete_ioapic(draft)
     domain = draft.domain
     features = domain.features
     gic = features.gic if features is not None else None
@@ -122,6 +126,22 @@ def complete(draft: Draft, caps: Capabilities) -> None:
         raise Refused("unsupported configuration: this QEMU cannot set the size of SMM's TSEG", smm)
     if in_bytes(smm.tseg, "MiB") % _MIB:
         raise Refused("unsupported configuration: the size of SMM's TSEG must be whole MiB", smm)
+
+
+_IOAPIC_OF_QEMU: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether the interrupts that an I/O MMU remaps bring the I/O APIC they need."""
+
+
+def _complete_ioapic(draft: Draft) -> None:
+    """Follows: qemuDomainDefEnableDefaultFeatures."""
+    domain = draft.domain
+    iommus = draft.of(Iommu)
+    if not iommus or not since(_IOAPIC_OF_QEMU, draft.release):
+        return
+    driver = iommus[0].driver
+    features = domain.features or Features()
+    if features.ioapic is None and ((driver is not None and driver.intremap) or needs_eim(domain)):
+        draft.set(features=evolve(features, ioapic=Ioapic(driver="qemu")))
 
 
 def _gic_version(domain: Domain, caps: Capabilities) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from qcaps.domain.codec import evolve
 from qcaps.domain.device import DeviceMaster
-from qcaps.domain.devices import Controller, Graphics, Input, Memballoon, Panic, Watchdog
+from qcaps.domain.devices import Controller, Graphics, Input, Iommu, Memballoon, Panic, Watchdog
+from qcaps.domain.devices.iommu import IommuDriver
 from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.definition.completion import audio
 from qcaps.rules.definition.completion.controllers import Present
@@ -22,6 +23,7 @@ from qcaps.rules.machine import (
     is_riscv_virt,
     is_s390,
     is_x86,
+    needs_eim,
 )
 from qcaps.rules.refusal import Refused
 
@@ -121,7 +123,7 @@ def add_default_devices(draft: Draft, caps: Capabilities) -> None:
     Follows: qemuDomainDefAddDefaultDevices, qemuDomainDefAddImplicitInputDevice
     """
     domain = draft.domain
-    if is_x86(domain):
+    if is_x86(domain) and not _without_ps2(domain):
         _need_input(draft, "mouse", "ps2")
         _need_input(draft, "keyboard", "ps2")
     its = board(domain, caps)
@@ -138,6 +140,8 @@ def add_default_devices(draft: Draft, caps: Capabilities) -> None:
         _add_usb_inputs(draft)
     if its.panic:
         _need_panic(draft)
+    if its.itco and since(_EIM_COMES_ALONG, draft.release) and needs_eim(domain):
+        _need_iommu(draft, caps)
     if its.itco and since(_ITCO_IS_SHOWN, draft.release):
         _need_itco(draft)
     audio.add_default(draft)
@@ -147,12 +151,27 @@ _ITCO_IS_SHOWN: Final[Since[bool]] = {R9_0: False, R11_3: True}
 """Whether the watchdog of a q35 chipset is a device of the definition."""
 
 
+_EIM_COMES_ALONG: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether a guest with many CPUs gets the I/O MMU that takes."""
+
+
+def _need_iommu(draft: Draft, caps: Capabilities) -> None:
+    if draft.of(Iommu) or not {"intel-iommu", "intel-iommu.intremap", "intel-iommu.eim"} <= caps.flags:
+        return
+    draft.of(Iommu).append(Iommu(model="intel", driver=IommuDriver(intremap=True, eim=True)))
+
+
 def _need_itco(draft: Draft) -> None:
     """The chipset's watchdog; one action is common to all watchdogs."""
     watchdogs = draft.of(Watchdog)
     if not any(one.model == "itco" for one in watchdogs):
         action = watchdogs[0].action if watchdogs else "reset"
         watchdogs.append(Watchdog(model="itco", action=action))
+
+
+def _without_ps2(domain: Domain) -> bool:
+    ps2 = domain.features.ps2 if domain.features is not None else None
+    return ps2 is not None and ps2.state is False
 
 
 # Follows: virDomainDefMaybeAddInput

@@ -8,6 +8,7 @@ from qcaps.domain.codec import evolve
 from qcaps.domain.devices import Memory as Module
 from qcaps.domain.memory import CurrentMemory, GuestMemory, Hugepages, kib
 from qcaps.domain.syntax import cpuset
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared import numa
 from qcaps.rules.shared.sets import canonical
@@ -16,6 +17,7 @@ from qcaps.rules.shared.sizes import attribute_in_kib, in_kib
 if TYPE_CHECKING:
     from qcaps.domain.domain import Domain
     from qcaps.domain.memory import HugepagesPage, MemoryBacking, Memtune
+    from qcaps.release import Since
     from qcaps.rules.draft import Draft
 
 _NODE_0: Final = 1
@@ -102,18 +104,22 @@ def complete(draft: Draft) -> None:
     current = kib(domain.current_memory)
     if not 0 < current <= total:
         current = total
-    _check_maximum(domain, total)
+    _check_maximum(domain, total, without_slots=since(_WITHOUT_SLOTS, draft.release))
     draft.set(
         memory=evolve(domain.memory or GuestMemory(), value=total, unit="KiB"),
         current_memory=evolve(domain.current_memory or CurrentMemory(), value=current, unit="KiB"),
     )
 
 
-def _check_maximum(domain: Domain, total: int) -> None:
+_WITHOUT_SLOTS: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether there may be room for memory, and no slot."""
+
+
+def _check_maximum(domain: Domain, total: int, *, without_slots: bool) -> None:
     most = domain.max_memory
     if most is None:
         return
-    if bool(most.value) != bool(most.slots):
+    if bool(most.value) != bool(most.slots) and not (most.value and without_slots):
         raise Refused("XML error: <maxMemory> needs a size and a number of slots", most)
     if most.value and kib(most) < total:
         raise Refused("XML error: <maxMemory> is less than <memory>", most)

@@ -53,8 +53,6 @@ def check_parsed_domain(domain: Domain) -> None:
             raise Refused("the size of a huge page is above 0", page)
     check_parsed_numa(domain)
     _check_perf(domain)
-    if domain.os.acpi is not None and len(domain.os.acpi.table) > 1:
-        raise malformed("there can be one ACPI table", domain.os.acpi)
     for sysinfo in domain.sysinfo:
         _check_sysinfo(domain, sysinfo)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from qcaps.domain.devices import Iommu
 from qcaps.release import R9_0, R11_3, since
+from qcaps.rules.machine import VCPUS_WITHOUT_EIM
 from qcaps.rules.shared.refuse import need, unsupported
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 
-VCPUS_WITHOUT_EIM = 255
 """More need an I/O MMU with extended interrupt mode."""
 
 _UINT_MAX = 2**32 - 1

@@ -115,6 +115,8 @@ def _check_vmport(guest: Guest, caps: Capabilities, features: Features) -> None:
     if not has_port:
         raise _out_of_place("vmport", guest, features)
     need(caps, "machine-vmport-opt", "<vmport>", features)
+    if features.ps2 is not None and features.ps2.state is False and features.vmport and features.vmport.state:
+        raise unsupported("<vmport> needs the feature <ps2>, which is off", features)
 
 
 # Follows: qemuValidateDomainDefPSeriesFeature

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qcaps.domain.devices import Memory
 from qcaps.domain.memory import kib
 from qcaps.domain.syntax import cpuset, each, scaled
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.guest import address_type
 from qcaps.rules.shared.refuse import need, unsupported
@@ -14,8 +15,12 @@ from qcaps.rules.shared.refuse import need, unsupported
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.memory import HugepagesPage, MemoryBacking
+    from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 
+_NEED_SLOTS = frozenset({"dimm", "nvdimm"})
+_SLOTS_FOR: Final[Since[frozenset[str] | None]] = {R9_0: None, R11_3: _NEED_SLOTS}
+"""The models that take a slot of `<maxMemory>`; None: all."""
 _ADDRESSES = {
     "dimm": ("dimm", None),
     "nvdimm": ("dimm", None),
@@ -42,6 +47,7 @@ def check_hotplug(guest: Guest, added: Memory | None = None) -> None:
         return
     if not guest.is_ppc64 and not guest.cells:
         raise unsupported("<maxMemory> needs at least one NUMA node", most)
+    count = _slots_needed(guest, modules if added is None else [*modules, added])
     if count > slots:
         raise unsupported(f"{count} memory devices are more than the {slots} slots of <maxMemory>", most)
     taken = sum(_size(module) for module in modules)
@@ -53,6 +59,11 @@ def check_hotplug(guest: Guest, added: Memory | None = None) -> None:
     initial = kib(guest.domain.memory) - taken
     if taken + (_size(added) if added is not None else 0) > space - initial:
         raise unsupported("the memory devices are larger than the space below <maxMemory>", most)
+
+
+def _slots_needed(guest: Guest, modules: list[Memory]) -> int:
+    takers = since(_SLOTS_FOR, guest.draft.release)
+    return len(modules) if takers is None else sum(one.model in takers for one in modules)
 
 
 def _size(module: Memory) -> int:

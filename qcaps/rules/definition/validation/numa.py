@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.shared.refuse import malformed
 
 if TYPE_CHECKING:
     from qcaps.domain.numa import NumaBandwidth, NumaCell, NumaLatency
+    from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 
 _HIGHEST_LEVEL = 3
@@ -31,6 +33,8 @@ def check_numa(guest: Guest) -> None:
             if cache.level in levels:
                 raise malformed(f"cache level {cache.level} is given twice", cache)
             levels.add(cache.level)
+    if since(_RESTRICTIVE_BOTH_WAYS, guest.draft.release):
+        _check_restrictive(guest)
     numa = None if guest.domain.cpu is None else guest.domain.cpu.numa
     if numa is None or numa.interconnects is None:
         return
@@ -46,6 +50,19 @@ def check_numa(guest: Guest) -> None:
             raise malformed(f"the link of {link.initiator} and {link.target} is given both ways", link)
         given.add(key)
         directions.add((link.initiator, link.target))
+
+
+_RESTRICTIVE_BOTH_WAYS: Final[Since[bool]] = {R9_0: False, R11_3: True}
+"""Whether a node's mode 'restrictive' needs the same of all memory."""
+
+
+def _check_restrictive(guest: Guest) -> None:
+    tune = guest.domain.numatune
+    if tune is None or (tune.memory is not None and tune.memory.mode == "restrictive"):
+        return
+    for node in tune.memnode:
+        if node.mode == "restrictive":
+            raise malformed("mode 'restrictive' of <memnode> needs the same of <memory>", node)
 
 
 def _check_ends(link: NumaLatency | NumaBandwidth, cells: dict[int, NumaCell]) -> None:

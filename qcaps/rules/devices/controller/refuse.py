@@ -57,6 +57,8 @@ def refuse_by_qemu(controller: Controller, guest: Guest, caps: Capabilities) -> 
             value = getattr(driver, name)
             if value or value is False:  # a switch counts when it is off, too
                 raise unsupported(f"{name} is for controllers of model 'virtio-scsi'", controller)
+    if driver is not None and driver.iothreads is not None:
+        need(caps, "virtio-scsi.iothread-mapping", "<iothreads> of a controller", controller)
     if (check := _TYPES.get(controller.type)) is not None:
         check(controller, guest, caps)
 

@@ -22,7 +22,7 @@ from qcaps.rules.shared.virtio import check_no_virtio_options
 
 if TYPE_CHECKING:
     from qcaps.domain.devices import Disk
-    from qcaps.release import Since
+    from qcaps.release import Release, Since
     from qcaps.rules.shared.guest import Guest
 
 DRIVE_BUSES = frozenset({"ide", "fdc", "scsi", "sata"})
@@ -31,6 +31,7 @@ _WWN = re.compile(r"(?:0x)?[0-9a-fA-F]{16}")
 _LONGEST_VENDOR, _LONGEST_PRODUCT = 8, 16
 
 
+_REMOVABLE_ON: Final[Since[tuple[str, ...]]] = {R9_0: ("usb",), R11_3: ("usb", "scsi")}
 _HAS_SHEEPDOG: Final[Since[bool]] = {R9_0: True, R11_3: False}
 
 
@@ -65,7 +66,7 @@ def refuse(disk: Disk, guest: Guest) -> None:
     if target.tray is not None and disk.device not in ("floppy", "cdrom"):
         raise unsupported("tray is for cdrom and floppy", disk)
     _check_names(disk)
-    _check_kind(disk, storage, target.dev, bus)
+    _check_kind(disk, storage, target.dev, bus, guest.draft.release)
 
 
 # Follows: virDomainDiskDefValidate
@@ -137,12 +138,13 @@ def _check_names(disk: Disk) -> None:
 
 
 # Follows: virDomainDiskDefValidate, virDomainDiskDefValidateStartupPolicy
-def _check_kind(disk: Disk, storage: Storage, name: str, bus: str | None) -> None:
+def _check_kind(disk: Disk, storage: Storage, name: str, bus: str | None, release: Release) -> None:
     device = disk.device or "disk"
     if (device == "floppy") != (bus == "fdc"):
         raise internal(f"device='{device}' does not go with bus '{bus}'", disk)
-    if disk.target is not None and disk.target.removable is not None and bus != "usb":
-        raise malformed("removable is for bus 'usb'", disk)
+    buses = since(_REMOVABLE_ON, release)
+    if disk.target is not None and disk.target.removable is not None and bus not in buses:
+        raise malformed(f"removable is for bus {' and '.join(map(repr, buses))}", disk)
     policy = disk.source.startup_policy if disk.source is not None else None
     if policy is not None:
         if storage.type not in LOCAL and storage.type != "volume":

@@ -16,7 +16,7 @@ from qcaps.rules.shared.storage import Storage, chain_of, check_openable, storag
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
     from qcaps.domain.devices import Disk
-    from qcaps.release import Since
+    from qcaps.release import Release, Since
     from qcaps.rules.shared.guest import Guest
 
 _TARGET_NAME = re.compile(r"(?:fd|hd|vd|sd|xvd|ubd)[a-z]*(\d*)")
@@ -25,6 +25,8 @@ _RARE = frozenset({"geometry", "serial", "wwn", "vendor", "product", "iotune", "
 """Elements that most disks lack; a disk without them answers fewer questions."""
 
 
+_PRODUCT_ON: Final[Since[tuple[str, ...]]] = {R9_0: (), R11_3: ("ide", "sata")}
+"""Buses other than SCSI on which a disk may say what product it is."""
 _GONE_PROTOCOLS: Final[Since[tuple[str, ...]]] = {R9_0: (), R12_8: ("vxhs",)}
 _EMPTY_ON_USB: Final[Since[tuple[str | None, ...]]] = {
     R9_0: (None, "default"),
@@ -45,7 +47,7 @@ def refuse_by_qemu(disk: Disk, guest: Guest, caps: Capabilities) -> None:
     name, bus, device = target.dev, target.bus, disk.device or "disk"
     storage = guest.storage.get(id(disk)) or storage_of(disk)
     if device != "disk" or not disk.__dict__.keys().isdisjoint(_RARE):
-        _check_frontend(disk, bus, device, caps)
+        _check_frontend(disk, bus, device, caps, guest.draft.release)
         _check_lun_frontend(disk, bus, caps)
         check_throttle(disk, guest)
         _check_transient(disk, guest, caps, storage)
@@ -58,9 +60,10 @@ def refuse_by_qemu(disk: Disk, guest: Guest, caps: Capabilities) -> None:
     if driver is not None and driver.name not in (None, "qemu"):
         raise unsupported(f"QEMU has no disk driver '{driver.name}'", disk)
     _check_target_name(disk, name)
+    gone = since(_GONE_PROTOCOLS, guest.draft.release)
     for one in chain_of(disk, storage):
         check_openable(one, caps)
-        if one.protocol in since(_GONE_PROTOCOLS, guest.draft.release):
+        if one.protocol in gone:
             raise unsupported(f"this QEMU has no protocol '{one.protocol}'", disk)
     if storage.type == "vhostuser":
         need(caps, "vhost-user-blk", "a disk of type 'vhostuser'", disk)
@@ -76,7 +79,7 @@ def _check_target_name(disk: Disk, name: str) -> None:
 
 
 # Follows: qemuValidateDomainDeviceDefDiskFrontend
-def _check_frontend(disk: Disk, bus: str | None, device: str, caps: Capabilities) -> None:
+def _check_frontend(disk: Disk, bus: str | None, device: str, caps: Capabilities, release: Release) -> None:
     geometry = disk.geometry
     if geometry is not None and geometry.cyls and geometry.heads and geometry.secs:
         if bus in ("usb", "sd"):
@@ -85,11 +88,11 @@ def _check_frontend(disk: Disk, bus: str | None, device: str, caps: Capabilities
             raise unsupported(f"trans is for bus 'ide', not '{bus}'", disk)
     if device == "cdrom" and bus in ("virtio", "sd"):
         raise unsupported(f"a cdrom cannot be on bus '{bus}'", disk)
-    _check_identity(disk, bus, caps)
+    _check_identity(disk, bus, caps, release)
 
 
 # Follows: qemuValidateDomainDeviceDefDiskFrontend
-def _check_identity(disk: Disk, bus: str | None, caps: Capabilities) -> None:
+def _check_identity(disk: Disk, bus: str | None, caps: Capabilities, release: Release) -> None:
     if disk.serial is not None:
         _check_serial(disk, disk.serial, bus)
     if disk.wwn is not None:
@@ -99,6 +102,8 @@ def _check_identity(disk: Disk, bus: str | None, caps: Capabilities) -> None:
             need(caps, "ide-drive.wwn", "wwn of an IDE disk", disk)
             # as libvirt: the flag of SCSI disks is asked for IDE disks, and not for SCSI disks
             need(caps, "scsi-disk.wwn", "wwn", disk)
+    if disk.vendor is None and bus in since(_PRODUCT_ON, release):
+        return
     if disk.vendor is not None or disk.product is not None:
         if bus != "scsi":
             raise unsupported(f"vendor and product are for bus 'scsi', not '{bus}'", disk)
@@ -154,6 +159,10 @@ def _check_driver(disk: Disk, guest: Guest, caps: Capabilities, bus: str | None)
     driver = disk.driver
     if driver is None:
         return
+    if driver.discard_no_unref is not None:
+        need(caps, "qcow2-discard-no-unref", "discard_no_unref", disk)
+    if driver.iothreads is not None:
+        need(caps, "virtio-blk.iothread-mapping", "<iothreads> of a disk", disk)
     if driver.io == "native" and driver.cache not in ("none", "directsync"):
         raise unsupported("io='native' needs cache='none' or 'directsync'", disk)
     if driver.io == "io_uring":

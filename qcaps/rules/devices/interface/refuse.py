@@ -23,6 +23,7 @@ _IPV6_PREFIX = 64
 
 _HAS_PASST: Final[Since[bool]] = {R9_0: False, R11_3: True}
 """Whether every build has the backend 'passt'."""
+_FORWARDS_BY_PASST: Final[Since[bool]] = {R9_0: False, R11_3: True}
 _SHARES_MEMORY: Final[Since[bool]] = {R9_0: False, R11_3: True}
 """Whether the process behind a vhost-user NIC has to see the guest's memory."""
 
@@ -51,6 +52,8 @@ def refuse(interface: Interface, guest: Guest) -> None:
         raise malformed("backend 'passt' is left out of this libvirt", interface)
     if backend == "passt" and kind != "user":
         raise internal(f"backend 'passt' does not go with type '{kind}'", interface)
+    if interface.port_forward and backend != "passt" and since(_FORWARDS_BY_PASST, guest.draft.release):
+        raise unsupported("<portForward> needs the backend 'passt'", interface)
     if kind == "vhostuser":
         _check_vhostuser(interface)
     if backend == "passt":

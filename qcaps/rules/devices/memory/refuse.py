@@ -129,6 +129,8 @@ def refuse_by_qemu(memory: Memory, guest: Guest, caps: Capabilities) -> None:
     """
     need(caps, _MEMORY_FLAGS[memory.model], f"memory of model '{memory.model}'", memory)
     target, source = memory.target, memory.source
+    if target is not None and target.dynamic_memslots:
+        need(caps, "virtio-mem-pci.dynamic-memslots", "dynamicMemslots", memory)
     if memory.model == "nvdimm" and target is not None and target.readonly:
         need(caps, "nvdimm.unarmed", "a read-only NVDIMM", memory)
     if memory.model != "sgx-epc":

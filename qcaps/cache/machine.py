@@ -38,7 +38,7 @@ _MOST_LINKS: Final = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckedHost:
+class LibvirtHost:
     """What entries are held against. `programs` maps a program of libvirt's to the ctime it stamps with.
 
     `kvm_as_root` and `kvm_as_user` are None where there is no way to tell; `user` is QEMU's, by name.
@@ -80,7 +80,7 @@ class CheckedHost:
 
 def machine_below(
     root: Path, programs: Mapping[str, int], libvirt_version: int, *, presume: bool = False
-) -> CheckedHost:
+) -> LibvirtHost:
     """The machine whose files lie below `root` ("/": this one), with the libvirt that was found for it.
 
     Where there is no user for QEMU, `presume` takes the one that a package would make, a member of kvm.
@@ -109,11 +109,11 @@ def machine_below(
     try:
         status = os.stat(device)  # noqa: PTH116  a str
     except OSError:
-        return CheckedHost(
+        return LibvirtHost(
             root=root, host=host, programs=programs, user=user.name if user else None,
             kvm_ctime=None, kvm_as_root=False, kvm_as_user=False,
         )  # fmt: skip
-    return CheckedHost(
+    return LibvirtHost(
         root=root,
         host=host,
         programs=programs,
@@ -160,7 +160,7 @@ def qemu_user_below(root: Path) -> User | None:
     return User(name, uid, main, tuple({main, gid, *members}))
 
 
-def storm_of(machine: CheckedHost) -> str:
+def storm_of(machine: LibvirtHost) -> str:
     """Why every lookup probes on this machine, and what to do, in one line."""
     user = machine.user
     return (

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from qcaps.cache.machine import CheckedHost
+    from qcaps.cache.machine import LibvirtHost
     from qcaps.capabilities.model import Capabilities
     from qcaps.capabilities.stamps import Entry, Stamps
 
@@ -86,7 +86,7 @@ class ColdProbe:
 
 
 def judge_all(
-    folder: Path, machine: CheckedHost, prober: Callable[[str], Capabilities]
+    folder: Path, machine: LibvirtHost, prober: Callable[[str], Capabilities]
 ) -> Iterator[EntryVerdict]:
     """A verdict for each `*.xml` in `folder`, in the order of the names. OSError if it cannot be read."""
     for name in sorted(os.listdir(folder)):  # noqa: PTH208  names, no paths
@@ -94,7 +94,7 @@ def judge_all(
             yield judge(folder / name, machine, prober)
 
 
-def judge(path: Path, machine: CheckedHost, prober: Callable[[str], Capabilities]) -> EntryVerdict:
+def judge(path: Path, machine: LibvirtHost, prober: Callable[[str], Capabilities]) -> EntryVerdict:
     """What libvirt would make of the entry in the file `path` now.
 
     A binary whose entry does not hold is probed once, as the next lookup would: what that costs, and whether
@@ -130,7 +130,7 @@ def judge(path: Path, machine: CheckedHost, prober: Callable[[str], Capabilities
     return _with_probe(_stale(path, binary, objection, machine), place, machine, prober)
 
 
-def first_objection(entry: Entry, place: str, machine: CheckedHost) -> tuple[str, str] | None:
+def first_objection(entry: Entry, place: str, machine: LibvirtHost) -> tuple[str, str] | None:
     """The first check that objects, by name, and why; None where the entry holds. `place` is the binary.
 
     The host's cpuid leaves are not compared: what changes them changes the CPU's signature or the microcode,
@@ -158,7 +158,7 @@ def first_objection(entry: Entry, place: str, machine: CheckedHost) -> tuple[str
     return None
 
 
-def _self(stamps: Stamps, machine: CheckedHost) -> tuple[str, str] | None:
+def _self(stamps: Stamps, machine: LibvirtHost) -> tuple[str, str] | None:
     """What libvirt is: the newest ctime among the program and its modules, which depends on the program."""
     if not machine.programs:
         return None
@@ -171,7 +171,7 @@ def _self(stamps: Stamps, machine: CheckedHost) -> tuple[str, str] | None:
     return None
 
 
-def _stale(path: Path, binary: str, objection: tuple[str, str], machine: CheckedHost) -> EntryVerdict:
+def _stale(path: Path, binary: str, objection: tuple[str, str], machine: LibvirtHost) -> EntryVerdict:
     check, reason = objection
     _, _, detail = reason.partition(": ")
     for known in machine.known_paths(binary):
@@ -191,7 +191,7 @@ def _stale(path: Path, binary: str, objection: tuple[str, str], machine: Checked
 
 
 def _with_probe(
-    found: EntryVerdict, place: str, machine: CheckedHost, prober: Callable[[str], Capabilities]
+    found: EntryVerdict, place: str, machine: LibvirtHost, prober: Callable[[str], Capabilities]
 ) -> EntryVerdict:
     start = time.perf_counter()
     try:

@@ -66,7 +66,7 @@ class _Scripted:
         self.runs: list[str] = []
 
     class installation:  # noqa: N801
-        version_name, library = "12.0.0", "/opt/libvirt.so.0"
+        version, version_name, library = 12_000_000, "12.0.0", "/opt/libvirt.so.0"
 
     def costs(self, task: str, _xml: str, once: list[bool]) -> tuple[Cost, ...]:
         if task not in self.script:

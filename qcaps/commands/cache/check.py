@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-    from qcaps.cache.machine import CheckedHost
+    from qcaps.cache.machine import LibvirtHost
     from qcaps.cache.verdicts import ColdProbe, EntryVerdict
     from qcaps.capabilities.model import Capabilities
     from qcaps.live.host.installation import Installation
@@ -104,7 +104,7 @@ def _programs(installation: Installation | None) -> dict[str, int]:
     return self_ctimes(installation) if installation else {}
 
 
-def _judged(folder: Path, machine: CheckedHost, prober: Callable[[str], Capabilities]) -> list[EntryVerdict]:
+def _judged(folder: Path, machine: LibvirtHost, prober: Callable[[str], Capabilities]) -> list[EntryVerdict]:
     from qcaps.cache import verdicts
 
     try:

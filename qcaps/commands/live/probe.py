@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qcaps.commands.live.output import facts, said
 from qcaps.commands.live.subject import add_libvirt, subject_of
 from qcaps.commands.options import add_binary, add_options, print_json
+from qcaps.commands.terminal import note
 
 if TYPE_CHECKING:
     import argparse
@@ -25,12 +26,16 @@ def run(args: argparse.Namespace) -> int:
     from qcaps.capabilities import cachefile  # lxml
     from qcaps.capabilities.probe import probe
     from qcaps.live.probe_difference import differences
+    from qcaps.release import nearest, of_version
 
     binary = args.binary
-    start = time.perf_counter()
-    ours = probe(binary)
-    seconds = time.perf_counter() - start
     with subject_of(args, "interposer") as subject:
+        known = nearest(of_version(subject.installation.version))
+        if known.warning:
+            note(known.warning)
+        start = time.perf_counter()
+        ours = probe(binary, release=known.release)
+        seconds = time.perf_counter() - start
         cost, text = subject.probe(binary, ours.arch)
         about = facts(subject)
     found = differences(

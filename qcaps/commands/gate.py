@@ -276,7 +276,24 @@ def _arms(args: argparse.Namespace) -> tuple[Arm, Arm]:
     except revisions.BuildError as error:
         print("\n".join(error.lines), file=sys.stderr)
         raise
-    return base, head
+    return _of_one_release(base, head), _of_one_release(head, base)
+
+
+def _of_one_release(arm: Arm, other: Arm) -> Arm:
+    """The reference beside a libvirt follows that libvirt's release. Raises UsageError for one too old."""
+    from dataclasses import replace
+
+    from qcaps.measure.subject import REFERENCE, is_libvirt
+    from qcaps.release import modelled, of_version
+
+    if arm.subject != REFERENCE or not is_libvirt(other.subject):
+        return arm
+    from qcaps.measure.subjects.libvirt import installation
+
+    followed = modelled(of_version(installation(other.subject).version))
+    if followed.warning:
+        note(followed.warning)
+    return replace(arm, stock=f"libvirt-{followed.release}", version=f"reference of {followed.release}")
 
 
 def _alike(arms: tuple[Arm, Arm], scratch: Path) -> tuple[Arm, Arm]:

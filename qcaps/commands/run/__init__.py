@@ -6,32 +6,22 @@ import json
 from typing import TYPE_CHECKING
 
 from qcaps.commands.measuring import interruptible
-from qcaps.commands.naming import (
-    add_domains,
-    add_subjects,
-    check_coordinates,
-    check_domains,
-    domains_of,
-    subjects_of,
-)
+from qcaps.commands.naming import add_domains, add_subjects
 from qcaps.commands.options import add_many, add_options, folder, print_json, whole
+from qcaps.commands.run.plan import identity_of, plan_of
 from qcaps.commands.terminal import console, note, progress_bar, say
-from qcaps.errors import QcapsError, UsageError
+from qcaps.errors import QcapsError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from qcaps.commands.options import Output
-    from qcaps.measure.cell import Cell
-    from qcaps.measure.domains import DomainSources
     from qcaps.measure.schedule import Log, Plan
     from qcaps.measure.suite import Conclusions
 
 INTERRUPTED = 130
 _INSTEAD = "--force measures over them, --output names another folder"
-QUICK_SECONDS = 30.0
 RESULTS, SUMMARY, TABLE, PLAN = "results.json", "summary.json", "table.md", "run.json"
 DOMAINS = "domains"
 
@@ -99,8 +89,8 @@ def measure_and_report(args: argparse.Namespace, *, worst_first: bool = False) -
     """As `run`; `worst_first` orders the table by the baseline's time, and adds what all come to."""
     from qcaps.files import held  # `--help` need not pay for any of this
 
-    plan, conclusions = _plan(args)
-    identity = _identity(plan)
+    plan, conclusions = plan_of(args)
+    identity = identity_of(plan)
     with held(args.output) as output, interruptible():
         log, finished = _what_is_there(output, identity, plan, force=args.force)
         if args.keep_domains:
@@ -127,35 +117,6 @@ def measure_and_report(args: argparse.Namespace, *, worst_first: bool = False) -
             _keep(output, identity, finished=True)
     _complain(log)
     return 1 if log.refused or log.lost else 0
-
-
-def _identity(plan: Plan) -> dict[str, object]:
-    """All that must be the same for two runs to be one: what is measured, how often, and by what."""
-    import hashlib
-    import platform
-
-    import qcaps
-    from qcaps.measure.results.session import commit, newest_source
-    from qcaps.measure.schedule import xmls
-
-    def digest(lines: Iterable[str]) -> str:
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-    names = [cell.name for cell in plan.cells]
-    return {
-        "cells": f"{len(names)} ({digest(names)})",
-        "domains": digest(map(str, xmls(plan).values())),
-        "libvirts": _libvirts(plan),
-        "pairs": plan.pairs,
-        "processes": plan.processes,
-        "seed": plan.seed,
-        "seconds": plan.limit,
-        "qcaps": qcaps.__version__,
-        "commit": commit() or "",
-        "edited": newest_source() if (commit() or "+").endswith("+") else "",
-        "python": platform.python_version(),
-        "host": platform.node(),
-    }
 
 
 def _what_is_there(output: Path, identity: dict[str, object], plan: Plan, *, force: bool) -> tuple[Log, bool]:
@@ -199,101 +160,6 @@ def _keep_domains(plan: Plan, output: Path) -> None:
     for comparison, xml in xmls(plan).items():
         if isinstance(xml, str):
             replace_file(folder / f"{comparison.scenario.replace('/', '_')}-{comparison.n}.xml", xml)
-
-
-def _libvirts(plan: Plan) -> dict[str, list[object]]:
-    """The version of each real libvirt, and when its driver was last built."""
-    from qcaps.measure.subject import is_libvirt
-
-    found: dict[str, list[object]] = {}
-    for subject in dict.fromkeys(cell.subject for cell in plan.cells):
-        if is_libvirt(subject):
-            from qcaps.measure.subjects.libvirt import installation
-
-            one = installation(subject)
-            found[subject] = [one.version_name, one.driver.stat().st_mtime_ns]
-    return found
-
-
-def _plan(args: argparse.Namespace) -> tuple[Plan, Conclusions]:
-    from dataclasses import replace  # 10 ms that `--help` need not pay
-
-    from qcaps.measure.schedule import Plan, with_baseline
-    from qcaps.measure.suite import suite
-
-    subjects = subjects_of(args.subject or ["reference"], yes=args.yes)
-    name, named = _what(args, subjects)
-    check_coordinates(args, subjects)
-    chosen = suite(name, args.content)
-    domains, scenarios = domains_of((*named, *args.scenario), args)
-    cells = _cells(args, chosen.cells, subjects, domains, scenarios)
-    processes = args.processes if args.processes is not None else 1 if args.quick else 4
-    plan = Plan(
-        cells=with_baseline(tuple(replace(cell, seed=args.seed) for cell in cells), args.baseline),
-        pairs=args.pairs,
-        processes=processes,
-        seed=args.seed,
-        limit=QUICK_SECONDS if args.quick else None,
-        domains=domains,
-    )
-    return plan, chosen.conclusions
-
-
-def _what(args: argparse.Namespace, subjects: Sequence[str]) -> tuple[str, list[str]]:
-    """The suite, and the domains among what was named. Raises UsageError for two suites."""
-    from qcaps.measure.subject import is_libvirt
-    from qcaps.measure.suite import names
-
-    suites = [name for name in args.what if name in names(args.content)]
-    check_domains((name for name in args.what if name not in suites), args.content, names(args.content))
-    if len(suites) > 1:
-        raise UsageError(f"{suites[0]} and {suites[1]} are suites: name one")
-    for option in ("scenario", "task", "policy", "validity"):
-        for name in getattr(args, option):
-            if not suites and name in names(args.content):
-                raise UsageError(
-                    f"--{option} {name}: {name} is a suite, which comes first: qcaps run {name} --{option} …"
-                )
-    check_domains(args.scenario, args.content)
-    usual = "quick" if args.quick else "libvirt" if all(map(is_libvirt, subjects)) else "default"
-    return (suites[0] if suites else usual), [name for name in args.what if name not in suites]
-
-
-def _cells(
-    args: argparse.Namespace,
-    suites: tuple[Cell, ...],
-    subjects: Sequence[str],
-    domains: DomainSources,
-    scenarios: tuple[str, ...],
-) -> list[Cell]:
-    """The cells of every subject. Raises UsageError for a subject that can do none of what is asked."""
-    from qcaps.lookups.policy import POLICIES
-    from qcaps.measure.cell import STOCK
-    from qcaps.measure.subject import is_libvirt
-    from qcaps.measure.suite import Choice, choose
-
-    cells: list[Cell] = []
-    for subject in subjects:
-        own = [name for name in args.policy if is_libvirt(subject) or name in {one.name for one in POLICIES}]
-        choice = Choice(
-            scenarios=scenarios,
-            ns=tuple(args.n),
-            tasks=tuple(args.task),
-            validities=tuple(args.validity),
-            policies=tuple(own),
-        )
-        found = choose(suites, choice, domains)
-        if is_libvirt(subject):
-            from qcaps.measure.subjects.libvirt import on_libvirt, policies
-
-            found = on_libvirt(found, subject)
-            if not found:
-                asked = " ".join((*args.task, *args.policy)) or "this suite"
-                raise UsageError(f"{subject} does none of what is asked ({asked}): {policies(subject)}")
-        elif any(cell.policy == STOCK and STOCK not in {one.name for one in POLICIES} for cell in found):
-            raise UsageError(f"policy {STOCK} is a libvirt's: --subject libvirt")
-        cells += found
-    return cells
 
 
 def _measure(plan: Plan, args: argparse.Namespace, log: Log) -> None:

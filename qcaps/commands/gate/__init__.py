@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qcaps.commands.gate.arms import arms_of, cells_of, placed, results_files
 from qcaps.commands.measuring import interruptible, scratch_place
-from qcaps.commands.naming import add_domains, domains_of, gate_cells, subjects_of
+from qcaps.commands.naming import add_domains
 from qcaps.commands.options import add_many, add_options, existing_path, folder, print_json, seconds
 from qcaps.commands.terminal import console, note, progress_bar, say
 from qcaps.errors import UsageError, visible
@@ -115,10 +115,10 @@ def run(args: argparse.Namespace) -> int:
 
     exports = [by_name(name) for name in dict.fromkeys(args.export)]
     table = _margins(args)
-    if files := _results_files(args):
+    if files := results_files(args):
         return _gate_files(args, files, table)
-    arms = _arms(args)
-    cells, sources = _cells(args, arms)
+    arms = arms_of(args)
+    cells, sources = cells_of(args, arms)
     outcome = decision.GateOutcome()
     identity = _identity(args, arms, cells)
     interrupted = False
@@ -130,10 +130,10 @@ def run(args: argparse.Namespace) -> int:
             note(f"{output}: in place of another gate's pairs ({differs})")
         with scratch_folder(scratch_place(args.scratch)) as scratch:
             bench = _bench(args, sources, scratch, identity)
-            placed = _alike(arms, scratch)
+            alike = placed(arms, scratch)
             try:
                 with interruptible(), progress_bar() as bar:
-                    _judge(args, bench, placed, table, outcome=outcome, bar=bar)
+                    _judge(args, bench, alike, table, outcome=outcome, bar=bar)
             except KeyboardInterrupt:
                 interrupted = True
         report = _report(outcome, arms)
@@ -249,105 +249,6 @@ def _margins(args: argparse.Namespace) -> MarginTable:
     from qcaps.measure.gate import margins
 
     return margins.read(args.margins or args.content.find_file("bench", "margins.toml"))
-
-
-def _arms(args: argparse.Namespace) -> tuple[Arm, Arm]:
-    from qcaps.measure.gate import revisions
-
-    if not (args.base or args.base_rev or args.base_python):
-        raise UsageError("what is the base? --base-rev, --base-python, --base SUBJECT, or two results files")
-    for side in ("base", "head"):
-        if getattr(args, f"{side}_rev") and getattr(args, f"{side}_python"):
-            raise UsageError(f"--{side}-rev or --{side}-python: not both")
-    base_subject, head_subject = _subjects(args)
-    builds = args.builds or revisions.default_builds()
-    try:
-        base, head = (
-            revisions.arm_from(
-                revisions.ArmSource(
-                    side, getattr(args, f"{side}_rev"), getattr(args, f"{side}_python"), subject
-                ),
-                args.repo,
-                builds,
-                note,
-            )
-            for side, subject in (("base", base_subject), ("head", head_subject))
-        )
-    except revisions.BuildError as error:
-        print("\n".join(error.lines), file=sys.stderr)
-        raise
-    return _of_one_release(base, head), _of_one_release(head, base)
-
-
-def _of_one_release(arm: Arm, other: Arm) -> Arm:
-    """The reference beside a libvirt follows that libvirt's release. Raises UsageError for one too old."""
-    from dataclasses import replace
-
-    from qcaps.measure.subject import REFERENCE, is_libvirt
-    from qcaps.release import modelled, of_version
-
-    if arm.subject != REFERENCE or not is_libvirt(other.subject):
-        return arm
-    from qcaps.measure.subjects.libvirt import installation
-
-    followed = modelled(of_version(installation(other.subject).version))
-    if followed.warning:
-        note(followed.warning)
-    return replace(arm, stock=f"libvirt-{followed.release}", version=f"reference of {followed.release}")
-
-
-def _alike(arms: tuple[Arm, Arm], scratch: Path) -> tuple[Arm, Arm]:
-    """Each arm's code in a folder like the other's."""
-    from qcaps.measure.gate import revisions
-
-    base, head = (revisions.alike(arm, scratch / f"code-of-{arm.name}") for arm in arms)
-    return base, head
-
-
-def _subjects(args: argparse.Namespace) -> tuple[str, str]:
-    """What each arm measures; "" where nothing was said. Raises UsageError for one that stands alone."""
-    if not (args.base or args.head):
-        return "", ""
-    if not (args.base and args.head):
-        said, missing = ("--base", "--head") if args.base else ("--head", "--base")
-        raise UsageError(f"{said} names what one arm measures: {missing} names the other's")
-    (base,), (head,) = (subjects_of([name], yes=args.yes) for name in (args.base, args.head))
-    return base, head
-
-
-def _results_files(args: argparse.Namespace) -> list[Path]:
-    """What was named, where no arm was: results files. Raises UsageError for both together."""
-    from qcaps.measure.results.results_file import looks_like_results
-
-    found = [Path(name) for name in args.what]
-    if not _arms_named(args):
-        for path in found:
-            if not path.exists():
-                raise UsageError(f"{path}: no such file")
-        return found
-    if any(map(looks_like_results, found)):
-        raise UsageError("two results files, or revisions, interpreters and subjects: not both")
-    return []
-
-
-def _arms_named(args: argparse.Namespace) -> bool:
-    return any(getattr(args, f"{side}{how}") for side in ("base", "head") for how in ("", "_rev", "_python"))
-
-
-def _cells(args: argparse.Namespace, arms: tuple[Arm, Arm]) -> tuple[tuple[Cell, ...], dict[Cell, str]]:
-    """The suite's cells, on the domains and tasks that were named."""
-    from qcaps.measure.subject import is_libvirt
-    from qcaps.measure.suite import Choice, choose, sources
-
-    domains, names = domains_of(args.what, args)
-    choice = Choice(scenarios=names, ns=tuple(args.n), tasks=tuple(args.task))
-    found = gate_cells(
-        args.suite,
-        args.content,
-        on_libvirt=any(is_libvirt(arm.subject) for arm in arms),
-        choose_from=lambda cells: choose(cells, choice, domains),
-    )
-    return found, sources(found, domains)
 
 
 def _identity(args: argparse.Namespace, arms: tuple[Arm, Arm], cells: Sequence[Cell]) -> dict[str, object]:

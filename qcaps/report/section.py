@@ -87,15 +87,18 @@ class Absent:
 
 def sections(sources: Sources, content: ContentFolders = SHIPPED) -> tuple[Section | Absent, ...]:
     """All sections in order. One that fails is absent, with its fault; the others stand."""
+    return tuple(_section(name, module, sources) for name, module in ordered(content))
+
+
+def ordered(content: ContentFolders = SHIPPED) -> list[tuple[str, ModuleType]]:
+    """The modules of all sections, by name, in order. Raises QcapsError for one that is none."""
     modules = []
     for name in content.files("reports/sections"):
         module = content.load("reports/sections", name)
         if not all(hasattr(module, one) for one in _DECLARED):
             raise QcapsError(f"{module.__file__}: a section declares {', '.join(_DECLARED)}")
         modules.append((module.ORDER, name, module))
-    return tuple(
-        _section(name, module, sources) for _, name, module in sorted(modules, key=lambda one: one[:2])
-    )
+    return [(name, module) for _, name, module in sorted(modules, key=lambda one: one[:2])]
 
 
 def present(found: Sequence[Section | Absent]) -> tuple[Section, ...]:

@@ -105,14 +105,14 @@ TORN = "SCENARIO = 'disks'\nN = 1\nREMOVED = ()\ndef arms():\n    return ()\n"
         ("bench/torn/mine.py", "1 / 0\n", ":1: cannot be loaded", ["torn mine"]),
         ("bench/torn/mine.py", TORN.replace("REMOVED", "REMOVE"), ": declares no REMOVED", ["torn mine"]),
         ("bench/torn/mine.py", TORN.replace("return ()", "1 / 0"), ":5: failed: Zero", ["torn mine"]),
-        ("reports/sections/mine.py", "\n1 / 0\n", ":2: cannot be loaded", ["report FILE"]),
+        ("reports/sections/mine.py", "\n1 / 0\n", ":2: cannot be loaded", ["report FILE", "run"]),
         (
             "reports/sections/mine.py",
             SECTION.replace("ORDER", "OTHER"),
             ": a section declares",
-            ["report FILE"],
+            ["report FILE", "run"],
         ),
-        ("reports/sections/timeline.py", SECTION, ": hides ", ["report FILE"]),
+        ("reports/sections/timeline.py", SECTION, ": hides ", ["report FILE", "run"]),
     ],
 )
 def test_bad_content_is_one_line_with_its_file(

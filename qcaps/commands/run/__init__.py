@@ -90,6 +90,10 @@ def measure_and_report(args: argparse.Namespace, *, worst_first: bool = False) -
     from qcaps.files import held  # `--help` need not pay for any of this
 
     plan, conclusions = plan_of(args)
+    if args.content.own is not None:
+        from qcaps.report import section
+
+        section.ordered(args.content)  # a fault of the user's own is told before minutes of measuring
     identity = identity_of(plan)
     with held(args.output) as output, interruptible():
         log, finished = _what_is_there(output, identity, plan, force=args.force)

@@ -29,6 +29,7 @@ _ONCE = "once"
 _TIMED = ("define", "ctime")
 _MILLI = 1e3
 _MOST_PANELS = 3
+_MARKS = ("s", "^", "D", "v", "P", "X")
 
 Curve = tuple[tuple[int, float], ...]
 """Devices and milliseconds, ascending."""
@@ -164,7 +165,7 @@ def draw(value: Live, figure: Figure) -> None:
     """A panel a scenario, libvirt and the reference on the same axes."""
     if not value.panels:
         figure.set_size_inches(figure.get_figwidth(), 0.3)
-        figure.text(0.0, 0.5, "the reference was not measured on the same scenarios", fontsize=8)
+        figure.text(0.0, 0.5, "no domain was measured at two sizes: there is no curve to draw", fontsize=8)
         return
     narrow = is_narrow(figure)
     columns = 1 if narrow else len(value.panels)
@@ -176,8 +177,9 @@ def draw(value: Live, figure: Figure) -> None:
     axes_of = [axes for row in grid for axes in row]
     ys = [y for panel in value.panels for curve in panel.curves.values() for _, y in curve]
     low, high = min(ys) / 1.3, max(ys) * 1.3
+    marks = _marks(value)
     for number, (axes, panel) in enumerate(zip(axes_of, value.panels, strict=True)):
-        _draw_panel(axes, panel)
+        _draw_panel(axes, panel, marks)
         axes.set_ylim(low, high)
         log_axis(axes.yaxis, low, high)
         if narrow or number == 0:
@@ -185,7 +187,14 @@ def draw(value: Live, figure: Figure) -> None:
         axes.set_xlabel("devices in the resulting domain")
 
 
-def _draw_panel(axes: Axes, panel: LivePanel) -> None:
+def _marks(value: Live) -> dict[str, str]:
+    """A mark for each libvirt, the same in every panel."""
+    subjects = dict.fromkeys(subject for panel in value.panels for subject, _ in panel.curves)
+    libvirts = [subject for subject in subjects if subject != REFERENCE]
+    return {subject: _MARKS[number % len(_MARKS)] for number, subject in enumerate(libvirts)}
+
+
+def _draw_panel(axes: Axes, panel: LivePanel, marks: dict[str, str]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_title(f"{panel.scenario}, ctime", fontsize=9)
@@ -196,7 +205,7 @@ def _draw_panel(axes: Axes, panel: LivePanel) -> None:
             axes.plot(xs, ys, color=colour, marker=marker, linestyle=dashes, linewidth=1.1)
         else:
             fill = INK if policy == _ONCE else "none"
-            axes.plot(xs, ys, color=INK, marker="s", mfc=fill, linestyle="-", linewidth=0.8)
+            axes.plot(xs, ys, color=INK, marker=marks[subject], mfc=fill, linestyle="-", linewidth=0.8)
     counts = [x for curve in panel.curves.values() for x, _ in curve]
     ends = min(counts) / 1.2, max(counts) * 1.2
     axes.set_xlim(*ends)
@@ -205,6 +214,7 @@ def _draw_panel(axes: Axes, panel: LivePanel) -> None:
 
 def _entries(value: Live) -> list[tuple[str, Line2D]]:
     keys = dict.fromkeys(key for panel in value.panels for key in panel.curves)
+    marks, releases = _marks(value), {row.subject: row.release for row in value.rows}
     entries = []
     for subject, policy in keys:
         if subject == REFERENCE:
@@ -212,7 +222,8 @@ def _entries(value: Live) -> list[tuple[str, Line2D]]:
         else:
             fill = INK if policy == _ONCE else "none"
             words = "looking up once" if policy == _ONCE else "as it is"
-            entries.append((f"{subject}, {words}", Line2D([], [], color=INK, marker="s", mfc=fill)))
+            name = f"{subject.partition(':')[0]} {releases.get(subject, '')}".strip()
+            entries.append((f"{name}, {words}", Line2D([], [], color=INK, marker=marks[subject], mfc=fill)))
     return entries
 
 
@@ -260,7 +271,7 @@ def _panels(sources: Sources) -> tuple[LivePanel, ...]:
     made = [
         LivePanel(scenario, {key: tuple(sorted(points.items())) for key, points in curves.items()})
         for scenario, curves in found.items()
-        if {subject == REFERENCE for subject, _ in curves} == {True, False}
+        if any(subject != REFERENCE for subject, _ in curves)
         and any(len(points) > 1 for points in curves.values())
     ]
     return tuple(made[:_MOST_PANELS])

@@ -25,6 +25,7 @@ from qcaps.live.host.daemon import PrivateDaemon, RunningDaemon
 from qcaps.live.host.installation import find
 from qcaps.live.host.live_folder import place
 from qcaps.lookups import libvirt_laws
+from qcaps.measure.results import results_file
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
@@ -178,6 +179,20 @@ def test_the_command_counts_a_running_daemon_only_with_yes(
     assert "--yes" in capsys.readouterr().err
     assert main(["live", "count", "-n", "2", "--uri", running, "--yes"]) == 0
     assert "counted by the log" in capsys.readouterr().out
+
+
+def test_a_daemon_that_runs_is_a_subject_with_stock_alone(
+    running: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subject = f"libvirt:{running}"
+    asked = ["run", "disks", "-n", "2", "--subject", subject, "--yes", "--pairs", "4", "--processes", "1"]
+    assert main([*asked, "--output", str(tmp_path / "out"), "--json"]) == 0
+    (one,) = results_file.read(tmp_path / "out" / "results.json").measured
+    assert (one.cell.subject, one.cell.policy, one.counts.lookups) == (subject, "stock", 16)
+    assert one.runs[0].facts["counted_by"] == "log"
+    capsys.readouterr()
+    assert main([*asked, "--policy", "once", "--output", str(tmp_path / "no")]) == 2
+    assert "does none of what is asked" in capsys.readouterr().err
 
 
 def test_watch_says_what_a_busy_daemon_looks_up(running: str, capsys: pytest.CaptureFixture[str]) -> None:

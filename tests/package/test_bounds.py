@@ -49,7 +49,10 @@ def made(kind: str, path: Path) -> str:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "sparse"])
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(name, marks=pytest.mark.libvirt if name == "fidelity" else ()) for name in COMMANDS],
+)
 def test_a_file_that_never_ends_is_one_line(
     kind: str,
     command: str,
@@ -57,8 +60,6 @@ def test_a_file_that_never_ends_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if command == "fidelity":
-        pytest.importorskip("libvirt")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "guest.xml").write_text(GUEST.format(""))
     file = made(kind, tmp_path / "given")

@@ -423,7 +423,7 @@ def test_too_little_memory_is_one_clear_line(tmp_path: Path) -> None:
     file.write_bytes(domain(devices))
 
     def little() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (85 << 20, 85 << 20))
+        resource.setrlimit(resource.RLIMIT_AS, (72 << 20, 72 << 20))
 
     done = run_cli("define", str(file), preexec=little)
     assert done.returncode == 1

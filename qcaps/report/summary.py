@@ -104,7 +104,7 @@ def total(results: Results, baseline: str = BASELINE) -> str:
             )
             lines.append(
                 f"all {len(found)} on {subject}: {many[0]} lookups become {many[1]} with {policy!r},"
-                f" {1e3 * before:.3g} ms {1e3 * after:.3g} ms: {before / after:.3g} times as fast"
+                f" {1e3 * before:.3g} ms become {1e3 * after:.3g} ms: {before / after:.2f} times as fast"
             )
     return "\n".join(lines)
 

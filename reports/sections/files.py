@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from qcaps.measure.statistics import FEWEST_PAIRS
 from qcaps.report.section import Content, Table
+from qcaps.report.sources import REFERENCE
 from qcaps.report.summary import speedups
 
 from ._drawing import BLUE, GREEN, ORANGE, PINK, SKY, VERMILION, Spacing, is_narrow, legend, log_axis, panels
@@ -65,7 +66,8 @@ def data(sources: Sources) -> Side | None:
     found: dict[str, list[tuple[int, MeasuredSpeedup]]] = {}
     for number, file in enumerate(sources.files):
         for one in speedups(file.results):
-            name = f"{one.scenario}/{one.n} {one.task} {one.validity} {one.policy}"
+            on = "" if one.subject == REFERENCE else f"{one.subject} "
+            name = f"{on}{one.scenario}/{one.n} {one.task} {one.validity} {one.policy}"
             found.setdefault(name, []).append((number, one))
     series = tuple(
         FilesSeries(name, tuple(points))

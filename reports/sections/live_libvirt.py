@@ -170,7 +170,7 @@ def draw(value: Live, figure: Figure) -> None:
     narrow = is_narrow(figure)
     columns = 1 if narrow else len(value.panels)
     entries = _entries(value)
-    legend_columns = 2 if narrow else len(entries)
+    legend_columns = 2 if narrow else min(len(entries), 4)
     margins = Spacing(head=0.1 + 0.22 * -(-len(entries) // legend_columns), left=0.6)
     grid = panels(figure, len(value.panels) if narrow else 1, columns, 2.2, margins, sharey=True)
     legend(figure, entries, legend_columns)

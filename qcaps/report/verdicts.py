@@ -26,6 +26,7 @@ HEADINGS = (
     "lookups",
 )
 _LEFT = 2
+_WIDE = 132
 _STYLES = {"FAIL": "bold red", "IMPROVED": "green", "INCONCLUSIVE": "yellow", "APART": "dim"}
 LEGEND = (
     "change: head against base, with the interval its verdict was made by: for FAIL and IMPROVED one that is"
@@ -129,15 +130,35 @@ def to_json(report: GateReport) -> dict[str, Any]:
     return {"headline": report.headline, **asdict(report)}
 
 
-def table(report: GateReport) -> Table:
-    """For a terminal."""
+def table(report: GateReport, width: int = 200) -> Table:
+    """For a terminal of so many columns; in a narrow one a name stands above its numbers."""
     from rich.table import Table  # 50 ms
 
+    if width < _WIDE:
+        return _narrow(report)
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for number, heading in enumerate(HEADINGS):
         drawn.add_column(heading, justify="left" if number < _LEFT else "right", no_wrap=True)
     for row in report.rows:
         drawn.add_row(*texts(row), style=_STYLES.get(row.verdict))
+    return drawn
+
+
+def _narrow(report: GateReport) -> Table:
+    """Within 80 columns: without what is detectable, and every digit of the rest."""
+    from rich.table import Table  # likewise
+
+    shown = [heading for heading in HEADINGS[1:] if heading != "detectable"]
+    drawn = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for number, heading in enumerate(shown):
+        drawn.add_column(
+            heading, justify="right" if number else "left", no_wrap=bool(number), overflow="fold"
+        )
+    for row in report.rows:
+        cells = dict(zip(HEADINGS, texts(row), strict=True))
+        style = _STYLES.get(row.verdict)
+        drawn.add_row(row.name, *("" for _ in shown[1:]), style=style)
+        drawn.add_row(f"  {row.verdict}", *(cells[heading] for heading in shown[1:]), style=style)
     return drawn
 
 

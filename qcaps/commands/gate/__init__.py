@@ -232,7 +232,7 @@ def _say_all(
     if (counted := verdicts.counts_table(report)) is not None:
         console().print(counted)
     if report.rows:
-        console().print(verdicts.table(report))
+        console().print(verdicts.table(report, console().width))
     for line in (*report.faults, *report.notes, report.headline):
         print(visible(line))
     for line in actions.annotate(report):

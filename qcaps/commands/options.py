@@ -125,7 +125,6 @@ def number(least: float, most: float, unit: str) -> Callable[[str], float]:
 
 seconds = number(0, LONGEST, "seconds")
 deadline = number(0, 3600, "seconds")
-percent = number(-100, 1000, "percent")
 
 
 def existing(text: str) -> str:

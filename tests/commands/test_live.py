@@ -107,7 +107,7 @@ def test_a_task_is_counted_when_its_counts_repeat() -> None:
 def test_count_is_for_programs_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["live", "count", "-n", "4", "--counting", "log", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["counted_by"] == "log"
+    assert (answer["schema"], answer["counted_by"]) == ("qcaps/live-count/1", "log")
     (one,) = answer["counts"]
     assert (one["lookups"], one["law"], one["verdict"], one["forks"]) == (20, 20, "equal", None)
 
@@ -227,7 +227,7 @@ def test_whatif_pairs_and_spares_lookups(capsys: pytest.CaptureFixture[str], tmp
 def test_probe_names_no_difference(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["live", "probe", "qemu-system-x86_64", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["differences"] == []
+    assert (answer["schema"], answer["differences"]) == ("qcaps/live-probe/1", [])
     assert answer["libvirt_seconds"] > 0
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qcaps.commands.options import print_json
 from qcaps.commands.terminal import console, progress_bar
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator, Sequence
 
     from qcaps.commands.live.cells import LiveCell
     from qcaps.live.host.libvirt_process import LibvirtProcess
 
-_LEFT = ("scenario", "task", "way", "counts", "verdict")
+_LEFT = ("scenario", "task", "verdict")
 
 
 def facts(subject: LibvirtProcess) -> dict[str, Any]:
@@ -34,15 +32,6 @@ def with_progress(cells: list[LiveCell]) -> Iterator[LiveCell]:
             yield cell
 
 
-def finish(args: argparse.Namespace, about: dict[str, Any], what: str, rows: list[dict[str, Any]]) -> int:
-    """Print the rows; `what` is their name in JSON."""
-    if args.json:
-        print_json(f"live-{args.action.name}", {**about, what: rows})
-    else:
-        print_table(about, rows, tuple(rows[0]))
-    return 0
-
-
 def print_table(about: dict[str, Any], rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
     """A table for people, and below it which libvirt it is of."""
     from rich.table import Table
@@ -53,7 +42,7 @@ def print_table(about: dict[str, Any], rows: Sequence[dict[str, Any]], columns: 
             column.replace("_", " "), justify="left" if column in _LEFT else "right", no_wrap=True
         )
     for row in rows:
-        table.add_row(*(_text(column, row.get(column)) for column in columns))
+        table.add_row(*("-" if row.get(column) is None else str(row[column]) for column in columns))
     console().print(table)
     print(said(about))
 
@@ -62,15 +51,3 @@ def said(about: dict[str, Any]) -> str:
     """What `facts` gives, as a line."""
     library = f" ({about['library']})" if "library" in about else ""
     return f"libvirt {about['libvirt']}{library}, counted by the {about['counted_by']}"
-
-
-def _text(column: str, value: Any) -> str:  # noqa: ANN401  # what JSON has
-    from qcaps.report.table import duration
-
-    if value is None:
-        return "-"
-    if column.startswith("seconds"):
-        return duration(value)
-    if column.startswith("share"):
-        return f"{value:.0%}"
-    return f"{value:.2f}" if isinstance(value, float) else str(value)

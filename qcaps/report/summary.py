@@ -104,9 +104,15 @@ def total(results: Results, baseline: str = BASELINE) -> str:
             )
             lines.append(
                 f"all {len(found)} on {subject}: {many[0]} lookups become {many[1]} with {policy!r},"
-                f" {1e3 * before:.3g} ms become {1e3 * after:.3g} ms: {before / after:.2f} times as fast"
+                f" {_milliseconds(before)} become {_milliseconds(after)}: {before / after:.2f} times as fast"
             )
     return "\n".join(lines)
+
+
+def _milliseconds(seconds: float) -> str:
+    """Three digits: 4.00 ms, 131 ms."""
+    value = 1e3 * seconds
+    return f"{value:.{max(0, 2 - math.floor(math.log10(max(value, 0.001))))}f} ms"
 
 
 def nothing_spared(results: Results) -> list[str]:

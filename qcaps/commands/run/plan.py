@@ -137,7 +137,8 @@ def _cells(
             found = on_libvirt(found, subject)
             if not found:
                 asked = " ".join((*args.task, *args.policy)) or "this suite"
-                raise UsageError(f"{subject} does none of what is asked ({asked}): {policies(subject)}")
+                known = ", ".join(policies(subject))
+                raise UsageError(f"{subject} does none of what is asked ({asked}): its policies are {known}")
         elif any(cell.policy == STOCK and STOCK not in {one.name for one in POLICIES} for cell in found):
             raise UsageError(f"policy {STOCK} is a libvirt's: --subject libvirt")
         cells += found

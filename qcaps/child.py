@@ -7,6 +7,7 @@ import errno
 import os
 import resource
 import signal
+import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -67,6 +68,31 @@ def guarded(parent: int) -> Callable[[], None]:
             os._exit(errno.ECHILD)
 
     return stand_between
+
+
+def run_guarded(command: list[str], environment: dict[str, str], most_seconds: float) -> tuple[int, str]:
+    """The status of a command and what it said; however we leave, nothing it began runs on.
+
+    Raises OSError, and subprocess.TimeoutExpired.
+    """
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=environment,
+        start_new_session=True,
+        preexec_fn=guarded(os.getpid()),  # noqa: PLW1509  # the kernel offers no other place to ask for it
+    )
+    with process:
+        try:
+            said, _ = process.communicate(timeout=most_seconds)
+        except BaseException:
+            process.terminate()
+            raise
+    return process.returncode, said
 
 
 def _kill_all_below(program: int = 0) -> int:

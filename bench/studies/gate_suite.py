@@ -17,7 +17,6 @@ import math
 import random
 import statistics
 import sys
-import tempfile
 import time
 from collections import Counter
 from dataclasses import replace
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qcaps.content import SHIPPED
+from qcaps.files import scratch_folder
 from qcaps.measure.gate import margins, revisions
 from qcaps.measure.gate.calibration import upper_bound
 from qcaps.measure.gate.decision import GateOutcome, check_counts, check_host, decide
@@ -54,7 +54,7 @@ def main() -> int:
     parser.add_argument("--report", action="store_true")
     args = parser.parse_args()
     if not args.report:
-        with tempfile.TemporaryDirectory(prefix="qcaps-gate-", dir="/dev/shm") as scratch:
+        with scratch_folder(Path("/dev/shm")) as scratch:  # noqa: S108  # a folder of ours is made in it
             for line in runs(args.suite, args.slowdown / 100, Path(scratch), args.seconds):
                 with args.output.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(line) + "\n")

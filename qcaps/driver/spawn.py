@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import tempfile
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from qcaps.capabilities.emulator import running_command
 from qcaps.driver.standins import with_stand_ins
 from qcaps.errors import QcapsError
+from qcaps.files import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,8 +60,8 @@ def spawn(command: Sequence[str], deadline: float = DEADLINE) -> Spawned:
     Raises SpawnError if it is not executable, ends, or does not answer within `deadline` seconds;
     NoStandInError. Nothing is left behind. Not to be called from inside an event loop.
     """
-    with tempfile.TemporaryDirectory(prefix="qcaps-") as directory:
-        changed, replaced = with_stand_ins(command, Path(directory))
+    with scratch_folder() as directory:
+        changed, replaced = with_stand_ins(command, directory)
         status, present, functions = asyncio.run(_run(changed, deadline))
     return Spawned(status, devices_asked(command), present, functions, replaced)
 

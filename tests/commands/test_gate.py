@@ -253,7 +253,7 @@ def test_exports_are_what_their_readers_expect(tmp_path: Path) -> None:
     assert measures["lookups"] == {"value": 1}
     case = ET.fromstring((out / "junit.xml").read_bytes())[1]
     assert case.find("failure") is not None
-    assert "verdict=FAIL" in (case.findtext("system-out") or "").splitlines()
+    assert "verdict=FAIL" in str(case.findtext("system-out")).splitlines()
     (row,) = csv.DictReader((out / "gate.csv").open())
     assert float(row["ratio"]) == pytest.approx(1.2)
     assert "| disks/4 define trust once | FAIL | +20.0 % |" in (out / "gate.md").read_text()

@@ -66,6 +66,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where revisions are from (default: .)",
     )
     parser.add_argument("--builds", type=Path, metavar="DIR", help="where builds are kept (default: a cache)")
+    parser.add_argument(
+        "--list-builds", action="store_true", help="say what builds there are, the one used last first"
+    )
     parser.add_argument("--margins", type=existing_path, metavar="FILE", help="(default: bench/margins.toml)")
     parser.add_argument(
         "--export",
@@ -114,6 +117,8 @@ def run(args: argparse.Namespace) -> int:
     from qcaps.report.exports import by_name
 
     exports = [by_name(name) for name in dict.fromkeys(args.export)]
+    if args.list_builds:
+        return _list_builds(args)
     table = _margins(args)
     if files := results_files(args):
         return _gate_files(args, files, table)
@@ -249,6 +254,21 @@ def _margins(args: argparse.Namespace) -> MarginTable:
     from qcaps.measure.gate import margins
 
     return margins.read(args.margins or args.content.find_file("bench", "margins.toml"))
+
+
+def _list_builds(args: argparse.Namespace) -> int:
+    from datetime import datetime
+
+    from qcaps.measure.gate import builds, revisions
+
+    place = args.builds or revisions.default_builds()
+    found = builds.listed(place)
+    for one in found:
+        used = datetime.fromtimestamp(one.used).astimezone().isoformat(" ", "minutes")
+        print(f"{one.folder.name}  {one.size / 1e6:.0f} MB  used {used}")
+    size = sum(one.size for one in found) / 1e9
+    print(f"{place}: {len(found)} builds, {size:.2f} GB; above {builds.MOST_GB:g} GB the oldest go")
+    return 0
 
 
 def _identity(args: argparse.Namespace, arms: tuple[Arm, Arm], cells: Sequence[Cell]) -> dict[str, object]:

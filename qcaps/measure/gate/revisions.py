@@ -21,16 +21,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import qcaps
+from qcaps.child import run_guarded
 from qcaps.errors import UsageError
 from qcaps.git import git, neutral_environment
+from qcaps.measure.gate import builds
 from qcaps.measure.gate.arms import Arm, ArmError, MismatchError, plain_environment
 from qcaps.measure.subject import is_libvirt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# Named for what it vouches for: folders of an earlier kind lie under the same names.
-_BUILT, _PACKAGES = "packages-built", "packages"
 _LAST_LINES = 12
 _BUILD_SECONDS = 1200
 
@@ -65,10 +65,10 @@ class ArmSource:
     subject: str = ""
 
 
-def arm_from(source: ArmSource, repository: Path, builds: Path, say: Callable[[str], None]) -> Arm:
+def arm_from(source: ArmSource, repository: Path, place: Path, say: Callable[[str], None]) -> Arm:
     """The arm ready to be timed. Raises UsageError, or BuildError for a revision that does not build."""
     if source.revision is not None:
-        return _arm_from_revision(source.name, source.revision, repository, builds, say)
+        return _arm_from_revision(source.name, source.revision, repository, place, say)
     if source.python is not None:
         python = shutil.which(source.python)
         if python is None:
@@ -137,14 +137,19 @@ def default_builds() -> Path:
 
 
 def _arm_from_revision(
-    name: str, revision: str, repository: Path, builds: Path, say: Callable[[str], None]
+    name: str, revision: str, repository: Path, place: Path, say: Callable[[str], None]
 ) -> Arm:
     commit = _commit(name, revision, repository)
-    folder = builds.absolute() / f"{commit[:16]}-py{platform.python_version()}"
-    if not (folder / _BUILT).exists():
-        say(f"building {name}: {revision} ({commit[:12]})")
-        _build(name, revision, commit, repository, folder)
-    return Arm(name, sys.executable, f"{revision} {commit[:12]}", str(folder / _PACKAGES))
+    folder = place.absolute() / f"{commit[:16]}-py{platform.python_version()}"
+    with builds.taking_turns(place, say):
+        if not (folder / builds.BUILT).exists():
+            say(f"building {name}: {revision} ({commit[:12]})")
+            builds.forget_worktrees(repository, place)
+            _build(name, revision, commit, repository, folder)
+        builds.use(folder)
+        for one in builds.prune(place):
+            say(f"removed a build last used long ago: {one.folder}")
+    return Arm(name, sys.executable, f"{revision} {commit[:12]}", str(folder / builds.PACKAGES))
 
 
 def _commit(name: str, revision: str, repository: Path) -> str:
@@ -169,9 +174,9 @@ def _build(name: str, revision: str, commit: str, repository: Path, folder: Path
             _run(who, [python, "-m", "venv", str(venv)])
             python = str(venv / "bin" / "python")
         pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps"]
-        _run(who, [*pip, "--target", str(folder / _PACKAGES), str(tree)])
+        _run(who, [*pip, "--target", str(folder / builds.PACKAGES), str(tree)])
     shutil.rmtree(venv, ignore_errors=True)
-    (folder / _BUILT).touch()
+    (folder / builds.BUILT).touch()
 
 
 @contextmanager
@@ -182,24 +187,16 @@ def checked_out(who: str, commit: str, repository: Path, tree: Path) -> Iterator
         _require(who, done.args, done.returncode, done.stderr)
         yield
     finally:
-        git(repository, "worktree", "remove", "--force", str(tree))
+        git(repository, "worktree", "remove", "--force", "--force", str(tree))
         shutil.rmtree(tree, ignore_errors=True)
 
 
 def _run(who: str, step: list[str]) -> None:
     try:
-        done = subprocess.run(
-            step,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=_BUILD_SECONDS,
-            env=neutral_environment(),
-        )
+        status, said = run_guarded(step, neutral_environment(), _BUILD_SECONDS)
     except subprocess.TimeoutExpired:
         raise BuildError(f"{who}: does not build: it takes more than {_BUILD_SECONDS} s", ()) from None
-    _require(who, step, done.returncode, done.stdout)
+    _require(who, step, status, said)
 
 
 def _require(who: str, step: list[str], status: int, said: str) -> None:

@@ -6,18 +6,18 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import resources
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.domain import document
 from qcaps.driver.driver import default_emulator
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError, unknown
+from qcaps.files import scratch_folder
 from qcaps.measure.subject import Counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from qcaps.driver.driver import Done, Driver
     from qcaps.measure.cell import Cell
@@ -122,8 +122,8 @@ def warm(subject: str, xmls: Sequence[bytes]) -> None:
     A domain that is refused is refused again where it is measured.
     """
     del subject  # there is one
-    with TemporaryDirectory(prefix="qcaps-warm-") as folder, suppress(QcapsError):
-        driver = reference(Path(folder), policy="naive", validity="trust")
+    with scratch_folder() as folder, suppress(QcapsError):
+        driver = reference(folder, policy="naive", validity="trust")
         for xml in dict.fromkeys(xmls):
             driver.start(driver.define(xml, "a domain to measure").domain.name)
         driver.cache.close()

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import os
 import random
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.cache.cache import CapabilityCache
@@ -26,12 +24,15 @@ from qcaps.driver.domain_store import DomainStore
 from qcaps.driver.driver import Driver
 from qcaps.driver.phases import untimed
 from qcaps.errors import UsageError
+from qcaps.files import scratch_folder
 from qcaps.lookups.policy import by_name as policy_by_name
 from qcaps.measure.torn.swapper import install, swapping
 from qcaps.rules.refusal import CapabilitiesChanged, Refused
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from qcaps.capabilities.model import Capabilities
 
 BLOCK = 50
@@ -107,7 +108,7 @@ def run(experiment: Experiment, progress: OnProgress = lambda _done, _of: None) 
         raise UsageError("expected at least one task and a mean interval above 0 and below an hour")
     tallies = {arm: Tally() for arm in experiment.arms}
     with (
-        tempfile.TemporaryDirectory(prefix="qcaps-torn-") as scratch,
+        scratch_folder() as scratch,
         _subjects(experiment, scratch) as subjects,
     ):
         chance = random.Random(experiment.seed)
@@ -115,7 +116,7 @@ def run(experiment: Experiment, progress: OnProgress = lambda _done, _of: None) 
             for arm in chance.sample(experiment.arms, len(experiment.arms)):
                 tallies[arm].quiet.append(subjects[arm].time_quietly())
         done, of = 0, experiment.tasks * len(experiment.arms)
-        with swapping(Path(scratch) / "qemu", experiment.mean, experiment.seed):
+        with swapping(scratch / "qemu", experiment.mean, experiment.seed):
             for first in range(0, experiment.tasks, BLOCK):
                 count = min(BLOCK, experiment.tasks - first)
                 for arm in chance.sample(experiment.arms, len(experiment.arms)):
@@ -126,8 +127,8 @@ def run(experiment: Experiment, progress: OnProgress = lambda _done, _of: None) 
 
 
 @contextmanager
-def _subjects(experiment: Experiment, scratch: str) -> Iterator[dict[TornArm, _Subject]]:
-    binary = Path(scratch) / "qemu"
+def _subjects(experiment: Experiment, scratch: Path) -> Iterator[dict[TornArm, _Subject]]:
+    binary = scratch / "qemu"
     install(binary, 0)
     xml = scenario(experiment.scenario, experiment.content).xml(experiment.n, experiment.seed).encode()
     full = snapshot("x86_64").capabilities
@@ -137,7 +138,7 @@ def _subjects(experiment: Experiment, scratch: str) -> Iterator[dict[TornArm, _S
     sets = {"full": full, "lean": replace(full, flags=full.flags - set(experiment.removed))}
     host = Host.from_machine()
     subjects = {
-        arm: _Subject(arm, binary, sets, xml, folder=Path(scratch) / str(number), host=host)
+        arm: _Subject(arm, binary, sets, xml, folder=scratch / str(number), host=host)
         for number, arm in enumerate(experiment.arms)
     }
     try:

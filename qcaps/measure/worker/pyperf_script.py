@@ -12,13 +12,12 @@ the task, its reset untimed, and writes a suite that pyperf's commands read; our
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 import pyperf
 
+from qcaps.files import scratch_folder
 from qcaps.measure.cell import Cell
 from qcaps.measure.subject import subject
 from qcaps.measure.suite import sources
@@ -43,8 +42,8 @@ def bench_task(task: str) -> None:
         runner.argparser.add_argument(option, default=default, help=f"(default: {default})")
     args = runner.parse_args()
     cell = Cell(args.scenario, int(args.count), task, args.validity, args.policy)
-    with tempfile.TemporaryDirectory(prefix="qcaps-pyperf-") as folder:
-        arm = subject(cell.subject).prepare(cell, sources([cell])[cell].encode(), Path(folder))
+    with scratch_folder() as folder:
+        arm = subject(cell.subject).prepare(cell, sources([cell])[cell].encode(), folder)
         counts = arm.counts()
         runner.metadata.update(
             cell.to_plain()

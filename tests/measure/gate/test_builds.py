@@ -1,0 +1,213 @@
+"""The folder of builds: killed, doubled, full."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from qcaps.child import run_guarded
+from qcaps.commands import main
+from qcaps.files import scratch_folder
+from qcaps.git import git
+from qcaps.measure.gate import builds, revisions
+from qcaps.measure.gate.revisions import ArmSource, arm_from
+
+ROOT = Path(__file__).parents[3]
+
+
+def say(_line: str) -> None:
+    pass
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    place = tmp_path / "repository"
+    for command in (
+        ("init", "-q", str(place)),
+        (
+            "-C",
+            str(place),
+            "-c",
+            "user.name=n",
+            "-c",
+            "user.email=e",
+            "commit",
+            "-q",
+            "--allow-empty",
+            "-m",
+            "x",
+        ),
+    ):
+        subprocess.run(["git", *command], check=True)
+    return place
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "builds"
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What a build runs, instead of pip."""
+    ran: list[list[str]] = []
+
+    def run(_who: str, step: list[str]) -> None:
+        ran.append(step)
+        if "--target" in step:
+            time.sleep(0.3)
+            Path(step[step.index("--target") + 1]).mkdir()
+
+    monkeypatch.setattr(revisions, "_run", run)
+    return ran
+
+
+def make(place: Path, name: str, size: int, used: float) -> Path:
+    folder = place / name
+    (folder / builds.PACKAGES).mkdir(parents=True)
+    (folder / builds.PACKAGES / "file").write_bytes(b"x" * size)
+    (folder / builds.BUILT).touch()
+    os.utime(folder / builds.BUILT, (used, used))
+    return folder
+
+
+def test_two_gates_of_one_revision_build_it_once(
+    repository: Path, place: Path, steps: list[list[str]]
+) -> None:
+    said: list[str] = []
+    arms = []
+
+    def gate() -> None:
+        arms.append(arm_from(ArmSource("base", "HEAD"), repository, place, said.append))
+
+    threads = [threading.Thread(target=gate) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([step for step in steps if "--target" in step]) == 1
+    assert len({arm.path for arm in arms}) == 1
+    assert Path(str(arms[0].path)).is_dir()
+    assert sum("another gate builds there: waiting for it" in line for line in said) == 1
+    assert git(repository, "worktree", "list").stdout.count("\n") == 1
+
+
+def test_what_a_killed_gate_left_is_repaired_at_the_next(
+    repository: Path, place: Path, steps: list[list[str]]
+) -> None:
+    half = place / "0123456789abcdef-py3" / "tree"
+    git(repository, "worktree", "add", "--lock", "--detach", str(half), "HEAD")
+    (half / ".git").unlink()
+    half.rmdir()
+    entry = repository / ".git" / "worktrees" / "tree7"
+    entry.mkdir()
+    (entry / "locked").write_text("initializing")
+    for path in (entry, entry / "locked"):
+        os.utime(path, (1, 1))
+    assert "locked" in git(repository, "worktree", "list", "--porcelain").stdout
+    (half.parent / "venv").mkdir()
+    arm_from(ArmSource("base", "HEAD"), repository, place, say)
+    assert git(repository, "worktree", "list").stdout.count("\n") == 1
+    assert not entry.exists()
+    assert len(builds.listed(place)) == 1
+    assert sorted(one.name for one in place.iterdir()) == [".lock", builds.listed(place)[0].folder.name]
+    assert steps
+
+
+def test_other_peoples_worktrees_stay(
+    repository: Path, place: Path, tmp_path: Path, steps: list[list[str]]
+) -> None:
+    git(repository, "worktree", "add", "--lock", "--detach", str(tmp_path / "tree"), "HEAD")
+    arm_from(ArmSource("base", "HEAD"), repository, place, say)
+    assert f"{tmp_path}/tree\n" in git(repository, "worktree", "list", "--porcelain").stdout
+    assert steps
+
+
+def test_the_oldest_builds_go_and_none_in_use(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [make(place, f"{number}-py3", 1 << 20, number) for number in range(1, 5)]
+    with builds.taking_turns(place, say):
+        assert [one.folder for one in builds.listed(place)] == folders[::-1]
+        assert builds.prune(place, 0.1) == []
+        builds.use(folders[0])
+        os.utime(folders[0] / builds.BUILT, (1, 1))
+        removed = builds.prune(place, 0.0025)
+    assert [one.folder for one in removed] == folders[1:3]
+    assert [path.exists() for path in folders] == [True, False, False, True]
+    assert main(["gate", "--list-builds", "--builds", str(place)]) == 0
+    said = capsys.readouterr().out
+    assert "4-py3  1 MB  used 1970-01-01" in said
+    assert "2 builds, 0.00 GB; above 2 GB the oldest go" in said
+
+
+def test_what_is_in_use_by_another_process_stays(place: Path) -> None:
+    folder = make(place, "1-py3", 1 << 20, 1)
+    script = (
+        f"from qcaps.measure.gate import builds; from pathlib import Path; builds.use(Path({str(folder)!r}))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{script}; print(flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        assert builds.prune(place, 0) == []
+        other.kill()
+    assert [one.folder for one in builds.prune(place, 0)] == [folder]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_gate_that_is_killed_leaves_no_build_running(number: signal.Signals, tmp_path: Path) -> None:
+    told = tmp_path / "pids"
+    inner = f"sleep 1000 & echo $! >> {told}; setsid sleep 1000 & echo $! >> {told}; wait"
+    script = "import os; from qcaps.child import run_guarded; "
+    script += f"run_guarded(['sh', '-c', {inner!r}], os.environ, 99)"
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as gate:
+        ends = time.monotonic() + 20
+        while time.monotonic() < ends and not (told.exists() and told.read_text().count("\n") > 1):
+            time.sleep(0.02)
+        os.killpg(gate.pid, number)
+        gate.wait()
+    pids = [int(line) for line in told.read_text().split()]
+    ends = time.monotonic() + 5
+    while any(map(alive, pids)) and time.monotonic() < ends:
+        time.sleep(0.02)
+    assert len(pids) == 2
+    assert not any(map(alive, pids))
+
+
+def test_a_build_that_takes_too_long_is_ended_whole(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_guarded(["sh", "-c", f"setsid sleep 1000 & echo $! > {told}; wait"], dict(os.environ), 0.5)
+    assert not alive(int(told.read_text()))
+    assert run_guarded(["sh", "-c", "echo said; exit 3"], dict(os.environ), 9) == (3, "said\n")
+
+
+def test_scratch_left_by_a_kill_goes_at_the_next_start_however_young(tmp_path: Path) -> None:
+    script = "import os, signal; from qcaps.files import scratch_folder; from pathlib import Path\n"
+    script += f"with scratch_folder(Path({str(tmp_path)!r})): os.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with scratch_folder(tmp_path) as ours:
+        assert list(tmp_path.iterdir()) == [ours]
+        with scratch_folder(tmp_path) as other:
+            assert sorted(tmp_path.iterdir()) == sorted((ours, other))
+    assert not list(tmp_path.iterdir())

@@ -281,8 +281,9 @@ def test_a_missing_binding_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.libvirt
 @pytest.mark.root
-def test_an_interrupt_ends_it_at_once() -> None:
-    command = [sys.executable, "-m", "qcaps", "live", "whatif", "-n", "128", "--pairs", "100000"]
+def test_an_interrupt_ends_it_at_once(tmp_path: Path) -> None:
+    ours = ("-n", "128", "--pairs", "100000", "--output", str(tmp_path))
+    command = [sys.executable, "-m", "qcaps", "live", "whatif", *ours]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(2)
         process.send_signal(signal.SIGINT)

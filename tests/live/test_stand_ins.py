@@ -168,7 +168,7 @@ def test_nothing_of_the_host_is_left_and_no_device_goes(kind: str, tmp_path: Pat
 
 @pytest.mark.parametrize("kind", WHOLE)
 def test_nothing_of_the_host_is_left_beside_the_devices(kind: str, tmp_path: Path) -> None:
-    text = startable(guest(**WHOLE[kind]), tmp_path)
+    text = startable(guest(**WHOLE[kind]), tmp_path).replace(str(tmp_path), "")  # whose name has any digits
     assert "theirs" not in text
     assert "63" not in text
 

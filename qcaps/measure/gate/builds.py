@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
+import re
 import shutil
 import time
 from contextlib import contextmanager, suppress
@@ -26,6 +28,8 @@ MOST_GB = 2.0
 # Named for what it vouches for: folders of an earlier kind lie under the same names.
 BUILT, PACKAGES = "packages-built", "packages"
 _LOCK = ".lock"
+_NAME = re.compile(r"[0-9a-f]{16}-py[0-9][0-9A-Za-z.+]*")
+"""As `name` makes them."""
 _GB = 1e9
 _MAKING_SECONDS = 60  # git needs some thousandths to say where a worktree is
 _in_use: list[int] = []
@@ -39,6 +43,11 @@ class Build:
     folder: Path
     used: float
     size: int
+
+
+def name(commit: str) -> str:
+    """The name of the folder of a commit's build: a build is for one version of Python."""
+    return f"{commit[:16]}-py{platform.python_version()}"
 
 
 def listed(builds: Path) -> list[Build]:
@@ -120,6 +129,9 @@ def _names_no_place(entry: Path, builds: Path) -> bool:
 
 
 def _is_half(folder: Path) -> bool:
+    """Whether a folder is a build of ours that is not whole; a user's folder may hold other things."""
+    if _NAME.fullmatch(folder.name) is None:
+        return False
     parts = ("tree", "venv", PACKAGES)
     return not (folder / BUILT).exists() and any((folder / one).exists() for one in parts)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -140,7 +139,7 @@ def _arm_from_revision(
     name: str, revision: str, repository: Path, place: Path, say: Callable[[str], None]
 ) -> Arm:
     commit = _commit(name, revision, repository)
-    folder = place.absolute() / f"{commit[:16]}-py{platform.python_version()}"
+    folder = place.absolute() / builds.name(commit)
     with builds.taking_turns(place, say):
         if not (folder / builds.BUILT).exists():
             say(f"building {name}: {revision} ({commit[:12]})")

@@ -121,6 +121,15 @@ def test_what_a_killed_gate_left_is_repaired_at_the_next(
     assert steps
 
 
+def test_what_else_lies_in_the_folder_stays(place: Path) -> None:
+    theirs = place / "project"
+    for part in ("tree", "venv", "packages"):
+        (theirs / part).mkdir(parents=True)
+    with builds.taking_turns(place, print):
+        pass
+    assert sorted(one.name for one in theirs.iterdir()) == ["packages", "tree", "venv"]
+
+
 def test_other_peoples_worktrees_stay(
     repository: Path, place: Path, tmp_path: Path, steps: list[list[str]]
 ) -> None:

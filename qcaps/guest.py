@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -48,7 +49,7 @@ def resolve_all(
 
 
 @dataclass(frozen=True, kw_only=True)
-class DomainSource:
+class DomainSource(ABC):
     """Domains that somebody named: `xml(n)` makes one, for n devices more or less.
 
     `name` is unique and fit for a cell. `origin` is the file as the user named it, or the scenario.
@@ -61,13 +62,13 @@ class DomainSource:
     refusal: str = ""
 
     @property
+    @abstractmethod
     def steps(self) -> tuple[int, ...]:
         """The n worth measuring."""
-        raise NotImplementedError
 
+    @abstractmethod
     def xml(self, n: int, seed: int = 0) -> str:
         """The domain for n, without an XML declaration. Raises UsageError where n is out of range."""
-        raise NotImplementedError
 
     def digest(self, n: int, seed: int = 0) -> str:
         """What names the domain in results: the first 16 digits of its SHA-256."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from qcaps.errors import UsageError, unknown
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from qcaps.measure.cell import Cell
     from qcaps.measure.domains import DomainSources
 
-_RUNNING = "{subject} may serve others: --yes says that this is known"
+_SUBJECTS = "reference, libvirt, libvirt:PREFIX_OR_BUILD, libvirt:URI, libvirt-daemon[:PLACE]"
 
 
 def add_domains(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,11 @@ def add_domains(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_yes(parser: argparse.ArgumentParser) -> None:
+    """--yes."""
+    parser.add_argument("--yes", action="store_true", help="the daemon may be a system's")
+
+
 def add_subjects(parser: argparse.ArgumentParser, default: str = "reference") -> None:
     """--subject and --yes."""
     parser.add_argument(
@@ -31,10 +37,9 @@ def add_subjects(parser: argparse.ArgumentParser, default: str = "reference") ->
         nargs="+",
         action="extend",
         metavar="NAME",
-        help="reference, libvirt, libvirt:PREFIX_OR_BUILD, libvirt:URI, libvirt-daemon[:PLACE]"
-        f" (default: {default})",
+        help=f"{_SUBJECTS} (default: {default})",
     )
-    parser.add_argument("--yes", action="store_true", help="the daemon may be a system's")
+    add_yes(parser)
 
 
 def add_subject(parser: argparse.ArgumentParser) -> None:
@@ -43,10 +48,9 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
         "--subject",
         metavar="NAME",
         default="reference",
-        help="reference, libvirt, libvirt:PREFIX_OR_BUILD, libvirt:URI, libvirt-daemon[:PLACE]"
-        " (default: reference)",
+        help=f"{_SUBJECTS} (default: reference)",
     )
-    parser.add_argument("--yes", action="store_true", help="the daemon may be a system's")
+    add_yes(parser)
 
 
 def gate_cells(
@@ -107,6 +111,13 @@ def check_domains(names: Iterable[str], content: ContentFolders, beside: Sequenc
             raise unknown("suite" if beside else "scenario", name, (*beside, *families))
 
 
+def check_serves_us(uri: str, *, yes: bool) -> None:
+    """Raise UsageError for a daemon that may serve others, unless that is known."""
+    ours = "/session" in uri and os.geteuid() != 0  # root's session is the system's
+    if not yes and not ours:
+        raise UsageError(f"{uri} may serve others: --yes says that this is known")
+
+
 def subjects_of(names: Sequence[str], *, yes: bool) -> tuple[str, ...]:
     """The subjects as cells name them. Raises UsageError; LiveError for a libvirt that is not there."""
     from qcaps.measure.subject import is_libvirt, split
@@ -119,8 +130,8 @@ def subjects_of(names: Sequence[str], *, yes: bool) -> tuple[str, ...]:
 
             own = libvirt.canonical(name)
             libvirt.installation(own)
-            if libvirt.is_running(own) and not (yes or libvirt.owner(own)):
-                raise UsageError(_RUNNING.format(subject=own.partition(":")[2]))
+            if libvirt.is_running(own):
+                check_serves_us(split(own)[1], yes=yes)
             found.append(own)
         else:
             found.append(name)
@@ -130,24 +141,19 @@ def subjects_of(names: Sequence[str], *, yes: bool) -> tuple[str, ...]:
 def check_coordinates(args: argparse.Namespace, subjects: Sequence[str]) -> None:
     """Raise UsageError for a task, policy or validity that no subject has, before anything is measured."""
     from qcaps.cache.validity import VALIDITIES
-    from qcaps.lookups.policy import POLICIES
-    from qcaps.measure.cell import STOCK, TASKS
+    from qcaps.lookups.policy import by_name
+    from qcaps.measure.cell import TASKS
     from qcaps.measure.subject import is_libvirt
 
-    tasks, policies = dict.fromkeys(TASKS), dict.fromkeys(one.name for one in POLICIES)
+    tasks = dict.fromkeys(TASKS)
     if any(map(is_libvirt, subjects)):
         from qcaps.live.tasks import TASKS as LIVE_TASKS
 
         tasks |= dict.fromkeys(LIVE_TASKS)
-        policies[STOCK] = None
-    known = {
-        "task": tuple(tasks),
-        "policy": tuple(policies),
-        "validity": tuple(one.name for one in VALIDITIES),
-    }
+    known = {"task": tuple(tasks), "validity": tuple(one.name for one in VALIDITIES)}
     for option, names in known.items():
         for name in getattr(args, option):
             if name not in names:
                 raise unknown(option, name, names)
-    if args.baseline not in policies:
-        raise unknown("policy", args.baseline, known["policy"])
+    for name in (*args.policy, args.baseline):
+        by_name(name)

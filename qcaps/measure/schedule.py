@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -34,6 +35,12 @@ _SHARE_TO_PLAN = 0.9
 """Of a time limit, what jobs may plan with; the rest is for a round that took longer than the one before."""
 
 
+class RefusedDomain(NamedTuple):
+    """A file that holds no domain, among others that do."""
+
+    why: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What to measure, and how long. `limit` is seconds for everything; `job_seconds` for each worker."""
@@ -45,6 +52,19 @@ class Plan:
     limit: float | None = None
     job_seconds: float = 6.0
     domains: DomainSources = SCENARIOS
+
+    @cached_property
+    def xmls(self) -> dict[Cell, str | RefusedDomain]:
+        """Each comparison's domain. Raises UsageError for a scenario or an n that there is not."""
+        found: dict[Cell, str | RefusedDomain] = {}
+        for comparison in by_comparison(self.cells):
+            try:
+                found[comparison] = self.domains.get(comparison.scenario).xml(comparison.n, comparison.seed)
+            except UsageError:
+                raise
+            except QcapsError as error:
+                found[comparison] = RefusedDomain(str(error))
+        return found
 
 
 @dataclass
@@ -80,7 +100,7 @@ def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProg
     UsageError for a scenario or an n that there is not, before anything is measured.
     """
     groups = by_comparison(plan.cells)
-    sources = xmls(plan)
+    sources = plan.xmls
     log.refused |= {
         comparison: source.why for comparison, source in sources.items() if isinstance(source, RefusedDomain)
     }
@@ -124,25 +144,6 @@ def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProg
     on_progress(len(jobs), len(jobs), "")
     reached = {*log.refused, *log.lost, *log.results.by_comparison()}
     log.not_reached = tuple(comparison for comparison in groups if comparison not in reached)
-
-
-class RefusedDomain(NamedTuple):
-    """A file that holds no domain, among others that do."""
-
-    why: str
-
-
-def xmls(plan: Plan) -> dict[Cell, str | RefusedDomain]:
-    """The XML of each comparison's domain. Raises UsageError for a scenario or an n that there is not."""
-    found: dict[Cell, str | RefusedDomain] = {}
-    for comparison in by_comparison(plan.cells):
-        try:
-            found[comparison] = plan.domains.get(comparison.scenario).xml(comparison.n, comparison.seed)
-        except UsageError:
-            raise
-        except QcapsError as error:
-            found[comparison] = RefusedDomain(str(error))
-    return found
 
 
 def done_jobs(results: Results) -> set[tuple[Cell, int]]:

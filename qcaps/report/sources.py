@@ -9,6 +9,7 @@ from qcaps.bounded import read_json
 from qcaps.errors import QcapsError
 from qcaps.measure.results import results_file
 from qcaps.measure.results.results_file import Measured, Results
+from qcaps.measure.subject import REFERENCE
 from qcaps.measure.torn import torn_file as tornfile
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from qcaps.measure.cell import Cell
     from qcaps.measure.results.results_file import Metadata
     from qcaps.measure.torn.torn_file import Found
-
-REFERENCE = "reference"
 
 
 @dataclass(frozen=True)

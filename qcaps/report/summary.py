@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from qcaps.measure.cell import BASELINE, STOCK, baseline_of
+from qcaps.measure.cell import BASELINE, baseline_of
 from qcaps.measure.results.results_file import CUT_SHORT, Results
 from qcaps.measure.statistics import Ratio, paired_ratio
 
@@ -87,42 +87,6 @@ def slowest_first(results: Results, baseline: str = BASELINE) -> Results:
 
     groups = sorted(results.by_comparison().items(), key=lambda one: -seconds(one[1], one[0]))
     return Results(tuple(one for _, arms in groups for one in arms.values()))
-
-
-def total(results: Results, baseline: str = BASELINE) -> str:
-    """What all comparisons come to, by subject and policy; "" where there is only one."""
-    groups: dict[tuple[str, str], list[MeasuredSpeedup]] = {}
-    for one in speedups(results, baseline):
-        groups.setdefault((one.subject, one.policy), []).append(one)
-    lines = []
-    for (subject, policy), found in groups.items():
-        if len(found) > 1:
-            before, after = (sum(one.seconds[name] for one in found) for name in (found[0].baseline, policy))
-            many = (
-                sum(one.lookups[found[0].baseline] for one in found),
-                sum(one.lookups[policy] for one in found),
-            )
-            lines.append(
-                f"all {len(found)} on {subject}: {many[0]} lookups become {many[1]} with {policy!r},"
-                f" {_milliseconds(before)} become {_milliseconds(after)}: {before / after:.2f} times as fast"
-            )
-    return "\n".join(lines)
-
-
-def _milliseconds(seconds: float) -> str:
-    """Three digits: 4.00 ms, 131 ms."""
-    value = 1e3 * seconds
-    return f"{value:.{max(0, 2 - math.floor(math.log10(max(value, 0.001))))}f} ms"
-
-
-def nothing_spared(results: Results) -> list[str]:
-    """A line for each cell of a libvirt that looks up as often as it is as with one lookup a task."""
-    return [
-        f"{one.scenario}/{one.n} {one.task} on {one.subject}: looks up once already, or not at all:"
-        " nothing to spare"
-        for one in speedups(results)
-        if one.baseline == STOCK and one.lookups[one.policy] == one.lookups[STOCK]
-    ]
 
 
 def to_json(found: tuple[MeasuredSpeedup, ...]) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.measure.cell import BASELINE
+from qcaps.measure.cell import BASELINE, STOCK
 from qcaps.measure.statistics import FEWEST_PAIRS
+from qcaps.measure.subject import REFERENCE
 from qcaps.report import escaping
 from qcaps.report.summary import cut_short, median_seconds, speedups
 
@@ -86,7 +87,7 @@ def table(results: Results, baseline: str = BASELINE, refused: Mapping[Cell, str
         drawn.add_column(heading, justify="right", no_wrap=True)
     for arms in rows(results, baseline):
         first = arms[0]
-        on = "" if first.subject == "reference" else f"{first.subject} "
+        on = "" if first.subject == REFERENCE else f"{first.subject} "
         drawn.add_row(f"{on}{first.scenario}/{first.n} {first.task} {first.validity}", first.devices)
         for row in arms:
             drawn.add_row(f"  {row.policy}", "", *row[-len(_OF_AN_ARM) :])
@@ -105,6 +106,36 @@ def markdown(results: Results, baseline: str = BASELINE) -> str:
     lines += ["| " + " | ".join(map(said, row)) + " |" for arms in rows(results, baseline) for row in arms]
     lines += ["", _LEGEND.format(baseline=baseline), *map(said, marked(results))]
     return "\n".join(lines) + "\n"
+
+
+def total(results: Results, baseline: str = BASELINE) -> str:
+    """What all comparisons come to, by subject and policy; "" where there is only one."""
+    groups: dict[tuple[str, str], list[MeasuredSpeedup]] = {}
+    for one in speedups(results, baseline):
+        groups.setdefault((one.subject, one.policy), []).append(one)
+    lines = []
+    for (subject, policy), found in groups.items():
+        if len(found) > 1:
+            before, after = (sum(one.seconds[name] for one in found) for name in (found[0].baseline, policy))
+            many = (
+                sum(one.lookups[found[0].baseline] for one in found),
+                sum(one.lookups[policy] for one in found),
+            )
+            lines.append(
+                f"all {len(found)} on {subject}: {many[0]} lookups become {many[1]} with {policy!r},"
+                f" {duration(before)} become {duration(after)}: {before / after:.2f} times as fast"
+            )
+    return "\n".join(lines)
+
+
+def nothing_spared(results: Results) -> list[str]:
+    """A line for each cell of a libvirt that looks up as often as it is as with one lookup a task."""
+    return [
+        f"{one.scenario}/{one.n} {one.task} on {one.subject}: looks up once already, or not at all:"
+        " nothing to spare"
+        for one in speedups(results)
+        if one.baseline == STOCK and one.lookups[one.policy] == one.lookups[STOCK]
+    ]
 
 
 def marked(results: Results) -> list[str]:

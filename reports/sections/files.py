@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from matplotlib.lines import Line2D
 
 from qcaps.measure.statistics import FEWEST_PAIRS
+from qcaps.measure.subject import REFERENCE
 from qcaps.report.section import Content, Table
-from qcaps.report.sources import REFERENCE
 from qcaps.report.summary import speedups
 
 from ._drawing import BLUE, GREEN, ORANGE, PINK, SKY, VERMILION, Spacing, is_narrow, legend, log_axis, panels

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from matplotlib.lines import Line2D
 
 from qcaps.measure.cell import BASELINE, STOCK
+from qcaps.measure.subject import REFERENCE
 from qcaps.report.section import Content, Table
-from qcaps.report.sources import REFERENCE
 from qcaps.report.summary import median_seconds, ratio_of
 
 from ._drawing import INK, Spacing, is_narrow, legend, line_mark, log_axis, look, panels

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.lines import Line2D
 
 from qcaps.measure.cell import BASELINE
+from qcaps.measure.subject import REFERENCE
 from qcaps.report.fit import FittedSpeedup as Fitted
 from qcaps.report.fit import fit_speedup
 from qcaps.report.section import Content, Table
-from qcaps.report.sources import REFERENCE
 from qcaps.report.summary import ratio_of
 
 from ._drawing import GREY, INK, Spacing, is_narrow, legend, line_mark, log_axis, look, panels

@@ -23,7 +23,8 @@ from qcaps.measure.cell import grid
 from qcaps.measure.results import results_file as results
 from qcaps.measure.results.results_file import Results
 from qcaps.measure.subject import Counts
-from qcaps.report.summary import nothing_spared, ratio_of
+from qcaps.report.summary import ratio_of
+from qcaps.report.table import nothing_spared
 from qcaps.scenario import scenario
 from tests.support import reporting
 

@@ -88,6 +88,25 @@ def test_json_prints_the_summary_alone(tmp_path: Path) -> None:
     assert [one["forks"] for one in json.loads(done.stdout)["speedups"]] == [{"naive": 0, "once": 0}]
 
 
+def test_other_names_of_a_release_are_policies_too(tmp_path: Path) -> None:
+    one = (
+        "serials",
+        "-n",
+        "1",
+        "--pairs",
+        "1",
+        "--processes",
+        "1",
+        "--task",
+        "define",
+        "--validity",
+        "trust",
+    )
+    done = run(tmp_path, *one, "--policy", "stock", "libvirt-11.3", "--json", "--output", "out")
+    lookups = [list(one["lookups"].items())[1] for one in json.loads(done.stdout)["speedups"]]
+    assert lookups == [("stock", 14), ("libvirt-11.3", 15)]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_keeps_what_was_measured(number: int, tmp_path: Path) -> None:
     long = ("--scenario", "serials", "-n", "1", "2", "--task", "define", "--validity", "ctime")

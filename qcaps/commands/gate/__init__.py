@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from qcaps.commands.gate.arms import arms_of, cells_of, placed, results_files
 from qcaps.commands.measuring import interruptible, scratch_place
-from qcaps.commands.naming import add_domains
+from qcaps.commands.naming import add_domains, add_yes
 from qcaps.commands.options import add_many, add_options, existing_path, folder, print_json, seconds
 from qcaps.commands.terminal import console, note, progress_bar, say
 from qcaps.errors import UsageError, visible
@@ -102,7 +102,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_many(parser, n=[], task=[])
     add_domains(parser)
-    parser.add_argument("--yes", action="store_true", help="the daemon may be a system's")
+    add_yes(parser)
     parser.epilog = (
         "Example: qcaps gate --base-rev HEAD~1 --strict --export junit\n"
         "         qcaps gate --base libvirt:/opt/old --head libvirt:~/libvirt/build"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from qcaps.commands.live.cells import add_cells, cells_of
 from qcaps.commands.live.output import facts, print_table, with_progress
-from qcaps.commands.live.subject import add_daemon, add_libvirt, add_yes, subject_of
+from qcaps.commands.live.subject import add_daemon, add_libvirt, subject_of
+from qcaps.commands.naming import add_yes
 from qcaps.commands.options import add_options, print_json
 from qcaps.commands.terminal import say
 from qcaps.errors import UsageError

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from qcaps.commands.naming import check_serves_us
 from qcaps.commands.options import existing_path
 from qcaps.commands.terminal import note
 from qcaps.errors import UsageError
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from qcaps.live.host.libvirt_process import Counting, LibvirtProcess
 
 
-def add_libvirt(parser: argparse.ArgumentParser, flag: str = "--libvirt") -> None:
-    """--libvirt, or another flag for one of two."""
+def add_libvirt(parser: argparse.ArgumentParser) -> None:
+    """--libvirt."""
     parser.add_argument(
-        flag, type=existing_path, metavar="DIR", help="a prefix or a build tree (default: /usr)"
+        "--libvirt", type=existing_path, metavar="DIR", help="a prefix or a build tree (default: /usr)"
     )
 
 
@@ -29,11 +29,6 @@ def add_daemon(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--daemon", action="store_true", help="a daemon of our own in place of the embedded driver (as root)"
     )
-
-
-def add_yes(parser: argparse.ArgumentParser) -> None:
-    """--yes."""
-    parser.add_argument("--yes", action="store_true", help="the daemon may be a system's")
 
 
 @contextmanager
@@ -54,9 +49,7 @@ def open_subject(args: argparse.Namespace, counting: Counting | None) -> Libvirt
         return (PrivateDaemon if args.daemon else Embedded)(counting, args.libvirt)
     if args.daemon:
         raise UsageError("--daemon starts one of its own: choose it or --uri")
-    ours = "/session" in args.uri and os.geteuid() != 0  # root's session is the system's
-    if not args.yes and not ours:
-        raise UsageError(f"{args.uri} may serve others: --yes says that this is known")
+    check_serves_us(args.uri, yes=args.yes)
     if counting == "interposer":
         raise UsageError("a running daemon can be counted by its log or by uprobes only")
     return RunningDaemon(args.uri, args.libvirt, counting)

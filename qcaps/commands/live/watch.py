@@ -8,8 +8,9 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from qcaps.commands.live.subject import add_libvirt, add_yes, open_subject
+from qcaps.commands.live.subject import add_libvirt, open_subject
 from qcaps.commands.measuring import interruptible
+from qcaps.commands.naming import add_yes
 from qcaps.commands.options import LONGEST, add_options, number, print_json
 from qcaps.commands.terminal import console
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.commands import run as measuring
@@ -26,5 +25,4 @@ def run(args: argparse.Namespace) -> int:
     args.subject = args.subject or ["libvirt"]
     args.policy = args.policy or ["stock", "once"]
     args.processes = args.processes or 1
-    args.output = Path(args.output)
     return measuring.measure_and_report(args, worst_first=True)

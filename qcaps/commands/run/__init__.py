@@ -158,10 +158,9 @@ def _keep(output: Path, identity: dict[str, object], *, finished: bool) -> None:
 def _keep_domains(plan: Plan, output: Path) -> None:
     """A file a domain: what no results file holds."""
     from qcaps.files import make_folder, replace_file
-    from qcaps.measure.schedule import xmls
 
     folder = make_folder(output / DOMAINS)
-    for comparison, xml in xmls(plan).items():
+    for comparison, xml in plan.xmls.items():
         if isinstance(xml, str):
             replace_file(folder / f"{comparison.scenario.replace('/', '_')}-{comparison.n}.xml", xml)
 
@@ -192,8 +191,8 @@ def _report(
         print_json("run", plain)
     else:
         console().print(table.table(results, args.baseline, log.refused))
-        total = [summary.total(results, args.baseline)] if worst_first else []
-        spared = summary.nothing_spared(results)
+        total = [table.total(results, args.baseline)] if worst_first else []
+        spared = table.nothing_spared(results)
         for line in (*filter(None, total), *spared, *table.marked(results), *conclusions(results)):
             print(line)
     if figures:

@@ -26,7 +26,6 @@ def identity_of(plan: Plan) -> dict[str, object]:
 
     import qcaps
     from qcaps.measure.results.session import commit, newest_source
-    from qcaps.measure.schedule import xmls
 
     def digest(lines: Iterable[str]) -> str:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
@@ -34,7 +33,7 @@ def identity_of(plan: Plan) -> dict[str, object]:
     names = [cell.name for cell in plan.cells]
     return {
         "cells": f"{len(names)} ({digest(names)})",
-        "domains": digest(map(str, xmls(plan).values())),
+        "domains": digest(map(str, plan.xmls.values())),
         "libvirts": _libvirts(plan),
         "pairs": plan.pairs,
         "processes": plan.processes,
@@ -115,22 +114,20 @@ def _cells(
     scenarios: tuple[str, ...],
 ) -> list[Cell]:
     """The cells of every subject. Raises UsageError for a subject that can do none of what is asked."""
-    from qcaps.lookups.policy import POLICIES
-    from qcaps.measure.cell import STOCK
     from qcaps.measure.subject import is_libvirt
     from qcaps.measure.suite import Choice, choose
 
+    choice = Choice(
+        scenarios=scenarios,
+        ns=tuple(args.n),
+        tasks=tuple(args.task),
+        validities=tuple(args.validity),
+        policies=tuple(args.policy),
+    )
+    chosen = choose(suites, choice, domains)
     cells: list[Cell] = []
     for subject in subjects:
-        own = [name for name in args.policy if is_libvirt(subject) or name in {one.name for one in POLICIES}]
-        choice = Choice(
-            scenarios=scenarios,
-            ns=tuple(args.n),
-            tasks=tuple(args.task),
-            validities=tuple(args.validity),
-            policies=tuple(own),
-        )
-        found = choose(suites, choice, domains)
+        found = chosen
         if is_libvirt(subject):
             from qcaps.measure.subjects.libvirt import on_libvirt, policies
 
@@ -139,7 +136,5 @@ def _cells(
                 asked = " ".join((*args.task, *args.policy)) or "this suite"
                 known = ", ".join(policies(subject))
                 raise UsageError(f"{subject} does none of what is asked ({asked}): its policies are {known}")
-        elif any(cell.policy == STOCK and STOCK not in {one.name for one in POLICIES} for cell in found):
-            raise UsageError(f"policy {STOCK} is a libvirt's: --subject libvirt")
         cells += found
     return cells

@@ -55,13 +55,12 @@ def faults(
     """
     if laws is None:
         laws = of_reference(cell, head)
-    more = head.devices - base.devices if base is not None and devices_may else 0
     differing = set()
     for what in COUNTED:
         if what == "devices" and devices_may:
             continue
         expected = getattr(base, what) if base is not None else getattr(head, what)
-        if base is not None and more and what in ("lookups", "validations") and _follows(base, head):
+        if base is not None and devices_may and what in ("lookups", "validations") and _follows(base, head):
             expected = getattr(head, what)
         if getattr(head, what) != expected:
             differing.add(what)

@@ -98,7 +98,7 @@ def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], out
     """
     with running(arms, bench.work, bench.chance(), bench.scratch) as processes:
         base, head = processes
-        alike = _kind(base.arm) == _kind(head.arm)
+        alike = is_libvirt(base.arm.subject) == is_libvirt(head.arm.subject)
         if base.python != head.python:
             raise MismatchError(
                 f"base runs on Python {base.python}, head on {head.python}: times do not compare"
@@ -246,10 +246,6 @@ def _progress(cell: Cell, store: PairStore, judged: Sequence[Judged], wanted: di
     done = sum(min(store.taken(one), count) for one, count in wanted.items())
     interval = next((one.judgement.interval for one in judged if one.series.cells == (cell,)), None)
     return Progress(done, sum(wanted.values()), cell.name, interval)
-
-
-def _kind(arm: Arm) -> str:
-    return arm.subject.partition(":")[0]
 
 
 def _laws(cell: Cell, answer: Answer) -> counting.Laws:

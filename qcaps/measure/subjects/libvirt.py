@@ -12,7 +12,6 @@ of a forker: what shares a process shares its place in memory.
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -25,7 +24,8 @@ from qcaps.live.host.embedded import Embedded
 from qcaps.live.host.installation import find
 from qcaps.live.tasks import TASKS
 from qcaps.lookups import libvirt_laws
-from qcaps.measure.cell import STOCK
+from qcaps.lookups.policy import STOCK_OF
+from qcaps.measure.cell import BASELINE, STOCK
 from qcaps.measure.subject import Counts, split
 from qcaps.release import nearest, of_version
 
@@ -135,8 +135,8 @@ _open: dict[str, LibvirtProcess] = {}
 def warm(subject: str, xmls: Sequence[bytes]) -> None:
     """Open the libvirt that all children of this process ask, and have it know its QEMU."""
     process = _process(subject)
-    for xml in list(dict.fromkeys(xmls))[:1]:
-        process.run("define", xml.decode())
+    if xmls:
+        process.run("define", xmls[0].decode())
 
 
 def prepare(cell: Cell, xml: bytes, directory: Path) -> LibvirtArm:
@@ -207,11 +207,4 @@ def on_libvirt(cells: Sequence[Cell], subject: str) -> tuple[Cell, ...]:
 
 
 def _policy(name: str) -> str:
-    return (
-        ONCE if name == ONCE else STOCK if name in (STOCK, "naive") or name.startswith("libvirt-") else name
-    )
-
-
-def owner(subject: str) -> bool:
-    """Whether a daemon that runs is ours alone: root's session is the system's."""
-    return "/session" in subject and os.geteuid() != 0
+    return STOCK if name == BASELINE or name in STOCK_OF else name

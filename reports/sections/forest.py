@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qcaps.measure.cell import BASELINE
 from qcaps.measure.gate.verdict import Lies, Margins, lies
 from qcaps.measure.statistics import FEWEST_PAIRS
+from qcaps.measure.subject import REFERENCE
 from qcaps.report.section import Content, Table
 from qcaps.report.sources import of_subject
 from qcaps.report.summary import speedups
@@ -34,19 +34,28 @@ class Forest:
 
     rows: tuple[ForestRow, ...]
     shown: tuple[ForestRow, ...]
+    baselines: tuple[str, ...]
+    """Of the reference, and of libvirts, where there are both."""
+
+    @property
+    def against(self) -> str:
+        """What the policies are held against, in words."""
+        return " or ".join(f"'{name}'" for name in self.baselines)
 
 
 def data(sources: Sources) -> Forest | None:
     """Every policy against the baseline, on every subject."""
-    rows = []
+    rows: list[ForestRow] = []
+    baselines: dict[str, None] = {}
     for subject in dict.fromkeys(one.cell.subject for one in sources.results.measured):
-        own = of_subject(sources.results, subject)
-        rows += [_row(one, "" if subject == "reference" else f" ({subject})") for one in speedups(own)]
+        own = speedups(of_subject(sources.results, subject))
+        rows += [_row(one, "" if subject == REFERENCE else f" ({subject})") for one in own]
+        baselines |= dict.fromkeys(one.baseline for one in own)
     if not rows:
         return None
     ranked = sorted(range(len(rows)), key=lambda number: (_interest(rows[number]), number))
     chosen = sorted(ranked[:MOST_ROWS])
-    return Forest(tuple(rows), tuple(rows[number] for number in chosen))
+    return Forest(tuple(rows), tuple(rows[number] for number in chosen), tuple(baselines))
 
 
 def content(value: Forest) -> Content:
@@ -66,9 +75,9 @@ def content(value: Forest) -> Content:
         (*row.name, row.verdict, times(row.ratio), interval(row.low, row.high)) for row in value.rows
     )
     headings = ("domain, task, validity", "policy", "verdict", "times as fast", "95 % interval")
-    table = Table(f"Every policy against '{BASELINE}'", headings, rows, left=headings[:3])
+    table = Table(f"Every policy against {value.against}", headings, rows, left=headings[:3])
     return Content(
-        f"Of {len(value.rows)} comparisons with '{BASELINE}': {said}.",
+        f"Of {len(value.rows)} comparisons with {value.against}: {said}.",
         description="A row a comparison: "
         + "; ".join(f"{', '.join(row.name)}: {times(row.ratio)} ({row.verdict})" for row in value.shown),
         notes=(note,),
@@ -78,7 +87,7 @@ def content(value: Forest) -> Content:
 
 def draw(value: Forest, figure: Figure) -> None:
     """The rows that are shown."""
-    draw_rows(value.shown, _MARGINS.margin, f"times as fast as '{BASELINE}'", figure)
+    draw_rows(value.shown, _MARGINS.margin, f"times as fast as {value.against}", figure)
 
 
 _NAMES = (Lies.FASTER, Lies.SAME, Lies.SLOWER, Lies.OPEN)

@@ -7,6 +7,7 @@ import inspect
 import re
 import types
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, Union, cast, get_args, get_origin, get_type_hints
 
 from qcaps.domain.element import (
@@ -89,6 +90,7 @@ def plan_of(cls: type[Element]) -> tuple[Field, ...]:
     return plan
 
 
+@cache
 def xml_names(cls: type[Element], release: Release = DEFAULT) -> frozenset[str]:
     """The child elements that `cls` declares to libvirt of that release, by their names in the XML."""
     return frozenset(

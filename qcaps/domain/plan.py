@@ -7,7 +7,6 @@ import inspect
 import re
 import types
 from collections.abc import Callable
-from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, Union, cast, get_args, get_origin, get_type_hints
 
 from qcaps.domain.element import (
@@ -90,15 +89,20 @@ def plan_of(cls: type[Element]) -> tuple[Field, ...]:
     return plan
 
 
-@cache
+_names: dict[tuple[type[Element], Release], frozenset[str]] = {}
+
+
 def xml_names(cls: type[Element], release: Release = DEFAULT) -> frozenset[str]:
     """The child elements that `cls` declares to libvirt of that release, by their names in the XML."""
-    return frozenset(
-        tag
-        for item in plan_of(cls)
-        if item.kind not in ("attribute", "text") and item.under(release) is not None
-        for tag in item.tags
-    )
+    names = _names.get((cls, release))
+    if names is None:
+        names = _names[cls, release] = frozenset(
+            tag
+            for item in plan_of(cls)
+            if item.kind not in ("attribute", "text") and item.under(release) is not None
+            for tag in item.tags
+        )
+    return names
 
 
 def _fields(cls: type[Element]) -> list[Field]:

@@ -118,10 +118,9 @@ def content(value: Live) -> Content:
                 "The reference's times are from a run of its own: how far apart its two curves are says more"
                 " than how far they are from libvirt's. Under ctime the reference understates what looking up"
                 " once buys: its lookups cost about what libvirt's do, and the rest of its define, written in"
-                " Python, takes longer, more so under an interpreter built without optimisations (its naive"
-                " define is 1.77, 1.44 and 1.30 times embedded 9.0.0's at 16, 64 and 128 disks under such a"
-                " one, 1.49, 1.29 and 1.16 under Debian's). 'qcaps gate --base libvirt --head reference'"
-                " times both in one run."
+                " Python, takes longer, more so under an interpreter built without optimisations: by 'qcaps"
+                " gate --base libvirt --head reference disks -n 16 64 --task define' it takes 1.23 and 1.57"
+                " times as long as embedded 9.0.0 under such a one."
             ),
         ),
         tables=(

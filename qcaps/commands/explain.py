@@ -19,7 +19,7 @@ from qcaps.measure.worker.naming import describe
 if TYPE_CHECKING:
     import argparse
 
-    from qcaps.domain.codec import Element
+    from qcaps.domainxml.codec import Element
     from qcaps.lookups.site import Site
 
 TASKS = ("define", "start", "createXML")

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain import document
-from qcaps.domain.codec import evolve
+from qcaps.domainxml import document
+from qcaps.domainxml.codec import evolve
 from qcaps.driver import phases
 from qcaps.driver.attachment import add_device, remove_device
 from qcaps.driver.domains import Domains
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from qcaps.cache.cache import CapabilityCache
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.driver.domain_store import DomainStore
     from qcaps.driver.phases import Phase
     from qcaps.lookups.lookup import Watch

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.driver.phases import Phase
     from qcaps.lookups.lookup import Watch
     from qcaps.release import Release

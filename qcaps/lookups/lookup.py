@@ -11,7 +11,7 @@ from qcaps.lookups.site import Site
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.codec import Element
+    from qcaps.domainxml.codec import Element
 
 Ask = Callable[[str], "Capabilities"]
 """Looks up what the binary at a path can do; the cache's own `lookup`."""

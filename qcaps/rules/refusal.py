@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qcaps.errors import QcapsError, one_line
 
 if TYPE_CHECKING:
-    from qcaps.domain.codec import Element
+    from qcaps.domainxml.codec import Element
 
 
 class Refused(QcapsError):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain import document
-from qcaps.domain.namespace import QEMU, qemu_arguments
+from qcaps.domainxml import document
+from qcaps.domainxml.namespace import QEMU, qemu_arguments
 from qcaps.driver.domain_store import DomainStore, DomainStoreError
 from qcaps.driver.driver import Driver
 from qcaps.driver.reference import reference

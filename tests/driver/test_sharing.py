@@ -16,7 +16,7 @@ import pytest
 from qcaps.cache.cache import CapabilityCache
 from qcaps.cache.validity import CTIME
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.driver.domain_store import DomainStore
 from qcaps.driver.driver import Driver
 from qcaps.errors import QcapsError

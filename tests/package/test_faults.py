@@ -23,7 +23,7 @@ from qcaps.cache.validity import CTIME, FORK
 from qcaps.capabilities import cachefile, probe
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.capabilities.stamps import Entry, Stamps
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.driver.domain_store import DomainStore, DomainStoreError
 from qcaps.driver.driver import Driver
 from qcaps.errors import QcapsError

@@ -19,7 +19,7 @@ from lxml import etree
 from qcaps.capabilities import cachefile
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.commands import main
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError, one_line
 from qcaps.scenario import scenario

@@ -8,7 +8,7 @@ from contextlib import suppress
 from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.driver.driver import default_emulator
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError, unknown

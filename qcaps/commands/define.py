@@ -21,7 +21,7 @@ from qcaps.files import scratch_folder
 if TYPE_CHECKING:
     import argparse
 
-    from qcaps.driver.driver import Driver
+    from qcaps.driver.driver import QemuDriver
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if all(one.accepted for one in results) else 1
 
 
-def define_file(driver: Driver, file: str) -> Defined:
+def define_file(driver: QemuDriver, file: str) -> Defined:
     """Defines one file and forgets it again, so that files with one name do not meet."""
     try:
         data = read_bounded(file)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
 
-    from qcaps.driver.driver import Driver
+    from qcaps.driver.driver import QemuDriver
     from qcaps.lookups.lookup import Watch
     from qcaps.release import Release
     from qcaps.rules.shared.host_facts import HostFacts
@@ -256,7 +256,7 @@ def print_json(what: str, plain: Mapping[str, Any], *, indent: int | None = 2) -
 
 def reference_from(
     args: argparse.Namespace, directory: Path, watch: Watch | None = None, facts: HostFacts | None = None
-) -> Driver:
+) -> QemuDriver:
     """The reference driver those options describe, its files below `directory`.
 
     Without `--host` the facts are `facts`, or this machine's.

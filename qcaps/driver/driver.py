@@ -68,7 +68,7 @@ class Done:
         return {site.value: count for site, count in self.sites.items()}
 
 
-class Driver:
+class QemuDriver:
     """A QEMU driver: its domains, its capability cache, the policy its tasks follow.
 
     Threads may share one, and processes one store: tasks on one domain follow each other. `emulator` stands

@@ -12,7 +12,7 @@ from qcaps.capabilities.granted import granted_by, with_kvm
 from qcaps.capabilities.snapshots import names, snapshot
 from qcaps.capabilities.targets import X86
 from qcaps.driver.domain_store import DomainStore
-from qcaps.driver.driver import Driver
+from qcaps.driver.driver import QemuDriver
 from qcaps.driver.phases import untimed
 from qcaps.errors import UsageError
 from qcaps.lookups.policy import by_name as policy_by_name
@@ -52,7 +52,7 @@ def reference(
     facts: HostFacts = PLAIN_HOST,
     watch: Watch | None = None,
     phase: Phase = untimed,
-) -> Driver:
+) -> QemuDriver:
     """A driver whose domains and cache live below `directory`.
 
     `capabilities` is a libvirt cache file that answers for every binary; without it the recorded ones of the
@@ -69,7 +69,7 @@ def reference(
         lambda binary: granted_by(source(binary), ruled),
         directory=directory / "cache",
     )
-    return Driver(
+    return QemuDriver(
         DomainStore(directory / "domains"),
         cache,
         policy_by_name(policy),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from qcaps.driver.driver import QemuDriver
+    from qcaps.library.driver import Driver
     from qcaps.lookups.lookup import Watch
     from qcaps.release import Release
     from qcaps.rules.shared.host_facts import HostFacts
@@ -273,6 +274,20 @@ def reference_from(
         release=_ruled(args.release),
         facts=facts_from(args.host) if args.host else facts or facts_of_host(),
         watch=watch,
+    )
+
+
+def driver_from(args: argparse.Namespace) -> Driver:
+    """The library's driver that those options describe, with a temporary folder."""
+    from qcaps.library.driver import Driver  # `--help` need not pay for the pipeline
+
+    return Driver(
+        args.policy,
+        validity=args.validity,
+        capabilities=args.capabilities,
+        emulator=args.emulator,
+        release=_ruled(args.release),
+        host=args.host,
     )
 
 

@@ -118,7 +118,10 @@ class QemuDriver:
 
         A policy that hands capabilities in hands these.
         """
-        domain = document.parse(xml, source, strangers=False, release=self.release)
+        self.warm_for(document.parse(xml, source, strangers=False, release=self.release))
+
+    def warm_for(self, domain: Domain) -> None:
+        """Likewise, of the binary of a domain."""
         self._handed = self.cache.lookup(self._asked_for(self._binary(domain), domain))
 
     # ── tasks ──────────────────────────────────────────────────────────────────────────────────────

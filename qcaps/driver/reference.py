@@ -15,8 +15,8 @@ from qcaps.driver.domain_store import DomainStore
 from qcaps.driver.driver import QemuDriver
 from qcaps.driver.phases import untimed
 from qcaps.errors import UsageError
+from qcaps.lookups.policy import Policy, release_under
 from qcaps.lookups.policy import by_name as policy_by_name
-from qcaps.lookups.policy import release_under
 from qcaps.rules.shared.host_facts import PLAIN_HOST
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _RECORDED_BY = {
 def reference(
     directory: Path,
     *,
-    policy: str,
+    policy: str | Policy,
     validity: str,
     capabilities: Path | None = None,
     emulator: str | None = None,
@@ -61,7 +61,8 @@ def reference(
     name, as in `libvirt-9.0`, else `DEFAULT`.
     `facts` is what validation asks of the host; the default is a plain one, the same everywhere.
     """
-    ruled = release_under(policy, release)
+    chosen = policy if isinstance(policy, Policy) else policy_by_name(policy)
+    ruled = release_under(policy if isinstance(policy, str) else policy.name, release)
     source = recorded if capabilities is None else given(capabilities)
     cache = CapabilityCache(
         validity_by_name(validity),
@@ -72,7 +73,7 @@ def reference(
     return QemuDriver(
         DomainStore(directory / "domains"),
         cache,
-        policy_by_name(policy),
+        chosen,
         emulator=emulator,
         release=ruled,
         facts=facts,

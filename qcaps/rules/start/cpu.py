@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qcaps.capabilities.targets import ARM, PPC64, S390, X86, X86_FEATURES
-from qcaps.domain.devices import Panic
+from qcaps.domainxml.devices import Panic
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start.argument import backend, on_off
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.model import HostCpu
-    from qcaps.domain.cpu import Cpu
-    from qcaps.domain.features import Features, Hyperv
+    from qcaps.domainxml.cpu import Cpu
+    from qcaps.domainxml.features import Features, Hyperv
     from qcaps.rules.start.launch import Launch
 
 _NEVER_ASKED: Final = frozenset({"cmt", "mbm_total", "mbm_local", "osxsave", "ospke"})

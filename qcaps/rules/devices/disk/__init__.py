@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.address import DriveAddress
-from qcaps.domain.devices import Disk
+from qcaps.domainxml.address import DriveAddress
+from qcaps.domainxml.devices import Disk
 from qcaps.rules.devices.disk.complete import complete
 from qcaps.rules.devices.disk.parsed import read
 from qcaps.rules.devices.disk.refuse import refuse

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.address import DriveAddress
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Disk
-from qcaps.domain.devices.disk import DiskDriver, DiskTarget
+from qcaps.domainxml.address import DriveAddress
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Disk
+from qcaps.domainxml.devices.disk import DiskDriver, DiskTarget
 from qcaps.release import R9_0, R12_8, since
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.names import disk_number
 from qcaps.rules.shared.state import NARROW_SCSI_UNITS
 
 if TYPE_CHECKING:
-    from qcaps.domain.devices.disk import DiskIotune
-    from qcaps.domain.devices.disksource import DiskSource
+    from qcaps.domainxml.devices.disk import DiskIotune
+    from qcaps.domainxml.devices.disksource import DiskSource
     from qcaps.release import Since
     from qcaps.rules.shared.state import State
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices.disk import DiskBackingStore, DiskDriver, DiskTarget
-from qcaps.domain.syntax import uuid
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices.disk import DiskBackingStore, DiskDriver, DiskTarget
+from qcaps.domainxml.syntax import uuid
 from qcaps.rules.shared.common import filled_pci, is_empty, says_something, source_labels
 from qcaps.rules.shared.sizes import in_bytes
 
 if TYPE_CHECKING:
-    from qcaps.domain.devices import Disk
-    from qcaps.domain.devices.disk import DiskIotune
-    from qcaps.domain.devices.disksource import DiskFormatMetadataCache, DiskSource
-    from qcaps.domain.devices.on_host import SourceHost
-    from qcaps.domain.devices.secret import Encryption
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.devices import Disk
+    from qcaps.domainxml.devices.disk import DiskIotune
+    from qcaps.domainxml.devices.disksource import DiskFormatMetadataCache, DiskSource
+    from qcaps.domainxml.devices.on_host import SourceHost
+    from qcaps.domainxml.devices.secret import Encryption
+    from qcaps.domainxml.domain import Domain
 
 _ZERO_MEANS_NONE: Final = ("queues", "queue_size")
 

@@ -5,11 +5,14 @@ Files of a network have no such memory between hosts: two writers would spoil th
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from qcaps.errors import UsageError
 
 MOUNTS = Path("/proc/self/mountinfo")
+_OCTAL = re.compile(r"\\([0-7]{3})")
+"""How the kernel spells a space in a path, and what else would end one."""
 _ON_A_NETWORK = frozenset(
     (
         *(
@@ -54,7 +57,7 @@ def file_system(file: Path, mounts: Path = MOUNTS) -> str:
         return ""
     for line in lines:
         before, _, after = line.partition(" - ")
-        point = before.split()[4].encode().decode("unicode_escape")  # a space is \040
+        point = _OCTAL.sub(lambda spelt: chr(int(spelt[1], 8)), before.split()[4])
         if place.is_relative_to(point) and len(point) >= longest:  # of two at one point the later is on top
             found, longest = after.split()[0], len(point)
     return found

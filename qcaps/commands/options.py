@@ -215,6 +215,14 @@ _SHARED: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
         ("--deadline",),
         {"type": deadline, "metavar": "SECONDS", "help": "give up after so many"},
     ),
+    "store": (
+        ("--store",),
+        {
+            "type": Path,
+            "metavar": "FILE",
+            "help": "the history's file, on a local disk",
+        },
+    ),
     "suite": (("--suite",), {"metavar": "NAME", "help": "a module in bench/suites/"}),
     "seconds": (("--seconds",), {"type": seconds, "metavar": "S", "help": "stop after so many"}),
     "capabilities": (

@@ -167,11 +167,12 @@ def _keep_domains(plan: Plan, output: Path) -> None:
 
 def _measure(plan: Plan, args: argparse.Namespace, log: Log) -> None:
     from qcaps.files import make_folder, scratch_folder
+    from qcaps.measure.carrying import Here
     from qcaps.measure.schedule import measure
 
     where = make_folder(args.scratch) if args.scratch else args.output
     with scratch_folder(where) as scratch, progress_bar() as progress:
-        measure(plan, args.output / RESULTS, scratch, log, progress)
+        measure(plan, args.output / RESULTS, log, Here(scratch), progress)
 
 
 def _report(

@@ -84,17 +84,9 @@ def domains_of(names: Iterable[str], args: argparse.Namespace) -> tuple[DomainSo
     A name is a scenario's, a domain file, a folder of such files, or `-` for standard input. Raises
     QcapsError for what is none of these.
     """
-    from qcaps.guest import FromScenario, resolve_all
-    from qcaps.measure.domains import DomainSources
+    from qcaps.measure.domains import named
 
-    guests, known = {}, []
-    for one in resolve_all(names, args.content, grow=args.grow):
-        # What a file holds may change under its name: its contents are part of what a result is of.
-        digest = "" if one.refusal or isinstance(one, FromScenario) else f"#{one.digest(0)[:8]}"
-        known.append(f"{one.name}{digest}")
-        if not isinstance(one, FromScenario):
-            guests[known[-1]] = one
-    return DomainSources(args.content, guests), tuple(dict.fromkeys(known))
+    return named(names, args.content, args.grow)
 
 
 def check_domains(names: Iterable[str], content: ContentFolders, beside: Sequence[str] = ()) -> None:

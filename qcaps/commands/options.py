@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
 
-    from qcaps.driver.driver import Driver
+    from qcaps.driver.driver import QemuDriver
+    from qcaps.library.driver import Driver
     from qcaps.lookups.lookup import Watch
     from qcaps.release import Release
     from qcaps.rules.shared.host_facts import HostFacts
@@ -227,6 +228,14 @@ _SHARED: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
         ("--deadline",),
         {"type": deadline, "metavar": "SECONDS", "help": "give up after so many"},
     ),
+    "store": (
+        ("--store",),
+        {
+            "type": Path,
+            "metavar": "FILE",
+            "help": "the history's file, on a local disk",
+        },
+    ),
     "suite": (("--suite",), {"metavar": "NAME", "help": "a module in bench/suites/"}),
     "seconds": (("--seconds",), {"type": seconds, "metavar": "S", "help": "stop after so many"}),
     "capabilities": (
@@ -286,7 +295,7 @@ def print_json(what: str, plain: Mapping[str, Any], *, indent: int | None = 2) -
 
 def reference_from(
     args: argparse.Namespace, directory: Path, watch: Watch | None = None, facts: HostFacts | None = None
-) -> Driver:
+) -> QemuDriver:
     """The reference driver those options describe, its files below `directory`.
 
     Without `--host` the facts are `facts`, or this machine's.
@@ -303,6 +312,20 @@ def reference_from(
         release=_ruled(args.release),
         facts=facts_from(args.host) if args.host else facts or facts_of_host(),
         watch=watch,
+    )
+
+
+def driver_from(args: argparse.Namespace) -> Driver:
+    """The library's driver that those options describe, with a temporary folder."""
+    from qcaps.library.driver import Driver  # `--help` need not pay for the pipeline
+
+    return Driver(
+        args.policy,
+        validity=args.validity,
+        capabilities=args.capabilities,
+        emulator=args.emulator,
+        release=_ruled(args.release),
+        host=args.host,
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from qcaps.driver.driver import Driver
+    from qcaps.driver.driver import QemuDriver
     from qcaps.live.host.embedded import Embedded
 
 SCORES = ("answer", "devices", "lookups", "addresses", "whole")
@@ -103,7 +103,7 @@ def asked(subject: Embedded, name: str, data: bytes, emulator: str | None) -> Tr
 
 
 def stand_in(data: bytes, emulator: str | None) -> bytes:
-    """The domain with another emulator; an i686 guest becomes an x86_64 one with it (see Driver)."""
+    """The domain with another emulator; an i686 guest becomes an x86_64 one with it (see QemuDriver)."""
     root = etree.fromstring(data)
     if emulator is not None:
         for node in root.iterfind("devices/emulator"):
@@ -114,7 +114,7 @@ def stand_in(data: bytes, emulator: str | None) -> bytes:
     return etree.tostring(root, encoding="utf-8")
 
 
-def compare(driver: Driver, truth: Truth) -> FidelityOutcome:
+def compare(driver: QemuDriver, truth: Truth) -> FidelityOutcome:
     """Defines the domain and holds the result against the truth."""
     data = truth.data
     try:

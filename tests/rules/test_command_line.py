@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.errors import QcapsError
 from qcaps.rules.draft import Draft
 from qcaps.rules.refusal import Refused

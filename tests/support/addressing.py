@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain.codec import write
-from qcaps.domain.devices import Controller
-from qcaps.domain.document import parse
+from qcaps.domainxml.codec import write
+from qcaps.domainxml.devices import Controller
+from qcaps.domainxml.document import parse
 from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.draft import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from qcaps.domain.device import Device
+    from qcaps.domainxml.device import Device
 
 BALLOON = "<memballoon model='virtio'/>"
 PC = (

@@ -9,7 +9,8 @@ import pytest
 
 from qcaps.commands import main
 from qcaps.driver.reference import reference
-from qcaps.measure.fidelity import compare, recorded, scores
+from qcaps.measure.fidelity.comparison import compare, scores
+from qcaps.measure.fidelity.truth import recorded
 
 if TYPE_CHECKING:
     from pathlib import Path

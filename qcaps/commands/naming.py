@@ -53,6 +53,11 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
     add_yes(parser)
 
 
+def add_libvirt_to_ask(parser: argparse.ArgumentParser) -> None:
+    """--subject, where recordings answer without one."""
+    parser.add_argument("--subject", metavar="NAME", help=f"{_SUBJECTS} (default: none)")
+
+
 def gate_cells(
     suite_name: str | None,
     content: ContentFolders,

@@ -164,6 +164,19 @@ def content_folders(text: str) -> ContentFolders:
     return ContentFolders(Path(text))
 
 
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """--on, and what a connection by TLS needs."""
+    add_options(parser, "on", "tls_ca", "tls_cert", "tls_key")
+
+
+def scheduler(text: str) -> str:
+    """The type of a Dask scheduler's address."""
+    scheme, found, rest = text.rpartition("://")
+    if scheme not in ("tcp", "tls") or not found or not rest.rpartition(":")[2].isdecimal():
+        raise ArgumentTypeError(f"expected tls://HOST:PORT, or tcp://HOST:PORT, not {text!r}")
+    return text
+
+
 def add_binary(parser: argparse.ArgumentParser) -> None:
     """BINARY."""
     parser.add_argument(
@@ -215,6 +228,14 @@ _SHARED: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
         ("--deadline",),
         {"type": deadline, "metavar": "SECONDS", "help": "give up after so many"},
     ),
+    "store": (
+        ("--store",),
+        {
+            "type": Path,
+            "metavar": "FILE",
+            "help": "the history's file, on a local disk",
+        },
+    ),
     "suite": (("--suite",), {"metavar": "NAME", "help": "a module in bench/suites/"}),
     "seconds": (("--seconds",), {"type": seconds, "metavar": "S", "help": "stop after so many"}),
     "capabilities": (
@@ -241,6 +262,23 @@ _SHARED: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
             "help": "the libvirt whose rules hold: 9.0, 11.3 or 12.8 (default: the policy's, else 9.0)",
         },
     ),
+    "on": (
+        ("--on",),
+        {
+            "type": scheduler,
+            "metavar": "ADDRESS",
+            "help": "the hosts of this Dask scheduler, as in tls://HOST:8786 (docs/cluster.md)",
+        },
+    ),
+    "tls_ca": (
+        ("--tls-ca",),
+        {"type": existing_path, "metavar": "FILE", "help": "who signed its certificate"},
+    ),
+    "tls_cert": (
+        ("--tls-cert",),
+        {"type": existing_path, "metavar": "FILE", "help": "our certificate for it"},
+    ),
+    "tls_key": (("--tls-key",), {"type": existing_path, "metavar": "FILE", "help": "our certificate's key"}),
     "emulator": (("--emulator",), {"metavar": "PATH", "help": "stands in for every file's <emulator>"}),
 }
 

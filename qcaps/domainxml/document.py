@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from lxml import etree
 
+from qcaps import untrusted_xml
 from qcaps.bounded import UnreadableError, read_bounded
 from qcaps.domainxml import features
 from qcaps.domainxml.codec import Element, XmlError, read, write, xml_names
@@ -152,15 +153,7 @@ def _root(data: bytes, source: str, max_bytes: int) -> _Node:
         raise DomainError(source, 1, "document", "is empty; expected <domain>")
     if len(data) > max_bytes:
         raise DomainError(source, 1, "document", f"is larger than {max_bytes} bytes")
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
+    parser = untrusted_xml.parser()
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:

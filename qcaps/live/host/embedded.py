@@ -28,7 +28,7 @@ class Embedded(LibvirtProcess):
 
     `counting` None means: by the interposer, or by the log where there is no compiler; "none" only times.
     `libvirt` is a prefix or a build tree; `kvm_mode` the permissions of the private `/dev/kvm` (as root);
-    `cpu` the one CPU it runs on.
+    `cpu` the one CPU it runs on; `most_memory` as in `Setup`.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Embedded(LibvirtProcess):
         *,
         kvm_mode: int = KVM_MODE,
         cpu: int | None = None,
+        most_memory: int = 0,
     ) -> None:
         """Start and connect. Raises LiveError and its kinds."""
         installation = find(libvirt)
@@ -51,6 +52,7 @@ class Embedded(LibvirtProcess):
             library=str(installation.library),
             driver=str(installation.driver),
             cpu=a_cpu() if cpu is None else cpu,
+            most_memory=most_memory,
             temporary=where.temporary,
         )
         super().__init__(setup, where, installation, way.fallback)

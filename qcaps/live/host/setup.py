@@ -15,7 +15,7 @@ class Setup:
     embedded. `library` and `driver` are the libvirt it is about, `cpu` the one CPU it runs on.
     `settings` is where that program looks for its configuration, `admin` the virt-admin to change a daemon's
     log with, if not the system's. `temporary` says that the folder is on the host, and goes when the
-    process does.
+    process does. `most_memory`, if any, is how many bytes the process and what it starts may each address.
     """
 
     folder: str
@@ -29,6 +29,7 @@ class Setup:
     driver: str = ""
     settings: str = "/etc"
     admin: str = ""
+    most_memory: int = 0
 
 
 def a_cpu() -> int:

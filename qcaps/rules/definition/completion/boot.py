@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qcaps.domainxml.boot import Firmware, FirmwareFeature, FirmwareVariables, OsBoot, OsType
 from qcaps.domainxml.codec import evolve
 from qcaps.release import R9_0, R11_3, R12_8, since
-from qcaps.rules.devices.disk.complete import read_source
+from qcaps.rules.devices.disk.parsed import read_source
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
     python bench/studies/planted.py REPOSITORY --commits 100 --steps 30:0.03 60:-0.02
 
-It has the package as it is, a build that needs no network, and what of `loop` a commit changes. The benchmark is
-the suite `planted` in REPOSITORY/content: `qcaps history --repo REPOSITORY --content REPOSITORY/content
---suite planted FIRST..`.
+It has the package as it is, a build that needs no network, and what of `loop` a commit changes. The benchmark
+is the suite `planted` in REPOSITORY/content: `qcaps history --repo REPOSITORY --content REPOSITORY/content
+--suite planted HEAD`.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def make(
 ) -> list[str]:
     """Make the repository; its commits, oldest first.
 
-    From commit `steps` on the loop has a share more turns (0.03: 3 %), on top of what earlier ones added; from
-    commit `lookups` on it says that it looks up so often. A commit in `broken` does not build.
+    From commit `steps` on the loop has a share more turns (0.03: 3 %), on top of what earlier ones added;
+    from commit `lookups` on it says that it looks up so often. A commit in `broken` does not build.
     """
     shutil.copytree(
         Path(qcaps.__file__).parent, place / "qcaps", ignore=shutil.ignore_patterns("__pycache__", "_content")

@@ -1,7 +1,7 @@
 """Measures a line: each revision is built once, counted, and timed in pairs with its anchors.
 
-Each round is kept as it ends, so that whatever ends the command, the same one goes on. What cannot be measured
-is a gap with its reason, and is not tried again unless that is asked for.
+Each round is kept as it ends, so that whatever ends the command, the same one goes on. What cannot be
+measured is a gap with its reason, and is not tried again unless that is asked for.
 """
 
 from __future__ import annotations
@@ -132,7 +132,9 @@ def _measure_one(
         arm = session.arm(target)
         _against(session, target, arm, head, [(every[b.name], numbers[b], missing[b]) for b in bases])
     except ArmError as error:
-        _gap(session, head, revision, str(error))
+        last = error.lines[-1:] if isinstance(error, revisions.BuildError) else ()
+        why = str(error).removeprefix(f"--head-rev {revision.name}: ")
+        _gap(session, head, revision, ": ".join((why, *last)))
     else:
         _keep_anchor(session, own, head, anchors, releases)
     if not plan.becomes_anchor(own, anchors, releases):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from qcaps.history.store import HistoryStore
     from qcaps.measure.gate.series import Pair
+    from qcaps.measure.gate.verdict import Interval, Verdict
     from qcaps.measure.subject import Counts
 
 LINE, PLAN = "line", "plan"
@@ -169,6 +170,21 @@ def taken(store: HistoryStore, head: int) -> dict[tuple[int, int, str], int]:
         (head,),
     )
     return {(environment, base, name): count for environment, base, name, count in rows}
+
+
+def add_settled(
+    connection: sqlite3.Connection, compared: Compared, cell: Cell, verdict: Verdict, found: Interval
+) -> None:
+    """What a gate between two revisions said, in place of what one said before."""
+    connection.execute(
+        "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            benchmark_id(connection, cell),
+            *compared,
+            verdict.value,
+            *(found.ratio, found.low, found.high, found.pairs),
+        ),
+    )
 
 
 def revisions(store: HistoryStore) -> dict[int, Revision]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.commands.history import export, measure, merge, prune, take_in
+from qcaps.commands.history import alerts, export, measure, merge, prune, take_in
 from qcaps.commands.options import add_options
 from qcaps.commands.parser import Parser
 
@@ -31,6 +31,9 @@ class HistoryAction(NamedTuple):
 ACTIONS = (
     HistoryAction(
         "measure", measure, "measure what is missing (this action need not be named)", "v1.0..HEAD --every 5"
+    ),
+    HistoryAction(
+        "alerts", alerts, "say what became worse and is not acknowledged: exit status 1 if anything", "--json"
     ),
     HistoryAction(
         "import",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from qcaps.commands.history.telling import event_lines
 from qcaps.commands.measuring import interruptible, scratch_place
 from qcaps.commands.naming import add_domains, add_yes, domains_of, gate_cells, subjects_of
 from qcaps.commands.options import add_many, add_options, existing_path, print_json, seconds, whole
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 NOISY = 3
+_NOTHING_NAMED = "what revisions? a range as v1.0..HEAD, or installed libvirts by --subjects"
 _PLAN = ("range", "every", "tags", "suite", "pairs")
 
 
@@ -96,13 +98,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure what is missing; 0 if all is there, 3 if the host was too noisy to time anything."""
     from qcaps.files import scratch_folder  # `--help` need not pay for any of this
-    from qcaps.history import measuring, records, targets
+    from qcaps.history import measuring, records, settling, targets
     from qcaps.history.store import writing
 
+    if not (args.range or args.subjects or args.store.exists()):
+        raise UsageError(_NOTHING_NAMED)
     with writing(args.store) as store, scratch_folder(scratch_place(args.scratch)) as scratch:
         _take_plan(args, store)
-        chosen = _targets(args, store)
-        session = _session(args, store, scratch, chosen)
+        chosen = _targets(args)
+        session = _session(args, store, scratch)
         if args.retry:
             with store.transaction() as connection:
                 records.forget_gaps(connection, session.environment)
@@ -111,7 +115,11 @@ def run(args: argparse.Namespace) -> int:
         try:
             with interruptible(), progress_bar() as bar:
                 _tell_progress(session, bar, len(chosen))
-                measuring.measure(session, chosen, targets.in_store(store), releases)
+                known = targets.in_store(store)
+                measuring.measure(session, chosen, known, releases)
+                if not (args.unsettled or args.counts_only or session.noisy):
+                    known |= {one.revision.name: one for one in chosen} | targets.in_store(store)
+                    settling.settle(session, known)
         except KeyboardInterrupt:
             interrupted = True
         if interrupted:
@@ -133,23 +141,22 @@ def _take_plan(args: argparse.Namespace, store: HistoryStore) -> None:
             setattr(args, name, earlier.get(name))
     args.every, args.pairs, args.tags = args.every or 1, args.pairs or 8, args.tags or ""
     if not args.range and not args.subjects:
-        raise UsageError("what revisions? a range as v1.0..HEAD, or installed libvirts by --subjects")
+        raise UsageError(_NOTHING_NAMED)
     plan = {name: getattr(args, name) for name in _PLAN}
     with store.transaction() as connection:
         records.set_about(connection, records.LINE, line)
         records.set_about(connection, records.PLAN, json.dumps(plan))
 
 
-def _targets(args: argparse.Namespace, store: HistoryStore) -> list[Target]:
+def _targets(args: argparse.Namespace) -> list[Target]:
     from qcaps.history import commits, targets
 
-    del store
     if args.subjects:
         return targets.of_libvirts(subjects_of(args.subjects, yes=args.yes))
     return targets.of_commits(commits.commits(args.repo, args.range, every=args.every, tags=args.tags))
 
 
-def _cells(args: argparse.Namespace) -> tuple[tuple[Cell, ...], dict[Cell, str]]:
+def _sources(args: argparse.Namespace) -> dict[Cell, str]:
     from qcaps.measure.suite import Choice, choose, sources
 
     domains, names = domains_of(args.domain, args)
@@ -160,10 +167,10 @@ def _cells(args: argparse.Namespace) -> tuple[tuple[Cell, ...], dict[Cell, str]]
         on_libvirt=bool(args.subjects),
         choose_from=lambda found: choose(found, choice, domains),
     )
-    return cells, sources(cells, domains)
+    return sources(cells, domains)
 
 
-def _session(args: argparse.Namespace, store: HistoryStore, scratch: Path, chosen: list[Target]) -> Session:
+def _session(args: argparse.Namespace, store: HistoryStore, scratch: Path) -> Session:
     from time import monotonic
 
     from qcaps.history import exchange, records
@@ -172,8 +179,7 @@ def _session(args: argparse.Namespace, store: HistoryStore, scratch: Path, chose
     from qcaps.measure.gate.rounds import Bench
     from qcaps.measure.results.session import session_facts
 
-    del chosen
-    _, sources = _cells(args)
+    sources = _sources(args)
     facts = session_facts(scratch)
     here = exchange.this_environment(facts, args.machine, _qemu() if args.subjects else "")
     with store.transaction() as connection:
@@ -211,30 +217,24 @@ def _qemu() -> str:
 
 
 def _tell_progress(session: Session, bar: Bar, revisions: int) -> None:
-    from qcaps.history import records
+    """Pairs there are here, of as many as the revisions want of two anchors each."""
 
     def show(what: str) -> None:
-        pairs = sum(session_pairs(session.store))
+        (pairs,) = session.store.connection.execute(
+            "SELECT count(*) FROM pair WHERE environment = ?", (session.environment,)
+        ).fetchone()
         bar(pairs, max(pairs, 2 * revisions * session.pairs * len(session.cells)), what)
 
-    def session_pairs(store: HistoryStore) -> Any:  # noqa: ANN401  # rows
-        return (
-            count
-            for (count,) in store.connection.execute(
-                "SELECT count(*) FROM pair WHERE environment = ?", (session.environment,)
-            )
-        )
-
-    del records
     session.on_progress = show
 
 
 def _say(args: argparse.Namespace, session: Session, chosen: list[Target]) -> None:
-    from qcaps.history import records
+    from qcaps.history import events, records, track
 
     store = session.store
     names = {one.revision.name: str(one.revision) for one in chosen}
     gaps = [one for one in records.gaps(store) if one.revision in names]
+    found = events.events(track.read_all(store), records.revisions(store))
     (pairs,) = store.connection.execute("SELECT count(*) FROM pair").fetchone()
     if args.json:
         plain = {
@@ -242,11 +242,14 @@ def _say(args: argparse.Namespace, session: Session, chosen: list[Target]) -> No
             "pairs": pairs,
             "gaps": [one._asdict() for one in gaps],
             "noisy": session.noisy,
+            "events": [one.to_plain() for one in found],
         }
         print_json("history", plain)
         return
     for one in gaps:
         print(f"gap: {names[one.revision]}{f' {one.benchmark}' if one.benchmark else ''}: {one.why}")
     print(f"{args.store}: {len(chosen)} revisions, {len(gaps)} gaps, {pairs} pairs")
+    for event in found:
+        print("\n".join(event_lines(event)))
     if session.noisy:
         print(f"nothing was timed: {session.noisy}")

@@ -126,6 +126,8 @@ def _dispatch(argv: list[str]) -> int:
         argv = [*argv[1:], "--help"]
     chosen = _chosen(argv)
     parser = _parser() if chosen is None else command_parser(chosen)
+    if chosen is not None and chosen.name != "doctor":  # which says what is wrong with it
+        _configure(parser, chosen)
     try:
         args = parser.parse_args(argv if chosen is None else argv[1:])
     except SystemExit as stop:  # --help and --version end here
@@ -136,6 +138,14 @@ def _dispatch(argv: list[str]) -> int:
 
     terminal.set_up(args)
     return _module(chosen).run(args)
+
+
+def _configure(parser: Parser, chosen: Command) -> None:
+    from pathlib import Path
+
+    from qcaps.commands import configuration
+
+    configuration.apply(parser, chosen.name, {one.name: one for one in COMMANDS}, Path.cwd())
 
 
 def _chosen(argv: list[str]) -> Command | None:

@@ -16,11 +16,18 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_options(parser, "json")
+    parser.add_argument(
+        "--config", action="store_true", help="say what the configuration here sets, and by which line"
+    )
     parser.epilog = "Example: qcaps doctor --json"
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; a warning is no failure, since most of qcaps needs none of it."""
+    if args.config:
+        from qcaps.commands.doctor import settings
+
+        return settings.show(as_json=args.json)
     findings = examine()
     if args.json:
         print_json("doctor", {"findings": [asdict(one) for one in findings]})

@@ -248,6 +248,8 @@ def _report(outcome: GateOutcome, arms: tuple[Arm, Arm]) -> GateReport:
 def _margins(args: argparse.Namespace) -> MarginTable:
     from qcaps.measure.gate import margins
 
+    if isinstance(args.margins, margins.MarginTable):  # as the configuration has them
+        return args.margins
     return margins.read(args.margins or args.content.find_file("bench", "margins.toml"))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.commands.building import recipe_of
+from qcaps.commands.configuration import Said
 from qcaps.commands.naming import domains_of, gate_cells, subjects_of
 from qcaps.commands.terminal import note
 from qcaps.errors import UsageError, visible
@@ -109,6 +110,8 @@ def results_files(args: argparse.Namespace) -> list[Path]:
 
     found = [Path(name) for name in args.what]
     if not _arms_named(args):
+        if isinstance(args.what, Said):  # the configuration's guests, and nothing typed
+            return []
         for path in found:
             if not path.exists():
                 raise UsageError(f"{path}: no such file")

@@ -12,6 +12,7 @@ from qcaps.content import SHIPPED, ContentFolders
 from qcaps.errors import QcapsError, unknown
 from qcaps.files import scratch_folder
 from qcaps.lookups.policy import by_name as policy_by_name
+from qcaps.measure.carrying import Here
 from qcaps.measure.cell import BASELINE, TASKS
 from qcaps.measure.domains import named
 from qcaps.measure.results import results_file
@@ -128,7 +129,7 @@ def benchmark(
     )
     log = Log()
     with scratch_folder() as scratch:
-        measure(plan, scratch / "results.json", scratch, log, on_progress or _nobody)
+        measure(plan, scratch / "results.json", log, Here(scratch), on_progress or _nobody)
     refused = {comparison.name: why for comparison, why in log.refused.items()}
     if not log.results.measured:
         raise QcapsError("nothing was measured: " + next(iter(refused.values()), "there was no time"))

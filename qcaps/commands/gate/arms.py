@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.commands.naming import domains_of, gate_cells, subjects_of
+from qcaps.commands.naming import domains_of, each_canonical, gate_cells
 from qcaps.commands.terminal import note
 from qcaps.errors import UsageError
 
@@ -43,24 +43,7 @@ def arms_of(args: argparse.Namespace) -> tuple[Arm, Arm]:
     except revisions.BuildError as error:
         print("\n".join(error.lines), file=sys.stderr)
         raise
-    return _of_one_release(base, head), _of_one_release(head, base)
-
-
-def _of_one_release(arm: Arm, other: Arm) -> Arm:
-    """The reference beside a libvirt follows that libvirt's release. Raises UsageError for one too old."""
-    from dataclasses import replace
-
-    from qcaps.measure.subject import REFERENCE, is_libvirt
-    from qcaps.release import modelled, of_version
-
-    if arm.subject != REFERENCE or not is_libvirt(other.subject):
-        return arm
-    from qcaps.measure.subjects.libvirt import installation
-
-    followed = modelled(of_version(installation(other.subject).version))
-    if followed.warning:
-        note(followed.warning)
-    return replace(arm, stock=f"libvirt-{followed.release}", version=f"reference of {followed.release}")
+    return base, head
 
 
 def _subjects(args: argparse.Namespace) -> tuple[str, str]:
@@ -70,7 +53,7 @@ def _subjects(args: argparse.Namespace) -> tuple[str, str]:
     if not (args.base and args.head):
         said, missing = ("--base", "--head") if args.base else ("--head", "--base")
         raise UsageError(f"{said} names what one arm measures: {missing} names the other's")
-    (base,), (head,) = (subjects_of([name], yes=args.yes) for name in (args.base, args.head))
+    base, head = each_canonical((args.base, args.head), yes=args.yes)
     return base, head
 
 

@@ -10,7 +10,7 @@ from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError, UsageError
 from qcaps.lookups import libvirt_laws, policy_laws
 from qcaps.lookups.policy import LADDER, POLICIES, by_name
-from qcaps.release import R11_3, R12_8
+from qcaps.release import R9_0, R11_3, R12_8
 from qcaps.rules.refusal import Refused
 from qcaps.scenario import scenario
 
@@ -25,7 +25,7 @@ DISK = b"""<disk type='file' device='disk'>
 
 
 def driver(tmp_path: Path, policy: str, xml: bytes) -> QemuDriver:
-    made = reference(tmp_path, policy=policy, validity="trust")
+    made = reference(tmp_path, policy=policy, validity="trust", release=R9_0)
     made.warm(xml)
     return made
 

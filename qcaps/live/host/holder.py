@@ -77,6 +77,7 @@ class Worker:
             assert run.cost is not None
             costs.append(run.cost)
             kept = run.kept
+        link.keep()
         return {"costs": [cost().to_plain() for cost in costs], **kept}
 
     def probe(self, binary: str, arch: str | None) -> dict[str, Any]:

@@ -55,6 +55,7 @@ COMMANDS = (
     Command(
         "gate", "qcaps.commands.gate", "judge whether one version is slower than another: counts, then times"
     ),
+    Command("bisect", "qcaps.commands.bisect", "find the first commit that counts otherwise, or is slower"),
     Command("report", "qcaps.commands.report", "draw results: one page, a summary, figures"),
     Command("calibrate", "qcaps.commands.calibrate", "measure how often the gate is wrong on this host"),
     Command("compare", "qcaps.commands.compare", "show two results files side by side"),

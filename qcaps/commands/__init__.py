@@ -56,6 +56,11 @@ COMMANDS = (
         "gate", "qcaps.commands.gate", "judge whether one version is slower than another: counts, then times"
     ),
     Command("bisect", "qcaps.commands.bisect", "find the first commit that counts otherwise, or is slower"),
+    Command(
+        "history",
+        "qcaps.commands.history",
+        "measure commit after commit in pairs, and find what changed where",
+    ),
     Command("report", "qcaps.commands.report", "draw results: one page, a summary, figures"),
     Command("calibrate", "qcaps.commands.calibrate", "measure how often the gate is wrong on this host"),
     Command("compare", "qcaps.commands.compare", "show two results files side by side"),
@@ -163,12 +168,25 @@ def _module(command: Command) -> CommandModule:
 
 def command_parser(command: Command) -> Parser:
     """The parser of one command, which imports its module."""
-    parser = Parser(
-        prog=f"qcaps {command.name}", description=command.help[0].upper() + command.help[1:] + "."
-    )
+    parser = Parser(prog=f"qcaps {command.name}", description=_sentence(command))
     parser.add_argument("-V", "--version", **_VERSION)
     _module(command).configure(parser)
     return parser
+
+
+def whole_parser() -> Parser:
+    """One parser with every command in it, for completions and manuals; it imports every command's module."""
+    parser = Parser(prog="qcaps", description="What QEMU capability lookups cost, and what one a task buys.")
+    parser.add_argument("-V", "--version", **_VERSION)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        one = commands.add_parser(command.name, help=command.help, description=_sentence(command))
+        _module(command).configure(one)
+    return parser
+
+
+def _sentence(command: Command) -> str:
+    return command.help[0].upper() + command.help[1:] + "."
 
 
 def _parser() -> Parser:

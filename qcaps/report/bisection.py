@@ -11,7 +11,7 @@ from qcaps.errors import visible
 from qcaps.files import replacing
 from qcaps.measure.bisect import judging
 from qcaps.measure.bisect.bisection import COUNTS
-from qcaps.measure.bisect.search import Side
+from qcaps.measure.bisect.search import BisectSide
 from qcaps.report import escaping
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from qcaps.measure.bisect.graph import Commit
     from qcaps.measure.bisect.search import BisectStep
 
-_COLOURS = {Side.GOOD: "#2a7f4f", Side.BAD: "#b3261e", Side.SKIPPED: "#6b6b6b"}
-_MARKS = {Side.GOOD: "o", Side.BAD: "s", Side.SKIPPED: "x"}
+_COLOURS = {BisectSide.GOOD: "#2a7f4f", BisectSide.BAD: "#b3261e", BisectSide.SKIPPED: "#6b6b6b"}
+_MARKS = {BisectSide.GOOD: "o", BisectSide.BAD: "s", BisectSide.SKIPPED: "x"}
 _MOST_CHANGES = 3
 _HEADINGS = ("step", "commit", "it is", "measured", "subject")
 
@@ -70,7 +70,7 @@ class BisectReport:
         if step.ratio is not None and step.low is not None and step.high is not None:
             low, high = 100 * (step.low - 1), 100 * (step.high - 1)
             return f"{100 * (step.ratio - 1):+.1f} % ({low:+.1f} to {high:+.1f}), {step.pairs} pairs"
-        if step.side is Side.SKIPPED:
+        if step.side is BisectSide.SKIPPED:
             return step.why
         if self.found.by == COUNTS and step.counts:
             good, bad = self.ends

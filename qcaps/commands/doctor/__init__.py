@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from qcaps.commands.doctor import libvirt, noise, this_machine
 from qcaps.commands.options import add_options, print_json
 
 if TYPE_CHECKING:
     import argparse
 
     from qcaps.commands.doctor.finding import Finding
-
-CHECKS = (*this_machine.CHECKS, *libvirt.CHECKS, *noise.CHECKS)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
 
 def examine() -> tuple[Finding, ...]:
     """Every finding, the cheap ones first; takes at most about three seconds."""
-    return tuple(check() for check in CHECKS)
+    from qcaps.commands.doctor import libvirt, noise, this_machine  # numpy, that `--help` need not pay for
+
+    return tuple(check() for check in (*this_machine.CHECKS, *libvirt.CHECKS, *noise.CHECKS))
 
 
 def _line(finding: Finding) -> str:

@@ -13,7 +13,7 @@ from qcaps.errors import QcapsError
 from qcaps.files import replace_file
 from qcaps.measure.bisect import judging
 from qcaps.measure.bisect.judging import Change
-from qcaps.measure.bisect.search import BisectStep, Search, Side
+from qcaps.measure.bisect.search import BisectStep, Search, BisectSide
 from qcaps.measure.gate.arms import ArmError, MismatchError
 from qcaps.measure.gate.verdict import Interval
 
@@ -99,7 +99,7 @@ def carry_on(found: Bisection, shop: Workshop) -> None:
     Raises ArmError where an end does not build, UndecidedError where the two are not told apart.
     """
     search, good, bad = found.search, found.good, found.bad
-    for commit, side in ((good, Side.GOOD), (bad, Side.BAD)):
+    for commit, side in ((good, BisectSide.GOOD), (bad, BisectSide.BAD)):
         if commit not in {one.commit for one in search.steps}:
             begins = time.monotonic()
             counts = judging.count(shop.bench, shop.build(commit)) if found.by != TIME else {}
@@ -142,7 +142,7 @@ def _step(found: Bisection, shop: Workshop, commit: str, decisions: int) -> Bise
         arms = judging.alike((shop.build(found.good), arm), shop.bench)
         told, seen = judging.by_time(shop.bench, arms, found.change, decisions, shop.on_pair)
     except (ArmError, MismatchError) as error:
-        return BisectStep(commit, Side.SKIPPED, str(error), seconds=_since(begins))
+        return BisectStep(commit, BisectSide.SKIPPED, str(error), seconds=_since(begins))
     return BisectStep(
         commit, told.side, told.why, {}, seen.ratio, seen.low, seen.high, seen.pairs, _since(begins)
     )

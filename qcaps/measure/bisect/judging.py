@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.measure.bisect.search import Side
+from qcaps.measure.bisect.search import BisectSide
 from qcaps.measure.gate import revisions
 from qcaps.measure.gate.decision import GateOutcome, check_counts
 from qcaps.measure.gate.evidence import first_beyond
@@ -50,7 +50,7 @@ def differing(good: Counted, bad: Counted) -> list[tuple[str, str]]:
 class Told(NamedTuple):
     """A side, and the reason where it needs one."""
 
-    side: Side
+    side: BisectSide
     why: str = ""
 
 
@@ -59,10 +59,10 @@ def by_counts(found: Counted, good: Counted, bad: Counted) -> Told:
     keys = differing(good, bad)
     values = [found[name][what] for name, what in keys]
     if values == [good[name][what] for name, what in keys]:
-        return Told(Side.GOOD)
+        return Told(BisectSide.GOOD)
     if values == [bad[name][what] for name, what in keys]:
-        return Told(Side.BAD)
-    return Told(Side.BAD, "like neither end: more than one commit changes what is counted")
+        return Told(BisectSide.BAD)
+    return Told(BisectSide.BAD, "like neither end: more than one commit changes what is counted")
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def by_time(
                 found = interval([sign * one for one in differences], 0.0)
                 if side is None:
                     return Told(
-                        Side.SKIPPED, f"{len(differences)} pairs do not tell which end it is like"
+                        BisectSide.SKIPPED, f"{len(differences)} pairs do not tell which end it is like"
                     ), found
                 return Told(side), found
             for sides in take_round(bench, relay, (change.cell,), store.taken):
@@ -136,13 +136,13 @@ def by_time(
             on_pair(store.taken(change.cell), MOST_PAIRS, arms[1].version)
 
 
-def _side(differences: Sequence[float], limit: float, threshold: float) -> Side | None:
+def _side(differences: Sequence[float], limit: float, threshold: float) -> BisectSide | None:
     if not differences:
         return None
     if first_beyond(differences, limit, threshold) is not None:
-        return Side.BAD
+        return BisectSide.BAD
     if first_beyond([-one for one in differences], -limit, threshold) is not None:
-        return Side.GOOD
+        return BisectSide.GOOD
     return None
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Suspects = Callable[[Sequence[str], str], list[str]]
 
 
-class Side(enum.StrEnum):
+class BisectSide(enum.StrEnum):
     """What a step says of a commit."""
 
     GOOD = "good"
@@ -33,7 +33,7 @@ class BisectStep:
     """
 
     commit: str
-    side: Side
+    side: BisectSide
     why: str = ""
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     ratio: float | None = None
@@ -49,7 +49,7 @@ class BisectStep:
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> BisectStep:
         """The reverse. Raises TypeError or ValueError for what is none."""
-        return cls(**{**plain, "side": Side(plain["side"])})
+        return cls(**{**plain, "side": BisectSide(plain["side"])})
 
 
 @dataclass
@@ -59,18 +59,18 @@ class Search:
     suspects: Suspects
     steps: list[BisectStep] = field(default_factory=list)
 
-    def of(self, side: Side) -> list[BisectStep]:
+    def of(self, side: BisectSide) -> list[BisectStep]:
         """The steps that found so."""
         return [one for one in self.steps if one.side is side]
 
     @property
     def bad(self) -> BisectStep:
         """The earliest bad commit so far: each bad one that is asked comes before those known."""
-        return self.of(Side.BAD)[-1]
+        return self.of(BisectSide.BAD)[-1]
 
     def left(self) -> list[str]:
         """The commits that may be the first bad one, the one that halves them best first."""
-        return self.suspects([one.commit for one in self.of(Side.GOOD)], self.bad.commit)
+        return self.suspects([one.commit for one in self.of(BisectSide.GOOD)], self.bad.commit)
 
     def next(self) -> str | None:
         """The commit to ask; None when there is none that would tell more."""

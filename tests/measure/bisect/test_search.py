@@ -13,7 +13,7 @@ from qcaps.errors import UsageError
 from qcaps.measure.bisect import bisection, graph, judging
 from qcaps.measure.bisect.bisection import Bisection, UndecidedError, Workshop, carry_on
 from qcaps.measure.bisect.judging import by_counts, differing
-from qcaps.measure.bisect.search import BisectStep, Search, Side
+from qcaps.measure.bisect.search import BisectStep, Search, BisectSide
 from qcaps.measure.gate.arms import Arm, ArmError
 from qcaps.report.bisection import BisectReport, draw, markdown, to_json
 from tests.support.repositories import commit, git
@@ -91,7 +91,7 @@ def test_what_does_not_build_is_skipped_and_nothing_is_claimed_that_is_not_known
     report = BisectReport(found, tuple(graph.in_order(repository, names[0], names[-1])))
     assert report.first_bad == names[8]
     assert len(built) <= 7
-    assert len(found.search.of(Side.SKIPPED)) < 5  # not each of the broken ones
+    assert len(found.search.of(BisectSide.SKIPPED)) < 5  # not each of the broken ones
     plain = to_json(report)
     assert plain["first_bad"] == names[8]
     assert "| 1 |" in markdown(report)
@@ -147,8 +147,8 @@ def test_ends_that_are_alike_and_ends_that_do_not_build(
     search = Search(lambda goods, first: graph.suspects(repository, goods, first))
     counts = {"define": {"lookups": 1}}
     search.steps = [
-        BisectStep(names[0], Side.GOOD, counts=counts),
-        BisectStep(names[2], Side.BAD, counts=counts),
+        BisectStep(names[0], BisectSide.GOOD, counts=counts),
+        BisectStep(names[2], BisectSide.BAD, counts=counts),
     ]
     found = Bisection(names[0], names[2], {}, search, by="counts")
     with pytest.raises(UndecidedError, match="count the same: --by time"):
@@ -166,13 +166,13 @@ def test_only_what_the_ends_differ_in_is_asked() -> None:
     good = {"a": {"devices": 3, "lookups": 1}}
     bad = {"a": {"devices": 3, "lookups": 2}}
     assert differing(good, bad) == [("a", "lookups")]
-    assert by_counts({"a": {"devices": 9, "lookups": 1}}, good, bad).side is Side.GOOD
-    assert by_counts(bad, good, bad) == (Side.BAD, "")
+    assert by_counts({"a": {"devices": 9, "lookups": 1}}, good, bad).side is BisectSide.GOOD
+    assert by_counts(bad, good, bad) == (BisectSide.BAD, "")
     assert by_counts({"a": {"devices": 3, "lookups": 7}}, good, bad).why
 
 
-@pytest.mark.parametrize(("shift", "expected"), [(0.0, Side.GOOD), (0.05, Side.BAD)])
-def test_pairs_tell_the_side_and_are_rarely_wrong(shift: float, expected: Side) -> None:
+@pytest.mark.parametrize(("shift", "expected"), [(0.0, BisectSide.GOOD), (0.05, BisectSide.BAD)])
+def test_pairs_tell_the_side_and_are_rarely_wrong(shift: float, expected: BisectSide) -> None:
     draw, found = random.Random(7), []
     threshold = math.log(8 / 0.005)
     for _ in range(150):

@@ -13,7 +13,7 @@ from qcaps.errors import QcapsError
 from qcaps.files import replace_file
 from qcaps.measure.bisect import judging
 from qcaps.measure.bisect.judging import Change
-from qcaps.measure.bisect.search import BisectStep, Search, BisectSide
+from qcaps.measure.bisect.search import BisectSide, BisectStep, Search
 from qcaps.measure.gate.arms import ArmError, MismatchError
 from qcaps.measure.gate.verdict import Interval
 

@@ -43,7 +43,7 @@ def _usage(parser: argparse.ArgumentParser) -> str:
 
 def _name(action: argparse.Action) -> str:
     metavar = action.metavar or (
-        f"{{{','.join(map(str, action.choices))}}}" if action.choices else action.dest
+        f"{{{','.join(map(str, action.choices))}}}" if action.choices else action.dest.upper()
     )
     shown = metavar[0] if isinstance(metavar, tuple) else metavar
     if not action.option_strings:

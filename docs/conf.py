@@ -29,6 +29,7 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 default_role = "code"
 highlight_language = "text"
+smartquotes = False
 
 _PLACED = re.compile(r"^[\w-]+$", re.MULTILINE)
 _OTHERS = "<!-- every other page -->"

@@ -16,7 +16,7 @@ from qcaps.measure.cluster import host as on_host
 from qcaps.measure.gate.arms import ArmError, MismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from distributed import Future
@@ -76,15 +76,22 @@ class Cluster:
             resources={BENCH: 1, **({host: 1} if host else {})},
         )
 
-    def first_of(self, futures: Collection[Future]) -> list[Future]:
-        """Those that are done, at least one. Raises QcapsError if there is nobody left to do any."""
+    def first_of(
+        self, futures: Collection[Future], homes: Mapping[Future, str] | None = None
+    ) -> list[Future]:
+        """Those that are done, at least one; or those whose home, a host, is gone: to be answered LostError.
+
+        Raises QcapsError if there is nobody left to do any.
+        """
         from distributed import CancelledError, wait
 
         while True:
             try:
                 return list(wait(list(futures), timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED").done)
             except TimeoutError:
-                self.present()
+                there = self.present()
+                if lost := [one for one in futures if homes and homes[one] not in there]:
+                    return lost
             except CancelledError:
                 raise self._gone() from None
 
@@ -93,6 +100,9 @@ class Cluster:
         from distributed import CancelledError
         from distributed.scheduler import KilledWorker
 
+        if not future.done():
+            self.cancel([future])
+            raise LostError(f"it has had no Dask worker for {_LOST_SECONDS:.0f} s")
         try:
             found: on_host.Plain = future.result()
         except CancelledError:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import qcaps
 from qcaps.child import run_guarded
 from qcaps.errors import QcapsError
-from qcaps.files import scratch_folder
+from qcaps.files import make_folder, scratch_folder
 from qcaps.measure.carrying import Order, carry_out, timing_cpu
 from qcaps.measure.results.session import session_facts
 
@@ -35,6 +35,7 @@ Plain = dict[str, Any]
 
 HOST = "QCAPS_HOST"
 """Names the host where its own name will not do: several on one machine, in tests."""
+_MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of ours is made in it
 _LOCKS = (Path("/run/lock"), Path(tempfile.gettempdir()))
 _COMMAND_SECONDS = 600.0
 
@@ -140,13 +141,15 @@ def _leave_the_timing_cpu() -> None:
                 os.sched_setaffinity(int(thread), others)
 
 
-def _scratch(portion: Mapping[str, Any]) -> Path | None:
-    """Where files are made: where the user says, else Dask's own folder for this worker."""
+def _scratch(portion: Mapping[str, Any]) -> Path:
+    """Where files are made: where the user says; else a gate's in memory, a run's in Dask's own folder."""
     from distributed import get_worker
 
-    place = Path(portion.get("scratch") or get_worker().local_directory)
-    place.mkdir(parents=True, exist_ok=True)
-    return place
+    if portion.get("scratch"):
+        return make_folder(Path(portion["scratch"]))
+    if portion["do"] != "job" and os.access(_MEMORY, os.W_OK):
+        return _MEMORY
+    return Path(get_worker().local_directory)
 
 
 @cache
@@ -182,4 +185,28 @@ def _command(portion: Plain, _scratch_folder: Path) -> Plain:
     return {"status": status, "said": said}
 
 
-_DO: Mapping[str, Callable[[Plain, Path], Plain]] = {"job": _job, "command": _command}
+def _count(portion: Plain, scratch: Path) -> Plain:
+    from qcaps.measure.cluster import gate_portions  # numpy, which a job does without
+
+    return gate_portions.count(portion, scratch, session(portion, scratch))
+
+
+def _examine(portion: Plain, scratch: Path) -> Plain:
+    from qcaps.measure.cluster import gate_portions
+
+    return gate_portions.examine(portion, scratch, session(portion, scratch), still_wanted())
+
+
+def _rounds(portion: Plain, scratch: Path) -> Plain:
+    from qcaps.measure.cluster import gate_portions
+
+    return gate_portions.rounds(portion, scratch, session(portion, scratch), still_wanted())
+
+
+_DO: Mapping[str, Callable[[Plain, Path], Plain]] = {
+    "job": _job,
+    "command": _command,
+    "count": _count,
+    "examine": _examine,
+    "rounds": _rounds,
+}

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -58,15 +59,17 @@ def digest() -> str:
     return found.hexdigest()[:16]
 
 
-LOADED = digest()
-"""As of when this process imported it: what is on the disk may be newer."""
+QCAPS = f"{qcaps.__version__} ({digest()})"
+"""The one that this process imported: what is on the disk may be newer."""
+NONE = "none: "
+"""What the version of a libvirt that is not there begins with."""
 
 
 def identity(subjects: Sequence[str] = ()) -> Plain:
     """What must be the same on all hosts, and the host's name."""
     return {
         "host": name(),
-        "qcaps": f"{qcaps.__version__} ({LOADED})",
+        "qcaps": QCAPS,
         "qcaps on its disk": f"{qcaps.__version__} ({digest()})",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         **{subject: _libvirt(subject) for subject in subjects},
@@ -76,10 +79,8 @@ def identity(subjects: Sequence[str] = ()) -> Plain:
 def carry_out_portion(portion: Plain) -> Plain:
     """Do what the portion says, alone on this host: an answer with the host's name, or with an "error"."""
     answer: Plain = {"host": name()}
-    if portion["qcaps"] != LOADED:
-        why = (
-            f"has another qcaps ({LOADED}, not {portion['qcaps']}): install the same, restart its Dask worker"
-        )
+    if portion["qcaps"] != QCAPS:
+        why = f"has qcaps {QCAPS}, not {portion['qcaps']}: install the same, and restart its Dask worker"
         return {**answer, "error": why, "kind": "MismatchError"}
     try:
         with _alone(), scratch_folder(_scratch(portion)) as scratch:
@@ -164,15 +165,17 @@ def _libvirt(subject: str) -> str:
     try:
         return installation(subject).version_name
     except QcapsError as error:
-        return f"none: {error}"
+        return f"{NONE}{error}"
 
 
 def _job(portion: Plain, scratch: Path) -> Plain:
-    """One order of a plan."""
+    """One order of a plan, and how many seconds its measuring took."""
     wanted = still_wanted()
-    order = Order.from_plain(portion["order"])
-    done = carry_out(order, scratch, session(portion, scratch), lambda _order, _lines: wanted())
-    return {"delivery": done.to_plain()}
+    order, facts = Order.from_plain(portion["order"]), session(portion, scratch)
+    begun = time.monotonic()
+    done = carry_out(order, scratch, facts, lambda _order, _lines: wanted())
+    seconds = time.monotonic() - begun
+    return {"delivery": done.to_plain(), "seconds": seconds}
 
 
 def _command(portion: Plain, _scratch_folder: Path) -> Plain:

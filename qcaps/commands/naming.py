@@ -53,6 +53,11 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
     add_yes(parser)
 
 
+def add_libvirt_to_ask(parser: argparse.ArgumentParser) -> None:
+    """--subject, where recordings answer without one."""
+    parser.add_argument("--subject", metavar="NAME", help=f"{_SUBJECTS} (default: none)")
+
+
 def gate_cells(
     suite_name: str | None,
     content: ContentFolders,
@@ -84,17 +89,9 @@ def domains_of(names: Iterable[str], args: argparse.Namespace) -> tuple[DomainSo
     A name is a scenario's, a domain file, a folder of such files, or `-` for standard input. Raises
     QcapsError for what is none of these.
     """
-    from qcaps.guest import FromScenario, resolve_all
-    from qcaps.measure.domains import DomainSources
+    from qcaps.measure.domains import named
 
-    guests, known = {}, []
-    for one in resolve_all(names, args.content, grow=args.grow):
-        # What a file holds may change under its name: its contents are part of what a result is of.
-        digest = "" if one.refusal or isinstance(one, FromScenario) else f"#{one.digest(0)[:8]}"
-        known.append(f"{one.name}{digest}")
-        if not isinstance(one, FromScenario):
-            guests[known[-1]] = one
-    return DomainSources(args.content, guests), tuple(dict.fromkeys(known))
+    return named(names, args.content, args.grow)
 
 
 def check_domains(names: Iterable[str], content: ContentFolders, beside: Sequence[str] = ()) -> None:
@@ -119,12 +116,7 @@ def check_serves_us(uri: str, *, yes: bool) -> None:
 
 
 def subjects_of(names: Sequence[str], *, yes: bool) -> tuple[str, ...]:
-    """The subjects as cells name them, each once. Raises as `each_canonical`."""
-    return tuple(dict.fromkeys(each_canonical(names, yes=yes)))
-
-
-def each_canonical(names: Sequence[str], *, yes: bool) -> list[str]:
-    """Each subject as cells name it; `reference` beside a libvirt is that of the libvirt's release.
+    """The subjects as cells name them, each once; `reference` beside a libvirt follows its release.
 
     Raises UsageError; LiveError for a libvirt that is not there.
     """
@@ -147,12 +139,12 @@ def each_canonical(names: Sequence[str], *, yes: bool) -> list[str]:
             found.append(of_release(ruled_by(name)) if which else name)
     libvirts = [name for name in found if is_libvirt(name)]
     if REFERENCE in found and libvirts:
-        beside = _reference_beside(libvirts)
+        beside = reference_beside(libvirts)
         found = [beside if name == REFERENCE else name for name in found]
-    return found
+    return tuple(dict.fromkeys(found))
 
 
-def _reference_beside(libvirts: Sequence[str]) -> str:
+def reference_beside(libvirts: Sequence[str]) -> str:
     """The reference that follows these libvirts' release, the newest of them. Raises UsageError."""
     from qcaps.commands.terminal import note
     from qcaps.measure.subject import of_release

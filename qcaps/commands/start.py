@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from qcaps.driver.driver import Done, Driver
+    from qcaps.driver.driver import Done, QemuDriver
     from qcaps.driver.spawn import Spawned
 
 
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if spawned and (spawned.missing or spawned.unasked) else 0
 
 
-def _started(args: argparse.Namespace) -> tuple[Done, Driver]:
+def _started(args: argparse.Namespace) -> tuple[Done, QemuDriver]:
     file = args.file
     try:
         data = read_bounded(file)
@@ -103,7 +103,7 @@ def _report(spawned: Spawned) -> Iterator[str]:
         yield f"not asked for: {name}"
 
 
-def _as_json(file: str, done: Done, driver: Driver, spawned: Spawned | None) -> dict[str, Any]:
+def _as_json(file: str, done: Done, driver: QemuDriver, spawned: Spawned | None) -> dict[str, Any]:
     from qcaps.driver.facts import plain  # not for --help
 
     described: dict[str, Any] = {

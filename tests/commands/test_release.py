@@ -138,6 +138,18 @@ def test_the_reference_beside_a_libvirt_follows_its_release() -> None:
     )
 
 
-def test_another_libvirt_is_for_a_live_comparison(tmp_path: Path, capsys: Printed) -> None:
-    assert main(["fidelity", str(tmp_path), "--libvirt", str(tmp_path)]) == 2
-    assert "add --live" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--mutate", "3"], "add --live"),
+        (["--subject", "reference"], "a libvirt of our own"),
+        (["--subject", "libvirt:qemu:///system"], "a libvirt of our own"),
+        (["--subject", "libvirt:/absent"], "no such folder"),
+        (["--live", "--mutate", "3", "--skip", "3"], "leaves nothing"),
+    ],
+)
+def test_a_comparison_that_cannot_be_is_a_line(
+    tmp_path: Path, capsys: Printed, words: list[str], why: str
+) -> None:
+    assert main(["fidelity", str(tmp_path), *words]) == 2
+    assert why in capsys.readouterr().err

@@ -28,7 +28,7 @@ from lxml import etree
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError
 from qcaps.lookups.policy import POLICIES
@@ -39,7 +39,7 @@ from tests.support import mutation
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qcaps.driver.driver import Done, Driver
+    from qcaps.driver.driver import Done, QemuDriver
 
 HERE = Path(__file__).resolve().parent
 SCENARIOS = HERE / "scenarios.json"
@@ -169,7 +169,7 @@ class Recorder:
     def __init__(self, scratch: Path, capabilities: Path | None = None) -> None:
         self._scratch = scratch
         self._capabilities = capabilities
-        self._drivers: dict[str, Driver] = {}
+        self._drivers: dict[str, QemuDriver] = {}
 
     def outcome(self, case: Case) -> dict[str, str]:
         """What was answered, in full, by field; that of a policy but the first has its name before it."""
@@ -183,7 +183,7 @@ class Recorder:
             found |= made
         return found
 
-    def _driver(self, policy: str) -> Driver:
+    def _driver(self, policy: str) -> QemuDriver:
         if policy not in self._drivers:
             self._drivers[policy] = reference(
                 self._scratch / policy,
@@ -225,7 +225,7 @@ class Recorder:
                 driver.destroy(name)
         return made
 
-    def _plugged(self, driver: Driver, name: str, case: Case) -> dict[str, str]:
+    def _plugged(self, driver: QemuDriver, name: str, case: Case) -> dict[str, str]:
         live, config = "live" in case.how, "config" in case.how
         made: dict[str, str] = {}
         if live:

@@ -206,16 +206,16 @@ def test_watch_says_what_a_busy_daemon_looks_up(running: str, capsys: pytest.Cap
                 busy.define(scenario("disks").xml(2))
 
     thread = threading.Thread(target=work)
-    assert main(["live", "watch", running, "--every", "0.2"]) == 2
+    assert main(["live", "watch", running, "--interval", "0.2"]) == 2
     assert "--yes" in capsys.readouterr().err
     thread.start()
     time.sleep(0.5)  # so that its log is put back after ours
-    assert main(["live", "watch", running, "--yes", "--every", "0.3", "--seconds", "0.8", "--json"]) == 0
+    assert main(["live", "watch", running, "--yes", "--interval", "0.3", "--seconds", "0.8", "--json"]) == 0
     done.set()
     thread.join()
     seen = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(seen) == 3
-    assert all(one["seconds"] > 0 for one in seen)
+    assert all(one["schema"] == "qcaps/live-watch/1" and one["seconds"] > 0 for one in seen)
     assert sum(one["lookups"].get("define", 0) for one in seen) >= 16
     assert log.settings() == before
 
@@ -452,7 +452,7 @@ def test_watch_by_uprobes_names_the_tasks(running: str, capsys: pytest.CaptureFi
         thread.start()
         try:
             arguments = ["live", "watch", running, "--yes", "--json", "--counting", "uprobes"]
-            assert main([*arguments, "--every", "0.5", "--seconds", "1.5"]) == 0
+            assert main([*arguments, "--interval", "0.5", "--seconds", "1.5"]) == 0
         finally:
             done.set()
             thread.join()

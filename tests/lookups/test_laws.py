@@ -17,14 +17,14 @@ from qcaps.scenario import scenario
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qcaps.driver.driver import Driver
+    from qcaps.driver.driver import QemuDriver
 
 DISK = b"""<disk type='file' device='disk'>
   <source file='/images/extra.img'/><target dev='vdz' bus='virtio'/>
 </disk>"""
 
 
-def driver(tmp_path: Path, policy: str, xml: bytes) -> Driver:
+def driver(tmp_path: Path, policy: str, xml: bytes) -> QemuDriver:
     made = reference(tmp_path, policy=policy, validity="trust", release=R9_0)
     made.warm(xml)
     return made

@@ -9,7 +9,7 @@ import pytest
 
 from qcaps.capabilities import cachefile
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain.devices import (
+from qcaps.domainxml.devices import (
     Channel,
     Console,
     Controller,
@@ -23,7 +23,7 @@ from qcaps.domain.devices import (
     Rng,
     Serial,
 )
-from qcaps.domain.document import load
+from qcaps.domainxml.document import load
 from qcaps.release import R9_0
 from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.draft import Draft

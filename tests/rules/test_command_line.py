@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.errors import QcapsError
 from qcaps.release import R9_0
 from qcaps.rules.draft import Draft

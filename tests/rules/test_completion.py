@@ -9,8 +9,8 @@ import re
 import pytest
 
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain.devices import Audio, Controller, Input, Memory, Panic, Video
-from qcaps.domain.document import parse
+from qcaps.domainxml.devices import Audio, Controller, Input, Memory, Panic, Video
+from qcaps.domainxml.document import parse
 from qcaps.lookups.lookup import Lookup
 from qcaps.lookups.policy import by_name
 from qcaps.rules.definition.completion.post_parse import post_parse

@@ -10,8 +10,8 @@ import pytest
 
 from qcaps.capabilities import cachefile
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain.devices import Controller, Disk, Hostdev, Smartcard, Video
-from qcaps.domain.document import load
+from qcaps.domainxml.devices import Controller, Disk, Hostdev, Smartcard, Video
+from qcaps.domainxml.document import load
 from qcaps.errors import QcapsError
 from qcaps.lookups.lookup import Lookup
 from qcaps.release import R9_0

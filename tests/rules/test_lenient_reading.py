@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from qcaps.domain.document import parse
-from qcaps.domain.writing import write
+from qcaps.domainxml.document import parse
+from qcaps.domainxml.writing import write
 from qcaps.errors import QcapsError
 from qcaps.release import R9_0
 from tests.support.validating import Rule, both_ways, define, domain

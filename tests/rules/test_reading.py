@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.capabilities import cachefile
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.errors import QcapsError
 from qcaps.lookups.lookup import Lookup
 from qcaps.release import R9_0

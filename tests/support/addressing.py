@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain.codec import write
-from qcaps.domain.devices import Controller
-from qcaps.domain.document import parse
+from qcaps.domainxml.codec import write
+from qcaps.domainxml.devices import Controller
+from qcaps.domainxml.document import parse
 from qcaps.release import R9_0
 from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.draft import Draft
@@ -15,7 +15,7 @@ from qcaps.rules.draft import Draft
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from qcaps.domain.device import Device
+    from qcaps.domainxml.device import Device
 
 BALLOON = "<memballoon model='virtio'/>"
 PC = (

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.errors import QcapsError
 from qcaps.lookups.lookup import Lookup
 from qcaps.release import R9_0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 QUICK_SECONDS = 30.0
 
 
-def identity_of(plan: Plan) -> dict[str, object]:
+def identity_of(plan: Plan, host: str) -> dict[str, object]:
     """All that must be the same for two runs to be one: what is measured, how often, and by what."""
     import hashlib
     import platform
@@ -43,7 +43,7 @@ def identity_of(plan: Plan) -> dict[str, object]:
         "commit": commit() or "",
         "edited": newest_source() if (commit() or "+").endswith("+") else "",
         "python": platform.python_version(),
-        "host": platform.node(),
+        "host": host,
     }
 
 

@@ -43,6 +43,7 @@ class PrivateDaemon(LibvirtProcess):
         kvm_mode: int = KVM_MODE,
         cpu: int | None = None,
         known: bool = False,
+        most_memory: int = 0,
     ) -> None:
         """Start and connect. Raises LiveError and its kinds."""
         installation = find(libvirt)
@@ -60,6 +61,7 @@ class PrivateDaemon(LibvirtProcess):
             library=str(installation.library),
             driver=str(installation.driver),
             cpu=a_cpu() if cpu is None else cpu,
+            most_memory=most_memory,
             daemon=str(daemon),
             settings=str(installation.settings),
             state=str(installation.state),

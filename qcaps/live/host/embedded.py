@@ -29,7 +29,8 @@ class Embedded(LibvirtProcess):
 
     `counting` None means: by the interposer, or by the log where there is no compiler; "none" only times.
     `libvirt` is a prefix or a build tree; `kvm_mode` the permissions of the private `/dev/kvm` (as root);
-    `cpu` the one CPU it runs on. With `known` it is handed what libvirts like it have found out about QEMU.
+    `cpu` the one CPU it runs on; `most_memory` as in `Setup`. With `known` it is handed what libvirts like it
+    have found out about QEMU.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Embedded(LibvirtProcess):
         kvm_mode: int = KVM_MODE,
         cpu: int | None = None,
         known: bool = False,
+        most_memory: int = 0,
     ) -> None:
         """Start and connect. Raises LiveError and its kinds."""
         installation = find(libvirt)
@@ -53,6 +55,7 @@ class Embedded(LibvirtProcess):
             library=str(installation.library),
             driver=str(installation.driver),
             cpu=a_cpu() if cpu is None else cpu,
+            most_memory=most_memory,
             temporary=where.temporary,
             known=str(folder_for(installation, "embedded", kvm_mode)) if known else "",
         )

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import queue
+import resource
 import shutil
 import signal
 import sys
@@ -145,6 +146,8 @@ def settle(setup: Setup) -> None:
             os.environ[name] = str(folder / name.lower())
             (folder / name.lower()).mkdir(mode=0o700)
     os.sched_setaffinity(0, {setup.cpu})
+    if setup.most_memory:
+        resource.setrlimit(resource.RLIMIT_AS, (setup.most_memory, setup.most_memory))
 
 
 def _read(lines: TextIO, requests: queue.SimpleQueue[str | None], undo: Callable[[], None]) -> None:

@@ -27,6 +27,8 @@ FORKER = "qcaps.measure.worker.forker"
 START_SECONDS = 60.0
 _LAST_LINES = 5
 _CHUNK = 65536
+_OTHER_JOB = "Job.__init__() got an unexpected keyword argument"
+"""What Python says where a version's `Job` lacks a field of ours."""
 
 
 class ArmError(QcapsError):
@@ -109,7 +111,12 @@ class ArmProcess:
         if "error" in said:
             raise ArmError(f"{self._who}: {said['error']}")
         if said.get("end", 0) != 0:
-            raise ArmError(f"{self._who}: {what}: ended with status {said['end']}{self._complaint()}")
+            complaint = self._complaint()
+            if _OTHER_JOB in complaint:
+                raise MismatchError(
+                    f"{self._who}: knows no job of this form: too old, or too new, to be gated by this qcaps"
+                )
+            raise ArmError(f"{self._who}: {what}: ended with status {said['end']}{complaint}")
         return said
 
     @property

@@ -184,14 +184,20 @@ def canonical(subject: str) -> str:
 
 def _process(subject: str) -> LibvirtProcess:
     if subject not in _open:
-        kind, which = split(subject)
-        if is_running(subject):
-            _open[subject] = RunningDaemon(which)
-        else:
-            place = Path(which) if which else None
-            kinds = {"libvirt": Embedded, "libvirt-daemon": PrivateDaemon}
-            _open[subject] = kinds[kind](None, place, known=True)
+        _open[subject] = opened(subject)
     return _open[subject]
+
+
+def opened(subject: str, most_memory: int = 0) -> LibvirtProcess:
+    """A libvirt of this subject, to be closed by the caller. Raises LiveError.
+
+    One of ours may have `most_memory` bytes, if that is not 0, and is handed what is known of QEMU.
+    """
+    kind, which = split(subject)
+    if is_running(subject):
+        return RunningDaemon(which)
+    kinds = {"libvirt": Embedded, "libvirt-daemon": PrivateDaemon}
+    return kinds[kind](None, Path(which) if which else None, most_memory=most_memory, known=True)
 
 
 def on_libvirt(cells: Sequence[Cell], subject: str) -> tuple[Cell, ...]:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.driver.driver import default_emulator
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError, unknown
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from qcaps.driver.driver import Done, Driver
+    from qcaps.driver.driver import Done, QemuDriver
     from qcaps.measure.cell import Cell
     from qcaps.measure.worker.trace import Recorder
 
@@ -54,7 +54,7 @@ def _nothing() -> None:
 class ReferenceArm:
     """A driver and a task on it."""
 
-    def __init__(self, driver: Driver, xml: bytes, task: str, source: str) -> None:
+    def __init__(self, driver: QemuDriver, xml: bytes, task: str, source: str) -> None:
         self._driver = driver
         domain = document.parse(xml, source)
         self._name = domain.name
@@ -140,7 +140,7 @@ def prepare(cell: Cell, xml: bytes, directory: Path) -> ReferenceArm:
     return ReferenceArm(driver, xml, cell.task, f"{cell.scenario}/{cell.n}")
 
 
-def _steps(driver: Driver, xml: bytes, source: str, name: str) -> dict[str, _Task]:
+def _steps(driver: QemuDriver, xml: bytes, source: str, name: str) -> dict[str, _Task]:
     def define() -> Done:
         return driver.define(xml, source)
 

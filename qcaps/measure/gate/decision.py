@@ -203,7 +203,8 @@ def take_verdicts(
 
 def judge_all(outcome: GateOutcome, table: MarginTable, store: PairStore) -> list[Judged]:
     """All series of the cells that were counted, with the verdicts that the pairs there are allow."""
-    series = all_series({cell: counts[1].devices for cell, counts in outcome.counts.items()})
+    unlike = [cell for cell, counts in outcome.counts.items() if not counting.alike(*counts)]
+    series = all_series({cell: counts[1].devices for cell, counts in outcome.counts.items()}, unlike)
     return [_judged(one, table.of(one.name), store, len(series)) for one in series]
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from qcaps.driver.driver import Driver
+    from qcaps.driver.driver import QemuDriver
     from qcaps.measure.fidelity.comparison import FidelityOutcome, Score
     from qcaps.measure.fidelity.witness import Witness
 
@@ -104,7 +104,9 @@ def run(args: argparse.Namespace) -> int:
     return _status(reached, least)
 
 
-def _outcomes(args: argparse.Namespace, driver: Driver, witness: Witness | None) -> Iterator[FidelityOutcome]:
+def _outcomes(
+    args: argparse.Namespace, driver: QemuDriver, witness: Witness | None
+) -> Iterator[FidelityOutcome]:
     """File by file; what agrees is kept without its texts."""
     from qcaps.measure.fidelity.comparison import compare  # not for --help
 

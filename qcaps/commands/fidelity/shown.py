@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from qcaps.driver.driver import Driver
+    from qcaps.driver.driver import QemuDriver
     from qcaps.measure.fidelity.comparison import FidelityOutcome, Score
     from qcaps.measure.fidelity.witness import Witness
 
@@ -25,7 +25,7 @@ class Showing(NamedTuple):
     """How many are shown; with a witness, one of each sort, reduced."""
 
     most: int
-    driver: Driver
+    driver: QemuDriver
     witness: Witness | None
 
 
@@ -57,7 +57,7 @@ def chosen(outcomes: list[FidelityOutcome], showing: Showing) -> list[Disagreeme
     return found
 
 
-def _reduced(one: FidelityOutcome, times: int, driver: Driver, witness: Witness) -> Disagreement:
+def _reduced(one: FidelityOutcome, times: int, driver: QemuDriver, witness: Witness) -> Disagreement:
     name = one.truth.name
     least = reduced(one.truth.data, lambda data: sort_of(compare(driver, witness.ask(name, data))))
     return Disagreement(compare(driver, witness.ask(name, least)), times, least)

@@ -89,6 +89,7 @@ class Worker:
             costs.append(run.cost)
             kept = run.kept
         link.check()
+        link.keep()
         return {"costs": [cost().to_plain() for cost in costs], **kept}
 
     def probe(self, binary: str, arch: str | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from qcaps.errors import QcapsError
 from qcaps.measure.fidelity.definition import beside
 
 if TYPE_CHECKING:
-    from qcaps.driver.driver import Driver
+    from qcaps.driver.driver import QemuDriver
     from qcaps.measure.fidelity.truth import Truth
 
 SCORES: Final = ("answer", "devices", "lookups", "addresses", "whole")
@@ -48,7 +48,7 @@ class Score:
         return self.equal / self.of if self.of else None
 
 
-def compare(driver: Driver, truth: Truth) -> FidelityOutcome:
+def compare(driver: QemuDriver, truth: Truth) -> FidelityOutcome:
     """Defines the domain and holds the result against the truth."""
     data = truth.data
     try:

@@ -60,7 +60,7 @@ def recorded(directory: Path) -> Iterator[Truth]:
 def stand_in(data: bytes, emulator: str | None) -> bytes:
     """The domain with another emulator, also where it names none and libvirt would look for one.
 
-    An i686 guest becomes an x86_64 one with it (see Driver). Raises XMLSyntaxError.
+    An i686 guest becomes an x86_64 one with it (see QemuDriver). Raises XMLSyntaxError.
     """
     root = etree.fromstring(data)
     if emulator is not None:

@@ -25,11 +25,22 @@ def at_least() -> list[str]:
 
 def test_recorded_defines_of_libvirt_are_met(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cache = next(corpus.rglob("qemu-*.cache.xml"))
-    arguments = ["fidelity", str(corpus), "--capabilities", str(cache), "--emulator", EMULATOR]
+    arguments = [
+        "fidelity",
+        str(corpus),
+        "--capabilities",
+        str(cache),
+        "--emulator",
+        EMULATOR,
+        "--release",
+        "9.0",
+    ]
     status = main([*arguments, *at_least(), "--json"])
     printed = capsys.readouterr().out
     assert status == 0, printed
-    assert json.loads(printed)["scores"]["answer"]["of"] > 400
+    answer = json.loads(printed)
+    assert answer["schema"] == "qcaps/fidelity/1"
+    assert answer["scores"]["answer"]["of"] > 400
 
 
 @pytest.mark.libvirt
@@ -71,6 +82,8 @@ def test_a_wrong_answer_fails_the_floor(tmp_path: Path, capsys: pytest.CaptureFi
     folder = truth(tmp_path / "truth", accepted=False, devices="")
     assert main(["fidelity", str(folder), "--at-least", "answer=50"]) == 1
     assert "real:      refused" in capsys.readouterr().out
+    assert main(["fidelity", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["schema"] == "qcaps/fidelity/1"
 
 
 def test_a_folder_without_a_record_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,12 +20,19 @@ _UNSEEN = re.compile(
 
 
 class QcapsError(Exception):
-    """A failure a user can act on: one line that names the file, the place in it, and what to do."""
+    """A failure a user can act on: one line that names the file, the place in it, and what to do.
+
+    `file` is named first where the text itself does not begin with it.
+    """
 
     exit_status = 1
+    file = ""
 
     def __str__(self) -> str:
-        return one_line(super().__str__())
+        return self._with_file(super().__str__())
+
+    def _with_file(self, text: str) -> str:
+        return one_line(text if text.startswith(self.file) else f"{self.file}: {text}")
 
 
 class UsageError(QcapsError):

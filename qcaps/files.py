@@ -93,6 +93,22 @@ def held(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def held_file(file: Path) -> Iterator[Path]:
+    """The file, to be written by this process alone; a lock beside it names us to who comes later.
+
+    Raises QcapsError that says who holds it.
+    """
+    make_folder(file.parent)
+    lock = file.with_name(f".{file.name}{LOCK}")
+    taken = _taken(lock, file)
+    try:
+        yield file
+    finally:
+        lock.unlink(missing_ok=True)  # while it is locked, as in `held`
+        taken.close()
+
+
+@contextmanager
 def scratch_folder(where: Path | None = None) -> Iterator[Path]:
     """A folder for passing files, in `where` or the system's own place; removed with the context.
 
@@ -172,7 +188,7 @@ def _lock_folder(folder: Path) -> int | None:
     return None
 
 
-def _taken(lock: Path, folder: Path) -> IO[str]:
+def _taken(lock: Path, place: Path) -> IO[str]:
     """The lock's file, locked and with our name in it."""
     while True:
         with _said(lock):
@@ -184,7 +200,7 @@ def _taken(lock: Path, folder: Path) -> IO[str]:
             holder = file.read()
             file.close()
             raise BusyError(
-                f"{folder}: {_holder(holder)} is at work in it: wait for it, or name another folder"
+                f"{place}: {_holder(holder)} is at work in it: wait for it, or name another {_word(place)}"
             ) from None
         except OSError as error:
             file.close()
@@ -197,6 +213,10 @@ def _taken(lock: Path, folder: Path) -> IO[str]:
     json.dump(_ourselves(), file)
     file.flush()
     return file
+
+
+def _word(place: Path) -> str:
+    return "folder" if place.is_dir() else "file"
 
 
 def _ourselves() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from lxml import etree
 
+from qcaps import untrusted_xml
 from qcaps.errors import QcapsError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def document_of(data: bytes, source: str = "<string>") -> _Element:
         raise QcapsError(f"{source}:1: is empty; expected <domain>")
     if len(data) > MOST_BYTES:
         raise QcapsError(f"{source}:1: is larger than {MOST_BYTES >> 20} MiB, which no domain is")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    parser = untrusted_xml.parser(comments=True)
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from lxml import etree
 
+from qcaps import untrusted_xml
 from qcaps.bounded import UnreadableError, read_bounded
 from qcaps.capabilities.cachewriter import IDENTITY, format, verbatim  # noqa: A004 - reads as cachefile.format
 from qcaps.capabilities.model import Accelerator, Capabilities, CpuModel, CpuProperty, HostCpu, Machine
@@ -115,14 +116,7 @@ class _Reader:
             raise CacheFileError(
                 f"{self.source}:1: has a document type, which no capabilities cache file has"
             )
-        parser = etree.XMLParser(
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-            huge_tree=False,
-            remove_comments=True,
-            remove_pis=True,
-        )
+        parser = untrusted_xml.parser()
         try:
             root = etree.fromstring(data, parser)
         except etree.XMLSyntaxError as error:

@@ -67,7 +67,7 @@ X86_FEATURES: Final = {
     "perfctr_nb": "perfctr-nb",
     "tsc_adjust": "tsc-adjust",
 }
-"""Spellings of CPU features that the cache file does not use to those it does."""
+"""Features of x86 as libvirt spells them to QEMU's names, which the cache file and the command line use."""
 
 HYPERV: Final = (
     "relaxed",

@@ -6,22 +6,14 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from qcaps.bounded import read_bounded
-from qcaps.commands.options import (
-    add_options,
-    add_reference_options,
-    existing,
-    print_json,
-    reference_from,
-)
+from qcaps.commands.options import add_options, add_reference_options, driver_from, existing, print_json
 from qcaps.commands.terminal import note, say
 from qcaps.errors import QcapsError
-from qcaps.files import scratch_folder
 
 if TYPE_CHECKING:
     import argparse
 
-    from qcaps.driver.driver import Driver
+    from qcaps.library.driver import Driver
 
 
 @dataclass(frozen=True)
@@ -49,8 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Define each file; 0 when all were accepted, 1 when some were refused."""
     results: list[Defined] = []
-    with scratch_folder() as scratch:
-        driver = reference_from(args, scratch)
+    with driver_from(args) as driver:
         for file in args.files:
             result = define_file(driver, file)
             results.append(result)
@@ -58,45 +49,39 @@ def run(args: argparse.Namespace) -> int:
                 continue
             if result.accepted:
                 print(_printable(result.xml), end="")
-                note(f"{file}: {result.devices} devices, {result.lookups} lookups, {result.forks} forks")
+                counts = f"{result.devices} devices, {result.lookups} lookups, {result.forks} forks"
+                note(f"{file}: {counts} by the rules of libvirt {driver.release}")
             else:
                 say(str(result.error))
-    if args.json:
-        from qcaps.driver.facts import plain  # not for --help
+        if args.json:
+            from qcaps.driver.facts import plain  # not for --help
 
-        print_json(
-            "define",
-            {
-                "release": str(driver.release),
-                "host": plain(driver.facts),
-                "files": [asdict(one) for one in results],
-            },
-        )
+            print_json(
+                "define",
+                {
+                    "release": str(driver.release),
+                    "host": plain(driver.facts),
+                    "files": [asdict(one) for one in results],
+                },
+            )
     return 0 if all(one.accepted for one in results) else 1
 
 
 def define_file(driver: Driver, file: str) -> Defined:
     """Defines one file and forgets it again, so that files with one name do not meet."""
     try:
-        data = read_bounded(file)
-        driver.warm(data, file)
-        before = driver.cache.counters.forks
-        done = driver.define(data, file)
-        forks = driver.cache.counters.forks - before
-        driver.undefine(done.domain.name)
-    except OSError as error:
-        return _refused(file, f"{file}: {error.strerror or error}")
+        done = driver.define(file)
+        driver.undefine(done.name)
     except QcapsError as error:
-        text = str(error)
-        return _refused(file, text if text.startswith(file) else f"{file}: {text}")
+        return _refused(file, str(error))
     return Defined(
         file=file,
         accepted=True,
         error=None,
-        devices=len(done.domain.devices.all),
+        devices=done.devices,
         lookups=done.lookups,
-        forks=forks,
-        sites=done.sites_named(),
+        forks=done.forks,
+        sites=done.sites,
         xml=done.xml,
     )
 

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.bounded import read_bounded
-from qcaps.commands.options import (
-    add_options,
-    add_reference_options,
-    existing,
-    print_json,
-    reference_from,
-)
-from qcaps.errors import QcapsError, unknown, visible
-from qcaps.files import scratch_folder
-from qcaps.measure.worker.naming import describe
+from qcaps.commands.options import add_options, add_reference_options, driver_from, existing, print_json
+from qcaps.errors import visible
 
 if TYPE_CHECKING:
     import argparse
 
-    from qcaps.domain.codec import Element
-    from qcaps.lookups.site import Site
-
-TASKS = ("define", "start", "createXML")
+    from qcaps.library.outcome import NamedLookup
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,54 +23,35 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the task once and print its lookups in order."""
-    if args.task not in TASKS:
-        raise unknown("task", args.task, TASKS)
-    seen: list[dict[str, object]] = []
+    from qcaps.library.explain import check_task, outcome_of  # `--help` need not pay for the pipeline
 
-    def watch(site: Site, device: Element | None) -> None:
-        seen.append(
-            {
-                "number": len(seen) + 1,
-                "site": site.value,
-                "device": None if device is None else visible(describe(device)),
-                "line": device.line or None if device is not None else None,
-            }
+    check_task(args.task)
+    with driver_from(args) as driver:
+        explained = outcome_of(driver, args.file, args.task).explained
+        if args.json:
+            from qcaps.driver.facts import plain
+
+            print_json(
+                "explain",
+                {
+                    "task": args.task,
+                    "policy": args.policy,
+                    "release": str(driver.release),
+                    "host": plain(driver.facts),
+                    "lookups": [_plain(one) for one in explained],
+                },
+            )
+            return 0
+        for one in map(_plain, explained):
+            place = "" if one["device"] is None else f"  {one['device']}"
+            line = "" if one["line"] is None else f"  (line {one['line']})"
+            print(f"{one['number']:>4}  {one['site']}{place}{line}")
+        print(
+            f"{len(explained)} lookups in one {args.task} of libvirt {driver.release} under '{args.policy}'"
         )
-
-    with scratch_folder() as scratch:
-        driver = reference_from(args, scratch, watch=watch)
-        data = read_bounded(args.file)
-        try:
-            driver.warm(data, args.file)
-            if args.task == "createXML":
-                driver.create_xml(data, args.file)
-            else:
-                name = driver.define(data, args.file).domain.name
-                if args.task == "start":
-                    seen.clear()
-                    driver.start(name)
-        except QcapsError as error:
-            text = str(error)
-            raise QcapsError(text if text.startswith(args.file) else f"{args.file}: {text}") from error
-    if args.json:
-        from qcaps.driver.facts import plain  # not for --help
-
-        host = plain(driver.facts)
-        print_json(
-            "explain",
-            {
-                "task": args.task,
-                "policy": args.policy,
-                "release": str(driver.release),
-                "host": host,
-                "lookups": seen,
-            },
-        )
-        return 0
-    for one in seen:
-        place = "" if one["device"] is None else f"  {one['device']}"
-        line = "" if one["line"] is None else f"  (line {one['line']})"
-        print(f"{one['number']:>4}  {one['site']}{place}{line}")
-    of = f" of libvirt {driver.release}" if args.release else ""
-    print(f"{len(seen)} lookups in one {args.task}{of} under '{args.policy}'")
     return 0
+
+
+def _plain(one: NamedLookup) -> dict[str, object]:
+    device = None if one.device is None else visible(one.device)
+    return {"number": one.number, "site": one.site, "device": device, "line": one.line}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from qcaps.measure.cell import Cell
     from qcaps.measure.domains import DomainSources
 
-_SUBJECTS = "reference, libvirt, libvirt:PREFIX_OR_BUILD, libvirt:URI, libvirt-daemon[:PLACE]"
+_SUBJECTS = "reference[:RELEASE], libvirt, libvirt:PREFIX_OR_BUILD, libvirt:URI, libvirt-daemon[:PLACE]"
 
 
 def add_domains(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +53,11 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
     add_yes(parser)
 
 
+def add_libvirt_to_ask(parser: argparse.ArgumentParser) -> None:
+    """--subject, where recordings answer without one."""
+    parser.add_argument("--subject", metavar="NAME", help=f"{_SUBJECTS} (default: none)")
+
+
 def gate_cells(
     suite_name: str | None,
     content: ContentFolders,
@@ -84,17 +89,9 @@ def domains_of(names: Iterable[str], args: argparse.Namespace) -> tuple[DomainSo
     A name is a scenario's, a domain file, a folder of such files, or `-` for standard input. Raises
     QcapsError for what is none of these.
     """
-    from qcaps.guest import FromScenario, resolve_all
-    from qcaps.measure.domains import DomainSources
+    from qcaps.measure.domains import named
 
-    guests, known = {}, []
-    for one in resolve_all(names, args.content, grow=args.grow):
-        # What a file holds may change under its name: its contents are part of what a result is of.
-        digest = "" if one.refusal or isinstance(one, FromScenario) else f"#{one.digest(0)[:8]}"
-        known.append(f"{one.name}{digest}")
-        if not isinstance(one, FromScenario):
-            guests[known[-1]] = one
-    return DomainSources(args.content, guests), tuple(dict.fromkeys(known))
+    return named(names, args.content, args.grow)
 
 
 def check_domains(names: Iterable[str], content: ContentFolders, beside: Sequence[str] = ()) -> None:
@@ -119,12 +116,20 @@ def check_serves_us(uri: str, *, yes: bool) -> None:
 
 
 def subjects_of(names: Sequence[str], *, yes: bool) -> tuple[str, ...]:
-    """The subjects as cells name them. Raises UsageError; LiveError for a libvirt that is not there."""
-    from qcaps.measure.subject import is_libvirt, split
+    """The subjects as cells name them, each once. Raises as `each_canonical`."""
+    return tuple(dict.fromkeys(each_canonical(names, yes=yes)))
+
+
+def each_canonical(names: Sequence[str], *, yes: bool) -> list[str]:
+    """Each subject as cells name it; `reference` beside a libvirt is that of the libvirt's release.
+
+    Raises UsageError; LiveError for a libvirt that is not there.
+    """
+    from qcaps.measure.subject import REFERENCE, is_libvirt, is_reference, of_release, ruled_by, split
 
     found = []
     for name in names:
-        split(name)
+        kind, which = split(name)
         if is_libvirt(name):
             from qcaps.measure.subjects import libvirt
 
@@ -133,9 +138,28 @@ def subjects_of(names: Sequence[str], *, yes: bool) -> tuple[str, ...]:
             if libvirt.is_running(own):
                 check_serves_us(split(own)[1], yes=yes)
             found.append(own)
+        elif which and not is_reference(name):
+            raise UsageError(f"subject {name}: there is one {kind}, and nothing after a colon")
         else:
-            found.append(name)
-    return tuple(dict.fromkeys(found))
+            found.append(of_release(ruled_by(name)) if which else name)
+    libvirts = [name for name in found if is_libvirt(name)]
+    if REFERENCE in found and libvirts:
+        beside = reference_beside(libvirts)
+        found = [beside if name == REFERENCE else name for name in found]
+    return found
+
+
+def reference_beside(libvirts: Sequence[str]) -> str:
+    """The reference that follows these libvirts' release, the newest of them. Raises UsageError."""
+    from qcaps.commands.terminal import note
+    from qcaps.measure.subject import of_release
+    from qcaps.measure.subjects.libvirt import installation
+    from qcaps.release import modelled, of_version
+
+    followed = modelled(max(of_version(installation(name).version) for name in libvirts))
+    if followed.warning:
+        note(followed.warning)
+    return of_release(followed.release)
 
 
 def check_coordinates(args: argparse.Namespace, subjects: Sequence[str]) -> None:

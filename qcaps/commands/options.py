@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
 
-    from qcaps.driver.driver import Driver
+    from qcaps.driver.driver import QemuDriver
+    from qcaps.library.driver import Driver
     from qcaps.lookups.lookup import Watch
     from qcaps.release import Release
     from qcaps.rules.shared.host_facts import HostFacts
@@ -163,6 +164,19 @@ def content_folders(text: str) -> ContentFolders:
     return ContentFolders(Path(text))
 
 
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """--on, and what a connection by TLS needs."""
+    add_options(parser, "on", "tls_ca", "tls_cert", "tls_key")
+
+
+def scheduler(text: str) -> str:
+    """The type of a Dask scheduler's address."""
+    scheme, found, rest = text.rpartition("://")
+    if scheme not in ("tcp", "tls") or not found or not rest.rpartition(":")[2].isdecimal():
+        raise ArgumentTypeError(f"expected tls://HOST:PORT, or tcp://HOST:PORT, not {text!r}")
+    return text
+
+
 def add_binary(parser: argparse.ArgumentParser) -> None:
     """BINARY."""
     parser.add_argument(
@@ -214,6 +228,14 @@ _SHARED: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
         ("--deadline",),
         {"type": deadline, "metavar": "SECONDS", "help": "give up after so many"},
     ),
+    "store": (
+        ("--store",),
+        {
+            "type": Path,
+            "metavar": "FILE",
+            "help": "the history's file, on a local disk",
+        },
+    ),
     "suite": (("--suite",), {"metavar": "NAME", "help": "a module in bench/suites/"}),
     "seconds": (("--seconds",), {"type": seconds, "metavar": "S", "help": "stop after so many"}),
     "capabilities": (
@@ -237,9 +259,26 @@ _SHARED: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
         {
             "type": release,
             "metavar": "X.Y",
-            "help": "the libvirt whose rules hold: 9.0, 11.3 or 12.8 (default: the policy's, else 9.0)",
+            "help": "the libvirt whose rules hold: 9.0, 11.3 or 12.8 (default: the policy's, else 12.8)",
         },
     ),
+    "on": (
+        ("--on",),
+        {
+            "type": scheduler,
+            "metavar": "ADDRESS",
+            "help": "the hosts of this Dask scheduler, as in tls://HOST:8786 (docs/cluster.md)",
+        },
+    ),
+    "tls_ca": (
+        ("--tls-ca",),
+        {"type": existing_path, "metavar": "FILE", "help": "who signed its certificate"},
+    ),
+    "tls_cert": (
+        ("--tls-cert",),
+        {"type": existing_path, "metavar": "FILE", "help": "our certificate for it"},
+    ),
+    "tls_key": (("--tls-key",), {"type": existing_path, "metavar": "FILE", "help": "our certificate's key"}),
     "emulator": (("--emulator",), {"metavar": "PATH", "help": "stands in for every file's <emulator>"}),
 }
 
@@ -256,7 +295,7 @@ def print_json(what: str, plain: Mapping[str, Any], *, indent: int | None = 2) -
 
 def reference_from(
     args: argparse.Namespace, directory: Path, watch: Watch | None = None, facts: HostFacts | None = None
-) -> Driver:
+) -> QemuDriver:
     """The reference driver those options describe, its files below `directory`.
 
     Without `--host` the facts are `facts`, or this machine's.
@@ -273,6 +312,20 @@ def reference_from(
         release=_ruled(args.release),
         facts=facts_from(args.host) if args.host else facts or facts_of_host(),
         watch=watch,
+    )
+
+
+def driver_from(args: argparse.Namespace) -> Driver:
+    """The library's driver that those options describe, with a temporary folder."""
+    from qcaps.library.driver import Driver  # `--help` need not pay for the pipeline
+
+    return Driver(
+        args.policy,
+        validity=args.validity,
+        capabilities=args.capabilities,
+        emulator=args.emulator,
+        release=_ruled(args.release),
+        host=args.host,
     )
 
 

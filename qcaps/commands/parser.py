@@ -16,6 +16,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401  # what argparse takes
         settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        self.default_action = ""
         super().__init__(**settings, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
@@ -24,12 +25,21 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401  # as argparse's
         """As argparse's, but what is not known is an error here, where the command's options are known."""
+        if args is not None and self._wants_default(args):
+            args = [self.default_action, *args]
         if args is not None:
             self._refuse_misspelt(args)
         known, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}{self._hint(unknown[0])}")
         return known, unknown
+
+    def _wants_default(self, args: Sequence[str]) -> bool:
+        """Whether no action is named where one may be left out, and the command itself is asked nothing."""
+        if not self.default_action or self._subparsers is None:
+            return False
+        actions = next(one for one in self._actions if isinstance(one, argparse._SubParsersAction))  # noqa: SLF001
+        return not args or (args[0] not in actions.choices and args[0] not in self._option_string_actions)
 
     def _refuse_misspelt(self, args: Sequence[str]) -> None:
         """Before what is missing is complained of: `--josn` is the reason that FILE is not there."""

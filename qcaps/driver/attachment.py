@@ -8,7 +8,7 @@ from qcaps.rules import orders
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
-    from qcaps.domain.devices import AnyDevice
+    from qcaps.domainxml.devices import AnyDevice
     from qcaps.rules.draft import Draft
 
 

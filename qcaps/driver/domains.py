@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from qcaps.bounded import read_bounded
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.errors import QcapsError
 from qcaps.rules.refusal import Refused
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.driver.domain_store import DomainStore
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain import document
-from qcaps.domain.codec import evolve
+from qcaps.domainxml import document
+from qcaps.domainxml.codec import evolve
 from qcaps.driver import phases
 from qcaps.driver.attachment import add_device, remove_device
 from qcaps.driver.domains import Domains
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from qcaps.cache.cache import CapabilityCache
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.driver.domain_store import DomainStore
     from qcaps.driver.phases import Phase
     from qcaps.lookups.lookup import Watch
@@ -68,7 +68,7 @@ class Done:
         return {site.value: count for site, count in self.sites.items()}
 
 
-class Driver:
+class QemuDriver:
     """A QEMU driver: its domains, its capability cache, the policy its tasks follow.
 
     Threads may share one, and processes one store: tasks on one domain follow each other. `emulator` stands
@@ -118,7 +118,10 @@ class Driver:
 
         A policy that hands capabilities in hands these.
         """
-        domain = document.parse(xml, source, strangers=False, release=self.release)
+        self.warm_for(document.parse(xml, source, strangers=False, release=self.release))
+
+    def warm_for(self, domain: Domain) -> None:
+        """Likewise, of the binary of a domain."""
         self._handed = self.cache.lookup(self._asked_for(self._binary(domain), domain))
 
     # ── tasks ──────────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.lookups.lookup import Adapted, Lookup
 from qcaps.lookups.site import Site
 from qcaps.rules.addresses.assign import assign_addresses
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.devices import AnyDevice
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.devices import AnyDevice
+    from qcaps.domainxml.domain import Domain
     from qcaps.lookups.lookup import Asked
     from qcaps.release import Release
     from qcaps.rules.shared.host_facts import HostFacts

@@ -12,11 +12,11 @@ from qcaps.capabilities.granted import granted_by, with_kvm
 from qcaps.capabilities.snapshots import names, snapshot
 from qcaps.capabilities.targets import X86
 from qcaps.driver.domain_store import DomainStore
-from qcaps.driver.driver import Driver
+from qcaps.driver.driver import QemuDriver
 from qcaps.driver.phases import untimed
 from qcaps.errors import UsageError
+from qcaps.lookups.policy import Policy, release_under
 from qcaps.lookups.policy import by_name as policy_by_name
-from qcaps.lookups.policy import release_under
 from qcaps.rules.shared.host_facts import PLAIN_HOST
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.driver.phases import Phase
     from qcaps.lookups.lookup import Watch
     from qcaps.release import Release
@@ -43,7 +43,7 @@ _RECORDED_BY = {
 def reference(
     directory: Path,
     *,
-    policy: str,
+    policy: str | Policy,
     validity: str,
     capabilities: Path | None = None,
     emulator: str | None = None,
@@ -52,7 +52,7 @@ def reference(
     facts: HostFacts = PLAIN_HOST,
     watch: Watch | None = None,
     phase: Phase = untimed,
-) -> Driver:
+) -> QemuDriver:
     """A driver whose domains and cache live below `directory`.
 
     `capabilities` is a libvirt cache file that answers for every binary; without it the recorded ones of the
@@ -61,7 +61,8 @@ def reference(
     name, as in `libvirt-9.0`, else `DEFAULT`.
     `facts` is what validation asks of the host; the default is a plain one, the same everywhere.
     """
-    ruled = release_under(policy, release)
+    chosen = policy if isinstance(policy, Policy) else policy_by_name(policy)
+    ruled = release_under(policy if isinstance(policy, str) else policy.name, release)
     source = recorded if capabilities is None else given(capabilities)
     cache = CapabilityCache(
         validity_by_name(validity),
@@ -69,10 +70,10 @@ def reference(
         lambda binary: granted_by(source(binary), ruled),
         directory=directory / "cache",
     )
-    return Driver(
+    return QemuDriver(
         DomainStore(directory / "domains"),
         cache,
-        policy_by_name(policy),
+        chosen,
         emulator=emulator,
         release=ruled,
         facts=facts,

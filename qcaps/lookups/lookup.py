@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from qcaps.errors import QcapsError
 from qcaps.lookups.policy import ORACLE, Policy, Sharing
 from qcaps.lookups.site import Site
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.codec import Element
+    from qcaps.domainxml.codec import Element
 
 Ask = Callable[[str], "Capabilities"]
 """Looks up what the binary at a path can do; the cache's own `lookup`."""
@@ -75,7 +76,10 @@ class Lookup:
                 self.task = self._look_up(site, device)
             return self.task
         if self._handed is None:
-            raise LookupError(f"{self._policy.name} hands capabilities in, and none were")
+            raise QcapsError(
+                f"the policy {self._policy.name} takes capabilities that are handed in, and none were: warm "
+                "the driver for this domain first"
+            )
         return self._handed
 
     def prepare(self, site: Site) -> None:

@@ -9,7 +9,7 @@ from qcaps.content import SHIPPED, ContentFolders
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class Grown(Protocol):
@@ -36,3 +36,23 @@ class DomainSources:
 
 
 SCENARIOS = DomainSources()
+
+
+def named(
+    names: Iterable[str], content: ContentFolders = SHIPPED, grow: str = ""
+) -> tuple[DomainSources, tuple[str, ...]]:
+    """Where the domains that a user named are found, and the names that cells have for them.
+
+    A name is a scenario's, a domain file, a folder of such files, or `-` for standard input; a file has n
+    more devices of the family `grow`. Raises QcapsError for what is none of these.
+    """
+    from qcaps.guest import FromScenario, resolve_all  # not for workers, which have the XML
+
+    guests, known = {}, []
+    for one in resolve_all(names, content, grow=grow):
+        # What a file holds may change under its name: its contents are part of what a result is of.
+        digest = "" if one.refusal or isinstance(one, FromScenario) else f"#{one.digest(0)[:8]}"
+        known.append(f"{one.name}{digest}")
+        if not isinstance(one, FromScenario):
+            guests[known[-1]] = one
+    return DomainSources(content, guests), tuple(dict.fromkeys(known))

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import os
+import math
 import random
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.errors import QcapsError, UsageError
+from qcaps.measure.carrying import Order
 from qcaps.measure.cell import BASELINE, Cell, baseline_of, by_comparison
 from qcaps.measure.domains import SCENARIOS, DomainSources
 from qcaps.measure.results import results_file
-from qcaps.measure.results.answered import circumstances_of, measured
-from qcaps.measure.results.results_file import CUT_SHORT, Measured, Results
-from qcaps.measure.results.session import session_facts
-from qcaps.measure.worker.running import HUNG, Answer, WorkerError, run_worker
+from qcaps.measure.results.results_file import CUT_SHORT, Results
 from qcaps.measure.worker.work import Job
 
 if TYPE_CHECKING:
-    from qcaps.measure.results.results_file import Metadata
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from qcaps.measure.carrying import Carrier, Delivery
 
 OnProgress = Callable[[float, int, str], None]
 """Told how many jobs are done (a fraction of one included), of how many, and which comparison is on."""
 
-_TRIES = 2
 _GRACE_SECONDS = 60.0
 _SHARE_TO_PLAN = 0.9
 """Of a time limit, what jobs may plan with; the rest is for a round that took longer than the one before."""
@@ -93,11 +90,11 @@ def with_baseline(cells: tuple[Cell, ...], baseline: str = BASELINE) -> tuple[Ce
     )
 
 
-def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProgress) -> None:
+def measure(plan: Plan, file: Path, log: Log, carrier: Carrier, on_progress: OnProgress) -> None:
     """Measure the plan into `log`, and write `file` after each job: what was measured survives any end.
 
-    A job whose results are in `log` is not done again. A worker that is killed gets one more try. Raises
-    UsageError for a scenario or an n that there is not, before anything is measured.
+    A job whose results are in `log` is not done again. Raises UsageError for a scenario or an n that there is
+    not, before anything is measured.
     """
     groups = by_comparison(plan.cells)
     sources = plan.xmls
@@ -105,45 +102,59 @@ def measure(plan: Plan, file: Path, scratch: Path, log: Log, on_progress: OnProg
         comparison: source.why for comparison, source in sources.items() if isinstance(source, RefusedDomain)
     }
     jobs = [comparison for _ in range(plan.processes) for comparison in groups]
-    session = session_facts(scratch)
+
+    def on_line(order: Order, lines: int) -> None:
+        blocks = order.job.pairs * len(order.job.cells) + 1  # one line says that the worker is ready
+        on_progress(order.number + min(lines / blocks, 1.0), len(jobs), jobs[order.number].name)
+
+    for deliveries in carrier.carry_out(_orders(plan, jobs, groups, log, carrier.width), on_line):
+        for one in deliveries:
+            _take(one, jobs[one.number], log)
+        if any(one.measured for one in deliveries):
+            results_file.write(file, log.results)
+        if carrier.width > 1:
+            on_progress(len(done_jobs(log.results)), len(jobs), jobs[deliveries[-1].number].name)
+    on_progress(len(jobs), len(jobs), "")
+    reached = {*log.refused, *log.lost, *log.results.by_comparison()}
+    log.not_reached = tuple(comparison for comparison in groups if comparison not in reached)
+
+
+def _orders(
+    plan: Plan, jobs: Sequence[Cell], groups: Mapping[Cell, tuple[Cell, ...]], log: Log, width: int
+) -> Iterator[Order]:
+    """The jobs that are left, each when it can begin: so much time has gone by then, and so much is known."""
     draw = random.Random(plan.seed)
     seeds = [(draw.randrange(2**32), draw.randrange(1, 2**32)) for _ in jobs]
     end = None if plan.limit is None else time.monotonic() + plan.limit
     known = done_jobs(log.results)
     for worker, comparison in enumerate(jobs):
-        seconds, patience = _time_for(plan, end, len(jobs) - worker)
+        seconds, patience = _time_for(plan, end, math.ceil((len(jobs) - worker) / width))
         if (comparison, worker) in known or comparison in log.refused or seconds <= 0:
             continue
         order_seed, hash_seed = seeds[worker]
-        xml = sources[comparison]
+        xml = plan.xmls[comparison]
         assert isinstance(xml, str), "what is refused is not measured"
         job = Job(
             cells=groups[comparison],
             xml=xml,
-            directory=str(scratch / f"worker-{worker}"),
+            directory="",
             pairs=plan.pairs,
             seconds=seconds,
             seed=order_seed,
-            cpu=_cpu(),
             trace=worker < len(groups),
         )
-        try:
-            answer = _run(job, hash_seed, patience, _counted(job, worker, len(jobs), on_progress))
-        except WorkerError as error:
-            log.refused[comparison] = str(error)
-            continue
-        if plan.limit is not None and answer.cut_short == HUNG:
-            answer.cut_short = ""  # all the time there is was up, and that is said
-        if answer.cut_short:
-            log.lost[comparison] = answer.cut_short
-        if answer.done is not None and not answer.done["steady"]:
-            log.unsteady[comparison] = None
-        if found := _measured(job, answer, worker, session):
-            log.results = results_file.add(log.results, found)
-            results_file.write(file, log.results)
-    on_progress(len(jobs), len(jobs), "")
-    reached = {*log.refused, *log.lost, *log.results.by_comparison()}
-    log.not_reached = tuple(comparison for comparison in groups if comparison not in reached)
+        yield Order(worker, job, hash_seed, patience, limited=plan.limit is not None)
+
+
+def _take(one: Delivery, comparison: Cell, log: Log) -> None:
+    """Put a delivery where it belongs."""
+    if one.refused:
+        log.refused[comparison] = one.refused
+    if one.cut_short:
+        log.lost[comparison] = one.cut_short
+    if not one.steady:
+        log.unsteady[comparison] = None
+    log.results = results_file.add(log.results, one.measured)
 
 
 def done_jobs(results: Results) -> set[tuple[Cell, int]]:
@@ -160,78 +171,9 @@ def whole(results: Results) -> Results:
     return Results(tuple(one for one in kept if one.runs))
 
 
-def _run(job: Job, hash_seed: int, patience: float, on_line: Callable[[], None]) -> Answer:
-    """The job's answer; of a second try if the first worker was killed."""
-    directory = Path(job.directory)
-    answers: list[Answer] = []
-    while len(answers) < _TRIES:
-        directory.mkdir()
-        try:
-            answers.append(run_worker(job, hash_seed, patience, on_line))
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
-        if answers[-1].cut_short in ("", HUNG):
-            return answers[-1]
-    return max(answers, key=lambda answer: len(answer.complete_rounds()))
-
-
 def _time_for(plan: Plan, end: float | None, jobs_left: int) -> tuple[float, float]:
-    """Seconds that the next job may plan with, and after which it is killed."""
+    """Seconds that the next job may plan with, as one of so many in a row, and after which it is killed."""
     if end is None:
         return plan.job_seconds, plan.job_seconds + _GRACE_SECONDS
     left = end - time.monotonic()
     return min(plan.job_seconds, left * _SHARE_TO_PLAN / jobs_left), left
-
-
-def _counted(job: Job, worker: int, jobs: int, on_progress: OnProgress) -> Callable[[], None]:
-    blocks = job.pairs * len(job.cells) + 1  # one line says that the worker is ready
-    lines = 0
-
-    def on_line() -> None:
-        nonlocal lines
-        lines += 1
-        on_progress(worker + min(lines / blocks, 1.0), jobs, job.cells[0].comparison.name)
-
-    on_progress(worker, jobs, job.cells[0].comparison.name)
-    return on_line
-
-
-def _measured(job: Job, answer: Answer, worker: int, session: Metadata) -> list[Measured]:
-    """The answer as results; nothing if no round was completed."""
-    rounds = answer.complete_rounds()
-    if answer.ready is None or not rounds:
-        return []
-    done = answer.done or {}
-    shared: Metadata = {
-        **session,
-        **circumstances_of(answer, job.cpu),
-        "hash_seed": answer.ready["hash_seed"],
-        "order_seed": job.seed,
-    }
-    if answer.cut_short:
-        shared[CUT_SHORT] = answer.cut_short
-    if "max_rss" in done:
-        shared["mem_max_rss"] = done["max_rss"]
-        shared["counts_steady"] = "yes" if done["steady"] else "no"
-    return [
-        measured(
-            cell,
-            answer,
-            arm,
-            worker,
-            blocks=[blocks[arm] for blocks in rounds],
-            facts={**shared, **_spans(answer, arm)},
-        )
-        for arm, cell in enumerate(job.cells)
-    ]
-
-
-def _spans(answer: Answer, arm: int) -> Metadata:
-    """Where the arm's time goes, as JSON, if the worker traced it."""
-    spans = answer.spans[arm] if answer.spans else None
-    return {} if spans is None else {"spans": json.dumps(spans, separators=(",", ":"))}
-
-
-def _cpu() -> int | None:
-    """The CPU workers stay on: the last we may use, since interrupts and others prefer the first."""
-    return max(os.sched_getaffinity(0), default=None)

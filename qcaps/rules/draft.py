@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.device import Device
-from qcaps.domain.devices import (
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.device import Device
+from qcaps.domainxml.devices import (
     KINDS,
     AnyDevice,
 )
@@ -18,7 +18,7 @@ from qcaps.release import DEFAULT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.release import Release
 
 _D = TypeVar("_D", bound=Device)

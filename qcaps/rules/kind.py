@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from qcaps.domain.device import Device
+from qcaps.domainxml.device import Device
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.shared.alias import Alias
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.shared.pci import Ways

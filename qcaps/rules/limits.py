@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
-    from qcaps.domain.codec import Element
+    from qcaps.domainxml.codec import Element
 
 CONTROLLERS: Final = 1024
 """Of one type. A PCI address has room for 256 buses."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from qcaps.capabilities.targets import PPC64, S390, X86
 
 if TYPE_CHECKING:
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
 
 ARM_VIRT: Final = frozenset({"armv6l", "armv7l", "aarch64"})
 RISCV: Final = frozenset({"riscv32", "riscv64"})

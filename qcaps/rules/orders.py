@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Hostdev, Interface
+from qcaps.domainxml.devices import Hostdev, Interface
 from qcaps.rules.devices.audio import AUDIO
 from qcaps.rules.devices.channel import CHANNEL
 from qcaps.rules.devices.console import CONSOLE
@@ -43,7 +43,7 @@ from qcaps.rules.devices.watchdog import WATCHDOG
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.domain.devices import AnyDevice
+    from qcaps.domainxml.devices import AnyDevice
     from qcaps.rules.draft import Draft
     from qcaps.rules.kind import AnyKind
 

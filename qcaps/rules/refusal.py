@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.errors import QcapsError, one_line
+from qcaps.errors import QcapsError
 
 if TYPE_CHECKING:
-    from qcaps.domain.codec import Element
+    from qcaps.domainxml.codec import Element
 
 
 class Refused(QcapsError):
@@ -20,8 +20,8 @@ class Refused(QcapsError):
 
     def __str__(self) -> str:
         if self.element is None or not self.element.line:
-            return one_line(self.why)
-        return one_line(f"line {self.element.line}: <{self.element.TAG}>: {self.why}")
+            return self._with_file(self.why)
+        return self._with_file(f"line {self.element.line}: <{self.element.TAG}>: {self.why}")
 
 
 class CapabilitiesChanged(QcapsError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qcaps.measure.subject import REFERENCE
+from qcaps.measure.subject import is_libvirt
 from qcaps.report.summary import median_seconds, ratio_of
 
 from ._growth import Key
@@ -58,11 +58,11 @@ class LiveRow:
 
 
 def live_rows(sources: Sources) -> tuple[LiveRow, ...]:
-    """Every task of every domain that a subject other than the reference was measured for."""
+    """Every task of every domain that a real libvirt was measured for."""
     arms: dict[tuple[str, str, int, str], dict[str, Measured]] = {}
     for one in sources.results.measured:
         cell = one.cell
-        if cell.subject not in (REFERENCE, "loop"):
+        if is_libvirt(cell.subject):
             arms.setdefault((cell.subject, cell.scenario, cell.n, cell.task), {})[cell.policy] = one
     return tuple(row for by_policy in arms.values() if (row := _row(by_policy)) is not None)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.lines import Line2D
 
 from qcaps.measure.cell import BASELINE, STOCK
-from qcaps.measure.subject import REFERENCE
+from qcaps.measure.subject import REFERENCE, is_libvirt
 from qcaps.report.section import Content, Table
 from qcaps.report.summary import median_seconds
 from qcaps.report.table import duration
@@ -207,15 +207,14 @@ def _entries(value: Live) -> list[tuple[str, Line2D]]:
 
 def _panels(sources: Sources) -> tuple[LivePanel, ...]:
     found: dict[str, dict[tuple[str, str], dict[int, float]]] = {}
-    for one in sources.results.measured:
+    ours = [one for one in sources.reference.measured if one.cell.policy in (BASELINE, _ONCE)]
+    theirs = [one for one in sources.results.measured if is_libvirt(one.cell.subject)]
+    for one in (*ours, *theirs):
         cell = one.cell
-        if (cell.task, cell.validity) == _TIMED and cell.subject != "loop":
-            if cell.subject == REFERENCE and cell.policy not in (BASELINE, _ONCE):
-                continue
-            curves = found.setdefault(cell.scenario, {})
-            curves.setdefault((cell.subject, cell.policy), {})[one.counts.devices] = _MILLI * median_seconds(
-                one
-            )
+        if (cell.task, cell.validity) == _TIMED:
+            subject = cell.subject if is_libvirt(cell.subject) else REFERENCE
+            curve = found.setdefault(cell.scenario, {}).setdefault((subject, cell.policy), {})
+            curve[one.counts.devices] = _MILLI * median_seconds(one)
     made = [
         LivePanel(scenario, {key: tuple(sorted(points.items())) for key, points in curves.items()})
         for scenario, curves in found.items()

@@ -103,6 +103,7 @@ def check(root: Root, capsys: pytest.CaptureFixture[str], status: int) -> dict[s
     assert main(["cache", "check", "--root", str(root.path), "--json"]) == status
     answer: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert answer["schema"] == "qcaps/cache-check/1"
+    assert answer["schema"] == "qcaps/cache-check/1"
     return answer
 
 

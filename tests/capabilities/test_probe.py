@@ -311,7 +311,7 @@ def test_the_command_writes_a_cache_file_and_prints_a_summary(
     entry = cachefile.read(output)
     assert entry.stamps.binary == str(binary)
     assert entry.stamps.binary_ctime == int(binary.stat().st_ctime)
-    assert summary["arch"] == "s390x"
+    assert (summary["schema"], summary["arch"]) == ("qcaps/probe/1", "s390x")
     assert summary["flags"] == len(entry.capabilities.flags)
     assert summary["output"] == str(output)
     assert summary["accelerators"]["tcg"]["machines"] == len(entry.capabilities.accelerators[-1].machines)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import qcaps
 from qcaps.commands import COMMANDS, command_parser, main
 from qcaps.measure.cell import Cell
 from qcaps.measure.suite import Choice, choose, suite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 def parsers() -> Iterator[argparse.ArgumentParser]:
@@ -92,25 +94,25 @@ def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     return tmp_path / GUEST
 
 
-@pytest.mark.parametrize(
-    ("call", "schema"),
-    [
-        ("doctor", "doctor"),
-        ("define guest.xml guest.xml", "define"),
-        ("explain guest.xml", "explain"),
-        ("start guest.xml", "start"),
-        ("scenarios list", "scenarios"),
-        ("scenarios show disks", "scenarios"),
-        ("scenarios generate disks -n 2", "domain"),
-        ("profile --seconds 0.05", "profile"),
-        ("torn --tasks 2 -n 1", "torn"),
-        ("run --scenario serials -n 1 --policy once --validity trust --pairs 1 --processes 1", "run"),
-        ("compare qcaps-results/results.json qcaps-results/results.json", "comparison"),
-        ("report qcaps-results/results.json", "report"),
-        ("gate qcaps-results/results.json qcaps-results/results.json", "gate"),
-        ("calibrate --suite quickest --content . --repetitions 1 --slowdown 0", "calibration"),
-    ],
-)
+JSON_OF = [
+    ("doctor", "doctor"),
+    ("define guest.xml guest.xml", "define"),
+    ("explain guest.xml", "explain"),
+    ("start guest.xml", "start"),
+    ("scenarios list", "scenarios"),
+    ("scenarios show disks", "scenarios"),
+    ("scenarios generate disks -n 2", "domain"),
+    ("profile --seconds 0.05", "profile"),
+    ("torn --tasks 2 -n 1", "torn"),
+    ("run --scenario serials -n 1 --policy once --validity trust --pairs 1 --processes 1", "run"),
+    ("compare qcaps-results/results.json qcaps-results/results.json", "comparison"),
+    ("report qcaps-results/results.json", "report"),
+    ("gate qcaps-results/results.json qcaps-results/results.json", "gate"),
+    ("calibrate --suite quickest --content . --repetitions 1 --slowdown 0", "calibration"),
+]
+
+
+@pytest.mark.parametrize(("call", "schema"), JSON_OF)
 def test_json_is_one_object_with_a_schema(
     call: str, schema: str, guest: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -124,6 +126,17 @@ def test_json_is_one_object_with_a_schema(
     printed = json.loads(capsys.readouterr().out)
     assert printed["schema"] == f"qcaps/{schema}/1"
     assert len(printed) > 1
+
+
+def test_each_command_that_prints_json_has_its_schema_tested() -> None:
+    printed = {
+        name
+        for file in Path(qcaps.__file__).parent.rglob("*.py")
+        for name in re.findall(r'print_json\(\s*"([\w-]+)"', file.read_text())
+    }
+    tests = "".join(file.read_text() for file in Path(__file__).parent.parent.rglob("test_*.py"))
+    tested = {schema for _, schema in JSON_OF} | set(re.findall(r"qcaps/([\w-]+)/1", tests))
+    assert printed - tested == set()
 
 
 @pytest.mark.parametrize("call", [("help", "run"), ("run", "--help")])
@@ -169,7 +182,7 @@ def test_help_of_an_action_and_of_all(capsys: pytest.CaptureFixture[str]) -> Non
         ("torn --mean inf", "--mean: expected milliseconds"),
         ("torn --tasks 0", "--tasks: expected a whole number"),
         ("gate --base-rev HEAD --hang inf", "--hang: expected seconds"),
-        ("live watch qemu:///system --every nan", "--every: expected seconds"),
+        ("live watch qemu:///system --interval nan", "--interval: expected seconds"),
         ("run --subject libvrit", "no subject 'libvrit'"),
         ("run --subject libvirt:/nowhere", "libvirt:/nowhere: no such folder"),
         ("run --subject libvirt-daemon:qemu:///system", "a daemon that runs is libvirt:"),

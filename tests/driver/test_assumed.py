@@ -16,7 +16,7 @@ from qcaps.driver.standins import with_stand_ins
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qcaps.driver.driver import Done, Driver
+    from qcaps.driver.driver import Done, QemuDriver
 
 USB = (
     "<hostdev mode='subsystem' type='usb'><source startupPolicy='{}'>"
@@ -30,7 +30,7 @@ FLASH = "<loader type='pflash'{readonly}>/f/code.fd</loader>{nvram}"
 
 
 @pytest.fixture
-def driver(tmp_path: Path) -> Driver:
+def driver(tmp_path: Path) -> QemuDriver:
     return reference(tmp_path, policy="once", validity="trust")
 
 
@@ -42,7 +42,7 @@ def domain(devices: str = "", os: str = "") -> bytes:
     ).encode()
 
 
-def started(driver: Driver, xml: bytes) -> Done:
+def started(driver: QemuDriver, xml: bytes) -> Done:
     driver.define(xml)
     return driver.start("a")
 
@@ -60,7 +60,7 @@ def volume(
     return VOLUME.format(mode=mode, **given)
 
 
-def test_usb_devices_by_vendor_and_product_have_a_place_each(driver: Driver) -> None:
+def test_usb_devices_by_vendor_and_product_have_a_place_each(driver: QemuDriver) -> None:
     done = started(driver, domain(USB.format("mandatory", "0x0002") + USB.format("optional", "0x0003")))
     usb = [one for one in map(json.loads, values(done, "-device")) if one["driver"] == "usb-host"]
     assert [one["hostdevice"] for one in usb] == ["/dev/bus/usb/000/001", "/dev/bus/usb/000/002"]
@@ -70,21 +70,21 @@ def test_usb_devices_by_vendor_and_product_have_a_place_each(driver: Driver) -> 
     )
 
 
-def test_a_usb_device_by_its_place_is_taken_at_its_word(driver: Driver) -> None:
+def test_a_usb_device_by_its_place_is_taken_at_its_word(driver: QemuDriver) -> None:
     at = "<hostdev mode='subsystem' type='usb'><source><address bus='3' device='4'/></source></hostdev>"
     done = started(driver, domain(at))
     assert "/dev/bus/usb/003/004" in "".join(values(done, "-device"))
     assert done.assumed == ()
 
 
-def test_smbios_of_the_host(driver: Driver) -> None:
+def test_smbios_of_the_host(driver: QemuDriver) -> None:
     done = started(driver, domain(os="<smbios mode='host'/>"))
     assert [value.partition(",")[0] for value in values(done, "-smbios")] == ["type=0", "type=1"]
     assert "uuid=" not in "".join(values(done, "-smbios"))
     assert done.assumed == ("SMBIOS tables of the host -> tables 0 and 1 that say 'host'",)
 
 
-def test_volumes_lie_in_folders_called_as_their_pools(driver: Driver) -> None:
+def test_volumes_lie_in_folders_called_as_their_pools(driver: QemuDriver) -> None:
     disks = volume("a.qcow2") + volume("b.iso", form="raw", pool="isos", device="cdrom", at="sda sata")
     done = started(driver, domain(disks))
     nodes = [json.loads(value) for value in values(done, "-blockdev")]
@@ -99,7 +99,7 @@ def test_volumes_lie_in_folders_called_as_their_pools(driver: Driver) -> None:
     )
 
 
-def test_a_logical_unit_of_a_pool_is_a_device(driver: Driver) -> None:
+def test_a_logical_unit_of_a_pool_is_a_device(driver: QemuDriver) -> None:
     done = started(driver, domain(volume("unit:0:0:1", form="raw", pool="san", device="lun", at="sda scsi")))
     (node,) = (one for one in map(json.loads, values(done, "-blockdev")) if "filename" in one)
     assert (node["driver"], node["filename"]) == ("host_device", "/var/lib/libvirt/images/san/unit:0:0:1")
@@ -116,7 +116,7 @@ def test_a_logical_unit_of_a_pool_is_a_device(driver: Driver) -> None:
     ],
 )
 def test_firmware_variables_without_a_path(
-    driver: Driver, readonly: str, nvram: str, place: str | None
+    driver: QemuDriver, readonly: str, nvram: str, place: str | None
 ) -> None:
     done = started(driver, domain(os=FLASH.format(readonly=readonly, nvram=nvram)))
     files = [one["filename"] for one in map(json.loads, values(done, "-blockdev")) if "filename" in one]
@@ -155,7 +155,7 @@ def test_the_command_tells_what_it_made_up(tmp_path: Path, capsys: pytest.Captur
 
 
 @pytest.mark.qemu
-def test_a_real_qemu_runs_with_all_of_them(driver: Driver) -> None:
+def test_a_real_qemu_runs_with_all_of_them(driver: QemuDriver) -> None:
     disks = volume("a.qcow2") + volume("b.iso", form="raw", pool="isos", device="cdrom", at="sda sata")
     devices = disks + USB.format("mandatory", "0x0002")
     done = started(driver, domain(devices, "<smbios mode='host'/>"))

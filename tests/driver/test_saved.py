@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain import document
-from qcaps.domain.namespace import QEMU, qemu_arguments
+from qcaps.domainxml import document
+from qcaps.domainxml.namespace import QEMU, qemu_arguments
 from qcaps.driver.domain_store import DomainStore, DomainStoreError
-from qcaps.driver.driver import Driver
+from qcaps.driver.driver import QemuDriver
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError
 from qcaps.lookups.policy import by_name
-from qcaps.measure.fidelity import stand_in
+from qcaps.measure.fidelity.truth import stand_in
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
@@ -62,16 +62,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def driver(folder: Path) -> Driver:
+def driver(folder: Path) -> QemuDriver:
     return reference(folder, policy="once", validity="trust")
 
 
-def survives(driver: Driver, folder: Path, data: bytes) -> str:
+def survives(driver: QemuDriver, folder: Path, data: bytes) -> str:
     """Defined, and the same after a restart; its XML."""
     driver.warm(data)
     done = driver.define(data)
     try:
-        again = Driver(DomainStore(folder / "domains"), driver.cache, driver.policy)
+        again = QemuDriver(DomainStore(folder / "domains"), driver.cache, driver.policy)
         (found,) = again.domains.values()
         assert found == done.domain
         assert document.format(found) == done.xml
@@ -97,7 +97,7 @@ def encoded(root: etree._Element, encoding: str) -> bytes:
 
 
 @pytest.mark.parametrize("what", ELEMENTS)
-def test_an_unknown_element_is_kept_in_metadata_alone(what: str, driver: Driver, folder: Path) -> None:
+def test_an_unknown_element_is_kept_in_metadata_alone(what: str, driver: QemuDriver, folder: Path) -> None:
     wanted = etree.fromstring(ELEMENTS[what], etree.XMLParser(remove_comments=True, remove_pis=True))
     for place in PLACES:
         data = into(place, ELEMENTS[what])
@@ -108,13 +108,13 @@ def test_an_unknown_element_is_kept_in_metadata_alone(what: str, driver: Driver,
         assert (etree.tostring(wanted, method="c14n2") in kept) == (place == "metadata"), place
 
 
-def test_of_several_metadata_the_first_is_kept(driver: Driver, folder: Path) -> None:
+def test_of_several_metadata_the_first_is_kept(driver: QemuDriver, folder: Path) -> None:
     second = "<metadata><k:k xmlns:k='urn:k'/></metadata>"
     assert "urn:k" not in survives(driver, folder, into(".", second))
 
 
 @pytest.mark.parametrize("name", ["größe", "{urn:e}größe", "{urn:x&y'z}文", "{urn:a}a"])
-def test_an_unknown_attribute_is_dropped(name: str, driver: Driver, folder: Path) -> None:
+def test_an_unknown_attribute_is_dropped(name: str, driver: QemuDriver, folder: Path) -> None:
     for place in PLACES:
         if place in (".", "metadata", "devices"):
             continue
@@ -124,7 +124,7 @@ def test_an_unknown_attribute_is_dropped(name: str, driver: Driver, folder: Path
         assert {one.get(name) for one in xml.findall(place)} <= {None}, place
 
 
-def test_every_element_of_a_rich_domain_may_hold_strangers(driver: Driver, folder: Path) -> None:
+def test_every_element_of_a_rich_domain_may_hold_strangers(driver: QemuDriver, folder: Path) -> None:
     """Kept or dropped or refused; what is defined is there after a restart."""
     root = etree.fromstring(RICH)
     nodes = list(root.iter(etree.Element))
@@ -142,30 +142,30 @@ def test_every_element_of_a_rich_domain_may_hold_strangers(driver: Driver, folde
     assert defined > len(nodes) // 6
 
 
-def test_a_number_with_strangers_in_it_is_written_once(driver: Driver, folder: Path) -> None:
+def test_a_number_with_strangers_in_it_is_written_once(driver: QemuDriver, folder: Path) -> None:
     data = BASE.replace(b">262144<", "><größe>26</größe>2<b/>144<".encode())
     xml = survives(driver, folder, data)
     assert "<memory unit='KiB'>262144</memory>" in xml
 
 
 @pytest.mark.parametrize("encoding", ["iso-8859-1", "utf-16", "utf-8", "us-ascii", "windows-1252"])
-def test_other_encodings_are_saved_as_utf_8(encoding: str, driver: Driver, folder: Path) -> None:
+def test_other_encodings_are_saved_as_utf_8(encoding: str, driver: QemuDriver, folder: Path) -> None:
     names = "<a b='é'>é</a>" if encoding == "us-ascii" else "<größe é='é'>é</größe>"
     root = etree.fromstring(into("metadata", f"<k:k xmlns:k='urn:k'>{names}</k:k>"))
     xml = survives(driver, folder, encoded(root, encoding))
     assert names.replace("'", '"') in xml
 
 
-def test_metadata_of_one_namespace_is_kept_once(driver: Driver, folder: Path) -> None:
+def test_metadata_of_one_namespace_is_kept_once(driver: QemuDriver, folder: Path) -> None:
     xml = survives(driver, folder, into("metadata", MANY, into("metadata", MANY)))
     assert xml.count("größe") == 1
 
 
-def test_only_metadata_is_kept_as_metadata(driver: Driver, folder: Path) -> None:
+def test_only_metadata_is_kept_as_metadata(driver: QemuDriver, folder: Path) -> None:
     assert "metadata-of" not in survives(driver, folder, into(".", "<metadata-of-é><a/></metadata-of-é>"))
 
 
-def test_qemu_s_own_namespace_may_have_any_prefix(driver: Driver, folder: Path) -> None:
+def test_qemu_s_own_namespace_may_have_any_prefix(driver: QemuDriver, folder: Path) -> None:
     data = into(".", f"<ü:commandline xmlns:ü='{QEMU}'><ü:arg value='é' é='é'/><ü:größe/></ü:commandline>")
     xml = survives(driver, folder, data)
     assert qemu_arguments(document.parse(xml.encode())) == ("é",)
@@ -217,7 +217,7 @@ def strangers(draw: st.DrawFn, depth: int = 2) -> etree._Element:
 @settings(max_examples=1000 if FULL else 80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(place=st.sampled_from(PLACES), node=strangers(), encoding=st.sampled_from(("utf-8", "utf-16")))
 def test_random_strangers_survive(
-    driver: Driver, folder: Path, place: str, node: etree._Element, encoding: str
+    driver: QemuDriver, folder: Path, place: str, node: etree._Element, encoding: str
 ) -> None:
     root = etree.fromstring(BASE)
     (root.find(place) if place != "." else root).append(node)  # it is there
@@ -231,7 +231,7 @@ def test_random_strangers_survive(
 def test_an_emulator_that_no_xml_can_name_is_refused(letter: str, folder: Path) -> None:
     given = snapshot("x86_64")
     driver = reference(folder, policy="once", validity="trust")
-    odd = Driver(driver.store, driver.cache, by_name("oracle"), emulator=f"/usr/bin/qemu{letter}")
+    odd = QemuDriver(driver.store, driver.cache, by_name("oracle"), emulator=f"/usr/bin/qemu{letter}")
     odd._handed = given.capabilities
     with pytest.raises(DomainStoreError, match="has a character that no XML file can hold") as caught:
         odd.define(BASE)

@@ -16,9 +16,9 @@ import pytest
 from qcaps.cache.cache import CapabilityCache
 from qcaps.cache.validity import CTIME
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.driver.domain_store import DomainStore
-from qcaps.driver.driver import Driver
+from qcaps.driver.driver import QemuDriver
 from qcaps.errors import QcapsError
 from qcaps.lookups.policy import by_name
 from qcaps.rules.refusal import CapabilitiesChanged, Refused
@@ -67,7 +67,7 @@ def touch(binary: Path) -> None:
 
 def make_driver(
     folder: Path, binary: Path, host: Host, policy: str = "once-abort", retries: int = 1000
-) -> Driver:
+) -> QemuDriver:
     def prober(_binary: str) -> Capabilities:
         with (folder / "probes").open("ab", buffering=0) as file:
             file.write(b".")
@@ -75,7 +75,7 @@ def make_driver(
 
     cache = CapabilityCache(FINE, host, prober, folder / "cache")
     store = DomainStore(folder / "domains")
-    return Driver(store, cache, by_name(policy), emulator=str(binary), retries=retries)
+    return QemuDriver(store, cache, by_name(policy), emulator=str(binary), retries=retries)
 
 
 def in_threads(count: int, act: Callable[[int], None]) -> None:
@@ -271,7 +271,7 @@ def test_a_killed_process_leaves_no_lock(tmp_path: Path, binary: Path, cache_hos
 
 # ── abort ──────────────────────────────────────────────────────────────────────────────────────────
 
-TASKS: dict[str, Callable[[Driver], object]] = {
+TASKS: dict[str, Callable[[QemuDriver], object]] = {
     "define": lambda driver: driver.define(xml("new", uuid=5)),
     "redefine": lambda driver: driver.define(xml("old").replace(b"262144", b"524288")),
     "start": lambda driver: driver.start("old"),
@@ -281,14 +281,14 @@ TASKS: dict[str, Callable[[Driver], object]] = {
 }
 
 
-def state(driver: Driver) -> tuple[object, ...]:
+def state(driver: QemuDriver) -> tuple[object, ...]:
     """All there is to a driver: in memory and on the disk."""
     files = {path.name: path.read_bytes() for path in driver.store.directory.glob("*") if path.suffix}
     return dict(driver.domains), dict(driver.running), files
 
 
 @pytest.fixture
-def interrupted(tmp_path: Path, binary: Path, cache_host: Host) -> Driver:
+def interrupted(tmp_path: Path, binary: Path, cache_host: Host) -> QemuDriver:
     """A driver with one domain, whose binary is replaced once, in the middle of its next task."""
     driver = make_driver(tmp_path, binary, cache_host, retries=0)
     driver.define(xml("old"))
@@ -297,7 +297,7 @@ def interrupted(tmp_path: Path, binary: Path, cache_host: Host) -> Driver:
     return driver
 
 
-def replace_after_lookups(driver: Driver, binary: Path, most: int) -> list[int]:
+def replace_after_lookups(driver: QemuDriver, binary: Path, most: int) -> list[int]:
     """From now on the binary is replaced right after a lookup, `most` times; the list grows by each."""
     lookup, done = driver.cache.lookup, list[int]()
 
@@ -313,7 +313,9 @@ def replace_after_lookups(driver: Driver, binary: Path, most: int) -> list[int]:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_an_aborted_task_leaves_everything_as_it_was(task: str, interrupted: Driver, binary: Path) -> None:
+def test_an_aborted_task_leaves_everything_as_it_was(
+    task: str, interrupted: QemuDriver, binary: Path
+) -> None:
     before = state(interrupted)
     with pytest.raises(CapabilitiesChanged) as caught:
         TASKS[task](interrupted)
@@ -327,7 +329,7 @@ def test_an_aborted_task_leaves_everything_as_it_was(task: str, interrupted: Dri
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_retried_task_comes_through(task: str, interrupted: Driver) -> None:
+def test_a_retried_task_comes_through(task: str, interrupted: QemuDriver) -> None:
     interrupted.retries = 2
     done = TASKS[task](interrupted)
     assert getattr(done, "retried") == 1  # noqa: B009  # the tasks are typed as anything

@@ -17,7 +17,7 @@ import atheris
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 with atheris.instrument_imports(include=["qcaps"]):
-    from qcaps.domain import document
+    from qcaps.domainxml import document
     from qcaps.driver.reference import reference
     from qcaps.errors import QcapsError
 

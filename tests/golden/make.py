@@ -5,7 +5,8 @@ refusals, never the corpus' text. `python tests/golden/make.py show 'mutant 0007
 domain, what became of it, its command line; run on two commits, that shows what a digest only says differs.
 
 A recording maps the name of a case to its fields. A field is a digest; `texts` has what stands behind it
-where that is worth reading: refusals and lookups by site. Random draws and the time are held still.
+where that is worth reading: refusals and lookups by site. Random draws and the time are held still, and so
+is the release: what is recorded is the reference by the rules of libvirt 9.0.
 """
 
 from __future__ import annotations
@@ -27,17 +28,18 @@ from lxml import etree
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError
 from qcaps.lookups.policy import POLICIES
+from qcaps.release import R9_0
 from qcaps.scenario import names, on_every_machine, scenario
 from tests.support import mutation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qcaps.driver.driver import Done, Driver
+    from qcaps.driver.driver import Done, QemuDriver
 
 HERE = Path(__file__).resolve().parent
 SCENARIOS = HERE / "scenarios.json"
@@ -167,7 +169,7 @@ class Recorder:
     def __init__(self, scratch: Path, capabilities: Path | None = None) -> None:
         self._scratch = scratch
         self._capabilities = capabilities
-        self._drivers: dict[str, Driver] = {}
+        self._drivers: dict[str, QemuDriver] = {}
 
     def outcome(self, case: Case) -> dict[str, str]:
         """What was answered, in full, by field; that of a policy but the first has its name before it."""
@@ -181,7 +183,7 @@ class Recorder:
             found |= made
         return found
 
-    def _driver(self, policy: str) -> Driver:
+    def _driver(self, policy: str) -> QemuDriver:
         if policy not in self._drivers:
             self._drivers[policy] = reference(
                 self._scratch / policy,
@@ -189,6 +191,7 @@ class Recorder:
                 validity="trust",
                 capabilities=self._capabilities,
                 emulator=EMULATOR if self._capabilities else None,
+                release=R9_0,
             )
         return self._drivers[policy]
 
@@ -222,7 +225,7 @@ class Recorder:
                 driver.destroy(name)
         return made
 
-    def _plugged(self, driver: Driver, name: str, case: Case) -> dict[str, str]:
+    def _plugged(self, driver: QemuDriver, name: str, case: Case) -> dict[str, str]:
         live, config = "live" in case.how, "config" in case.how
         made: dict[str, str] = {}
         if live:

@@ -24,9 +24,9 @@ from qcaps.live.errors import LibvirtDied, LiveError, NoLibvirt
 from qcaps.live.host.daemon import PrivateDaemon, RunningDaemon
 from qcaps.live.host.installation import find
 from qcaps.live.host.live_folder import place
-from qcaps.lookups import libvirt_laws
 from qcaps.measure.results import results_file
 from qcaps.scenario import scenario
+from tests.support.lawful import by_law
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,7 @@ def test_a_daemon_of_our_own_keeps_the_law(counting: Counting) -> None:
         for name, n in (("disks", 0), ("kitchen-sink", 1)):
             done = subject.define(scenario(name).xml(n))
             assert done.error is None
-            assert done.lookups == libvirt_laws.lookups("define", done.xml)
+            assert done.lookups == by_law("define", done.xml)
         xml = scenario("disks").xml(2)
         assert subject.run("attach", xml).lookups == 4
         assert subject.run("domcapabilities", xml).lookups == 1
@@ -98,7 +98,7 @@ def test_a_running_daemon_is_counted_and_left_as_it_was(running: str) -> None:
         ):
             done = subject.run(task, scenario("disks").xml(3))
             assert done.error is None
-            assert done.lookups == libvirt_laws.lookups(task, done.xml), task
+            assert done.lookups == by_law(task, done.xml), task
     assert log.settings() == before
 
 
@@ -206,16 +206,16 @@ def test_watch_says_what_a_busy_daemon_looks_up(running: str, capsys: pytest.Cap
                 busy.define(scenario("disks").xml(2))
 
     thread = threading.Thread(target=work)
-    assert main(["live", "watch", running, "--every", "0.2"]) == 2
+    assert main(["live", "watch", running, "--interval", "0.2"]) == 2
     assert "--yes" in capsys.readouterr().err
     thread.start()
     time.sleep(0.5)  # so that its log is put back after ours
-    assert main(["live", "watch", running, "--yes", "--every", "0.3", "--seconds", "0.8", "--json"]) == 0
+    assert main(["live", "watch", running, "--yes", "--interval", "0.3", "--seconds", "0.8", "--json"]) == 0
     done.set()
     thread.join()
     seen = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(seen) == 3
-    assert all(one["seconds"] > 0 for one in seen)
+    assert all(one["schema"] == "qcaps/live-watch/1" and one["seconds"] > 0 for one in seen)
     assert sum(one["lookups"].get("define", 0) for one in seen) >= 16
     assert log.settings() == before
 
@@ -262,7 +262,7 @@ def test_log_and_uprobes_agree_on_a_running_daemon_and_leave_nothing(running: st
     assert [done.error for done in by_log + by_probes] == [None] * 2 * len(cells)
     assert [done.lookups for done in by_probes] == [done.lookups for done in by_log]
     assert [done.lookups for done in by_probes] == [
-        libvirt_laws.lookups(task, done.xml) for (task, _), done in zip(cells, by_probes, strict=True)
+        by_law(task, done.xml) for (task, _), done in zip(cells, by_probes, strict=True)
     ]
     assert probes_in(tracefs) == []
 
@@ -452,7 +452,7 @@ def test_watch_by_uprobes_names_the_tasks(running: str, capsys: pytest.CaptureFi
         thread.start()
         try:
             arguments = ["live", "watch", running, "--yes", "--json", "--counting", "uprobes"]
-            assert main([*arguments, "--every", "0.5", "--seconds", "1.5"]) == 0
+            assert main([*arguments, "--interval", "0.5", "--seconds", "1.5"]) == 0
         finally:
             done.set()
             thread.join()

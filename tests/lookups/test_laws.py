@@ -10,22 +10,22 @@ from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError, UsageError
 from qcaps.lookups import libvirt_laws, policy_laws
 from qcaps.lookups.policy import LADDER, POLICIES, by_name
-from qcaps.release import R11_3, R12_8
+from qcaps.release import R9_0, R11_3, R12_8
 from qcaps.rules.refusal import Refused
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qcaps.driver.driver import Driver
+    from qcaps.driver.driver import QemuDriver
 
 DISK = b"""<disk type='file' device='disk'>
   <source file='/images/extra.img'/><target dev='vdz' bus='virtio'/>
 </disk>"""
 
 
-def driver(tmp_path: Path, policy: str, xml: bytes) -> Driver:
-    made = reference(tmp_path, policy=policy, validity="trust")
+def driver(tmp_path: Path, policy: str, xml: bytes) -> QemuDriver:
+    made = reference(tmp_path, policy=policy, validity="trust", release=R9_0)
     made.warm(xml)
     return made
 

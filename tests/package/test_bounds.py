@@ -14,8 +14,8 @@ import pytest
 from qcaps.bounded import UnreadableError, read_bounded, read_json
 from qcaps.commands import main
 from qcaps.content import LARGEST_FILE, ContentFolders
-from qcaps.domain import document
-from qcaps.domain.syntax import cpuset, runs
+from qcaps.domainxml import document
+from qcaps.domainxml.syntax import cpuset, runs
 from qcaps.errors import QcapsError
 from qcaps.report import sources
 

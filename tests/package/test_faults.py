@@ -23,9 +23,9 @@ from qcaps.cache.validity import CTIME, FORK
 from qcaps.capabilities import cachefile, probe
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.capabilities.stamps import Entry, Stamps
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.driver.domain_store import DomainStore, DomainStoreError
-from qcaps.driver.driver import Driver
+from qcaps.driver.driver import QemuDriver
 from qcaps.errors import QcapsError
 from qcaps.lookups.policy import by_name
 from qcaps.measure.cell import Cell
@@ -50,12 +50,12 @@ XML = scenario("disks").xml(4).encode()
 NAME = b"disks-q35-4".decode()
 
 
-def make_driver(folder: Path, host: Host) -> Driver:
+def make_driver(folder: Path, host: Host) -> QemuDriver:
     binary = folder / "qemu"
     if not binary.exists():
         binary.write_text("x")
     cache = CapabilityCache(CTIME, host, lambda _: SNAPSHOT.capabilities, folder / "cache")
-    return Driver(DomainStore(folder / "domains"), cache, by_name("once-abort"), emulator=str(binary))
+    return QemuDriver(DomainStore(folder / "domains"), cache, by_name("once-abort"), emulator=str(binary))
 
 
 def sized(kib: int) -> bytes:
@@ -458,7 +458,7 @@ def make_emulator(tmp_path: Path, name: str) -> Path:
 def test_an_emulator_that_fails_fails_the_task_alone(name: str, tmp_path: Path, cache_host: Host) -> None:
     emulator = make_emulator(tmp_path, name)
     cache = CapabilityCache(CTIME, cache_host, lambda path: probe.probe(path, 0.2), tmp_path / "cache")
-    driver = Driver(DomainStore(tmp_path / "domains"), cache, by_name("once"), emulator=str(emulator))
+    driver = QemuDriver(DomainStore(tmp_path / "domains"), cache, by_name("once"), emulator=str(emulator))
     with pytest.raises(QcapsError, match="emulator: "):
         driver.define(XML)
     assert not driver.domains

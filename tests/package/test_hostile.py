@@ -19,7 +19,7 @@ from lxml import etree
 from qcaps.capabilities import cachefile
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.commands import main
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError, one_line
 from qcaps.scenario import scenario
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from qcaps.driver.driver import Done, Driver
+    from qcaps.driver.driver import Done, QemuDriver
 
 FULL = bool(os.environ.get("QCAPS_TESTS_FULL"))
 LONGEST_SECONDS = 1.0
@@ -43,12 +43,12 @@ LAWS: dict[str, Callable[[int], int]] = {
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Driver:
+def driver(tmp_path_factory: pytest.TempPathFactory) -> QemuDriver:
     """One for all, since each test forgets what it defines."""
     return reference(tmp_path_factory.mktemp("hostile"), policy="naive", validity="trust")
 
 
-def attempt(driver: Driver, data: bytes, seconds: float = LONGEST_SECONDS) -> str | None:
+def attempt(driver: QemuDriver, data: bytes, seconds: float = LONGEST_SECONDS) -> str | None:
     """Define, start and forget; the refusal, if there is one. Anything but a QcapsError is our fault."""
     began = time.process_time()
     refusal = None
@@ -153,7 +153,7 @@ ODD_BUT_SOUND = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_absurd_domains_are_refused(case: str, driver: Driver) -> None:
+def test_absurd_domains_are_refused(case: str, driver: QemuDriver) -> None:
     data, why = REFUSED[case]
     refusal = attempt(driver, data)
     assert refusal is not None
@@ -161,14 +161,14 @@ def test_absurd_domains_are_refused(case: str, driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("case", ODD_BUT_SOUND)
-def test_odd_domains_stay_in_their_folder(case: str, driver: Driver) -> None:
+def test_odd_domains_stay_in_their_folder(case: str, driver: QemuDriver) -> None:
     outside = set(driver.store.directory.parent.iterdir())
     attempt(driver, ODD_BUT_SOUND[case])
     assert set(driver.store.directory.parent.iterdir()) == outside
     assert [path.name for path in driver.store.directory.iterdir()] == [".lock"]
 
 
-def test_names_and_uuids_belong_to_one_domain(driver: Driver) -> None:
+def test_names_and_uuids_belong_to_one_domain(driver: QemuDriver) -> None:
     first = driver.define(domain()).domain
     try:
         for data in (
@@ -198,7 +198,7 @@ def numbers(data: bytes) -> Iterator[tuple[etree._Element, str]]:
 
 
 @pytest.mark.parametrize("value", ["4294967295", "2147483647", "70000", "0-16383", "-1"])
-def test_no_number_costs_more_than_a_second(value: str, driver: Driver) -> None:
+def test_no_number_costs_more_than_a_second(value: str, driver: QemuDriver) -> None:
     for data in mutation.seeds(1):
         for node, key in numbers(data):
             before = node.get(key) if key else node.text
@@ -285,7 +285,7 @@ CACHE = (
 )
 
 
-def test_the_sizes_of_a_cache_are_counted_as_libvirt_does(driver: Driver) -> None:
+def test_the_sizes_of_a_cache_are_counted_as_libvirt_does(driver: QemuDriver) -> None:
     """Its size in KiB and its line in bytes, whatever the unit: libvirt does not see it."""
     refusal = attempt(driver, domain(before=CACHE.format(size=2**53, line=8)))
     assert "too large" in (refusal or "")
@@ -306,7 +306,7 @@ def test_the_sizes_of_a_cache_are_counted_as_libvirt_does(driver: Driver) -> Non
         f"offset='utc' adjustment='{10**12}'",
     ],
 )
-def test_a_clock_beyond_all_dates_is_defined_but_does_not_start(clock: str, driver: Driver) -> None:
+def test_a_clock_beyond_all_dates_is_defined_but_does_not_start(clock: str, driver: QemuDriver) -> None:
     driver.define(domain(before=f"<clock {clock}/>"))
     with pytest.raises(QcapsError, match="lead to no date") as caught:
         driver.start("x")
@@ -314,7 +314,7 @@ def test_a_clock_beyond_all_dates_is_defined_but_does_not_start(clock: str, driv
     clear_line(caught.value)
 
 
-def test_an_adjustment_that_is_no_number_of_64_bits_is_none(driver: Driver) -> None:
+def test_an_adjustment_that_is_no_number_of_64_bits_is_none(driver: QemuDriver) -> None:
     for adjustment in (str(2**63), "9" * 5000, "1_0", "x"):
         done = driver.define(domain(before=f"<clock offset='variable' adjustment='{adjustment}'/>"))
         driver.undefine("x")
@@ -327,13 +327,13 @@ SEEDS = mutation.seeds()
 
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32))
-def test_mutants_are_defined_or_refused(driver: Driver, seed: int) -> None:
+def test_mutants_are_defined_or_refused(driver: QemuDriver, seed: int) -> None:
     random = Random(seed)
     attempt(driver, mutation.mutant(random.choice(SEEDS), random.choice(SEEDS), random))
 
 
 @pytest.fixture(scope="module")
-def drivers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Driver]:
+def drivers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, QemuDriver]:
     return {
         policy: reference(tmp_path_factory.mktemp(policy), policy=policy, validity="trust") for policy in LAWS
     }
@@ -341,7 +341,7 @@ def drivers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Driver]:
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
-def test_policies_agree_on_mutants_and_obey_the_law(drivers: dict[str, Driver], seed: int) -> None:
+def test_policies_agree_on_mutants_and_obey_the_law(drivers: dict[str, QemuDriver], seed: int) -> None:
     random = Random(seed)
     data = mutation.mutant(random.choice(SEEDS), random.choice(SEEDS), random)
     outcomes = {policy: _outcome(driver, data) for policy, driver in drivers.items()}
@@ -358,7 +358,7 @@ def test_policies_agree_on_mutants_and_obey_the_law(drivers: dict[str, Driver], 
             assert done.lookups == LAWS[policy](visited)
 
 
-def _outcome(driver: Driver, data: bytes) -> tuple[str, Done | None]:
+def _outcome(driver: QemuDriver, data: bytes) -> tuple[str, Done | None]:
     try:
         driver.warm(data)
         done = driver.define(data)
@@ -472,7 +472,7 @@ def test_every_file_of_the_corpus_is_defined_or_refused(
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
-def test_mutants_of_the_corpus_are_defined_or_refused(corpus: Path, driver: Driver, seed: int) -> None:
+def test_mutants_of_the_corpus_are_defined_or_refused(corpus: Path, driver: QemuDriver, seed: int) -> None:
     random = Random(seed)
     files = sorted((corpus / "in").glob("*.xml"))
     try:
@@ -482,5 +482,5 @@ def test_mutants_of_the_corpus_are_defined_or_refused(corpus: Path, driver: Driv
     attempt(driver, data)
 
 
-def test_the_scenario_behind_the_mutants_is_sound(driver: Driver) -> None:
+def test_the_scenario_behind_the_mutants_is_sound(driver: QemuDriver) -> None:
     assert attempt(driver, scenario("kitchen-sink").xml(1).encode()) is None

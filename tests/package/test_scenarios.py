@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from qcaps.content import ContentFolders
-from qcaps.domain import document
+from qcaps.domainxml import document
 from qcaps.driver.reference import reference
 from qcaps.errors import UsageError
 from qcaps.scenario import Scenario, names, on_every_machine, scenario

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from qcaps.domain.codec import CHILD
-from qcaps.domain.device import Device
+from qcaps.domainxml.codec import CHILD
+from qcaps.domainxml.device import Device
 
 
 class Pstore(Device):
@@ -33,8 +33,8 @@ class Pstore(Device):
 
 BEHAVIOUR = '''"""`<pstore>`: where it lies."""
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Pstore
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Pstore
 from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.shared.alias import by_place
 from qcaps.rules.start.address import placed
@@ -98,13 +98,13 @@ def tree(tmp_path: Path, checkout: Path) -> Path:
 
 
 def test_a_device_kind_is_two_files_and_its_places(tree: Path) -> None:
-    domain, rules = tree / "qcaps" / "domain" / "devices", tree / "qcaps" / "rules"
+    domain, rules = tree / "qcaps" / "domainxml" / "devices", tree / "qcaps" / "rules"
     (domain / "pstore.py").write_text(DECLARATION)
     edit(
         domain / "__init__.py",
         (
-            "from qcaps.domain.devices.redirdev",
-            "from qcaps.domain.devices.pstore import Pstore\nfrom qcaps.domain.devices.redirdev",
+            "from qcaps.domainxml.devices.redirdev",
+            "from qcaps.domainxml.devices.pstore import Pstore\nfrom qcaps.domainxml.devices.redirdev",
         ),
         ("    | Vsock\n", "    | Vsock\n    | Pstore\n"),
     )

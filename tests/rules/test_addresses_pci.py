@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain.address import PciAddress
-from qcaps.domain.devices import Controller, Disk, Hostdev, Interface, Iommu, Memballoon, Sound, Video
+from qcaps.domainxml.address import PciAddress
+from qcaps.domainxml.devices import Controller, Disk, Hostdev, Interface, Iommu, Memballoon, Sound, Video
 from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.refusal import Refused
 from tests.support.addressing import (

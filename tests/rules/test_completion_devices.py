@@ -9,7 +9,7 @@ import re
 import pytest
 
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain.devices import (
+from qcaps.domainxml.devices import (
     Audio,
     Channel,
     Console,
@@ -34,7 +34,7 @@ from qcaps.domain.devices import (
     Vsock,
     Watchdog,
 )
-from qcaps.domain.document import parse_device
+from qcaps.domainxml.document import parse_device
 from qcaps.rules.definition.completion.post_parse import post_parse_device
 from qcaps.rules.refusal import Refused
 from tests.support.completing import completed, only, shown

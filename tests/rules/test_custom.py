@@ -14,7 +14,7 @@ from qcaps.errors import QcapsError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qcaps.driver.driver import Driver
+    from qcaps.driver.driver import QemuDriver
 
 DEVICES = (
     "<disk type='file'><source file='/i/a.raw'/><target dev='vda' bus='virtio'/></disk>"
@@ -23,7 +23,7 @@ DEVICES = (
 
 
 @pytest.fixture
-def driver(tmp_path: Path) -> Driver:
+def driver(tmp_path: Path) -> QemuDriver:
     return reference(tmp_path, policy="naive", validity="trust")
 
 
@@ -36,7 +36,7 @@ def domain(custom: str, devices: str = DEVICES) -> bytes:
     ).encode()
 
 
-def command(driver: Driver, custom: str) -> tuple[str, ...]:
+def command(driver: QemuDriver, custom: str) -> tuple[str, ...]:
     driver.define(domain(custom))
     return driver.start("a").command
 
@@ -62,17 +62,17 @@ def override(alias: str, *properties: str) -> str:
 # ── flags ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_flag_taken_away_changes_the_arguments(driver: Driver) -> None:
+def test_a_flag_taken_away_changes_the_arguments(driver: QemuDriver) -> None:
     line = command(driver, flags("del device.json+hotplug"))
     assert any(word.startswith("virtio-blk-pci,bus=pci.2") for word in line)
 
 
-def test_a_flag_is_added_first_and_taken_away_after(driver: Driver) -> None:
+def test_a_flag_is_added_first_and_taken_away_after(driver: QemuDriver) -> None:
     line = command(driver, flags("del device.json+hotplug", "add device.json+hotplug"))
     assert any(word.startswith("virtio-blk-pci,") for word in line)
 
 
-def test_a_start_validates_with_the_domains_own_flags(driver: Driver) -> None:
+def test_a_start_validates_with_the_domains_own_flags(driver: QemuDriver) -> None:
     driver.define(domain(flags("del VGA")))
     with pytest.raises(QcapsError, match="no video model 'vga'"):
         driver.start("a")
@@ -81,12 +81,12 @@ def test_a_start_validates_with_the_domains_own_flags(driver: Driver) -> None:
         driver.create_xml(domain(flags("del VGA")))
 
 
-def test_a_define_does_not_look_at_the_domains_own_flags(driver: Driver) -> None:
+def test_a_define_does_not_look_at_the_domains_own_flags(driver: QemuDriver) -> None:
     xml = domain(flags("add s390-sclp", "del VGA"))
     assert driver.define(xml).lookups == 2 + len(driver.domains["a"].devices.all)
 
 
-def test_lookups_of_a_start_are_as_many_with_flags_as_without(driver: Driver) -> None:
+def test_lookups_of_a_start_are_as_many_with_flags_as_without(driver: QemuDriver) -> None:
     driver.define(domain(""))
     plain = driver.start("a").sites
     driver.destroy("a")
@@ -95,14 +95,14 @@ def test_lookups_of_a_start_are_as_many_with_flags_as_without(driver: Driver) ->
 
 
 @pytest.mark.parametrize("kind", ["add", "del"])
-def test_an_unknown_flag_is_refused_at_start(driver: Driver, kind: str) -> None:
+def test_an_unknown_flag_is_refused_at_start(driver: QemuDriver, kind: str) -> None:
     driver.define(domain(flags(f"{kind} virtio-vag")))
     with pytest.raises(QcapsError) as refused:
         driver.start("a")
     assert "no capability 'virtio-vag'; did you mean 'virtio-vga'?" in str(refused.value)
 
 
-def test_what_follows_from_other_flags_follows_again(driver: Driver) -> None:
+def test_what_follows_from_other_flags_follows_again(driver: QemuDriver) -> None:
     deprecated = "<qemu:deprecation behavior='omit'/>"
     assert "-compat" in command(driver, flags("del compat-deprecated") + deprecated)
     driver.destroy("a")
@@ -113,7 +113,7 @@ def test_what_follows_from_other_flags_follows_again(driver: Driver) -> None:
 # ── properties ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_properties_are_replaced_added_and_removed(driver: Driver) -> None:
+def test_properties_are_replaced_added_and_removed(driver: QemuDriver) -> None:
     custom = override(
         "virtio-disk0",
         "name='bootindex' type='remove'",
@@ -133,7 +133,7 @@ def test_properties_are_replaced_added_and_removed(driver: Driver) -> None:
     assert list(changed)[-5:] == list(added)
 
 
-def test_the_last_of_two_properties_stands(driver: Driver) -> None:
+def test_the_last_of_two_properties_stands(driver: QemuDriver) -> None:
     one, two = ("name='x' type='signed' value='1'", "name='x' type='signed' value='2'")
     assert device(command(driver, override("virtio-disk0", one, two)), "virtio-disk0")["x"] == 2
     driver.destroy("a")
@@ -141,13 +141,13 @@ def test_the_last_of_two_properties_stands(driver: Driver) -> None:
     assert device(command(driver, custom), "virtio-disk0")["x"] == 1
 
 
-def test_a_device_that_is_not_there_changes_nothing(driver: Driver) -> None:
+def test_a_device_that_is_not_there_changes_nothing(driver: QemuDriver) -> None:
     plain = command(driver, "")
     driver.destroy("a")
     assert command(driver, override("virtio-disk7", "name='x' type='remove'")) == plain
 
 
-def test_properties_without_json(driver: Driver) -> None:
+def test_properties_without_json(driver: QemuDriver) -> None:
     custom = override(
         "virtio-disk0", "name='on' type='bool' value='true'", "name='s' type='string' value='a,b'"
     )
@@ -167,12 +167,12 @@ def test_properties_without_json(driver: Driver) -> None:
         ("bool", "True"),
     ],
 )
-def test_a_value_out_of_range_is_refused_at_define(driver: Driver, kind: str, value: str) -> None:
+def test_a_value_out_of_range_is_refused_at_define(driver: QemuDriver, kind: str, value: str) -> None:
     with pytest.raises(QcapsError, match=f"of type '{kind}' cannot be"):
         driver.define(domain(override("virtio-disk0", f"name='x' type='{kind}' value='{value}'")))
 
 
-def test_zeros_before_a_number_do_not_count(driver: Driver) -> None:
+def test_zeros_before_a_number_do_not_count(driver: QemuDriver) -> None:
     custom = override("virtio-disk0", f"name='x' type='unsigned' value='{'0' * 5000}7'")
     assert device(command(driver, custom), "virtio-disk0")["x"] == 7
 
@@ -198,7 +198,7 @@ def test_zeros_before_a_number_do_not_count(driver: Driver) -> None:
         ("", None),
     ],
 )
-def test_deprecation(driver: Driver, custom: str, given: dict[str, str] | None) -> None:
+def test_deprecation(driver: QemuDriver, custom: str, given: dict[str, str] | None) -> None:
     line = command(driver, custom)
     assert ("-compat" in line) is (given is not None)
     if given is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qcaps.domain import devices as declared
+from qcaps.domainxml import devices as declared
 from qcaps.rules import devices, orders
 from qcaps.rules.devices.audio import AUDIO
 from qcaps.rules.devices.rng import RNG

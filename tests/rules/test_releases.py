@@ -17,7 +17,7 @@ from qcaps.release import R9_0, R11_3, R12_8, Release
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qcaps.driver.driver import Driver
+    from qcaps.driver.driver import QemuDriver
 
 SCSI = "<disk type='file'><source file='/a'/><target dev='sd{}' bus='scsi'/></disk>"
 USB = "<disk type='file' device='{}'>{}<target dev='sdu' bus='usb'/></disk>"
@@ -325,7 +325,7 @@ CHANGES = [
 ]
 
 
-def made(driver: Driver, xml: str) -> str:
+def made(driver: QemuDriver, xml: str) -> str:
     try:
         done = driver.define(xml.encode())
     except QcapsError as error:
@@ -335,7 +335,7 @@ def made(driver: Driver, xml: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def drivers(tmp_path_factory: pytest.TempPathFactory) -> dict[Release, Driver]:
+def drivers(tmp_path_factory: pytest.TempPathFactory) -> dict[Release, QemuDriver]:
     return {
         release: reference(
             tmp_path_factory.mktemp(f"r{release.major}"), policy="naive", validity="trust", release=release
@@ -345,7 +345,7 @@ def drivers(tmp_path_factory: pytest.TempPathFactory) -> dict[Release, Driver]:
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
-def test_a_rule_holds_since_its_release(drivers: dict[Release, Driver], change: Change) -> None:
+def test_a_rule_holds_since_its_release(drivers: dict[Release, QemuDriver], change: Change) -> None:
     for release, driver in drivers.items():
         expected = change.after if release >= change.since else change.before
         text = made(driver, change.xml)

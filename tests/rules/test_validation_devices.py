@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain.document import parse_device
+from qcaps.domainxml.document import parse_device
 from qcaps.errors import QcapsError
 from qcaps.rules.definition.validation.validate import HostFacts, validate_device
 from qcaps.rules.refusal import Refused

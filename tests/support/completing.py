@@ -1,4 +1,4 @@
-"""Small domains through post-parse, for its tests."""
+"""Small domains through post-parse by the rules of libvirt 9.0, for its tests."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import re
 from typing import TYPE_CHECKING
 
 from qcaps.capabilities.snapshots import snapshot
-from qcaps.domain.codec import write
-from qcaps.domain.document import parse
+from qcaps.domainxml.codec import write
+from qcaps.domainxml.document import parse
 from qcaps.lookups.lookup import Lookup
+from qcaps.release import R9_0
 from qcaps.rules.definition.completion.post_parse import post_parse
 from qcaps.rules.draft import Draft
 
 if TYPE_CHECKING:
-    from qcaps.domain.codec import Element
-    from qcaps.domain.device import Device
+    from qcaps.domainxml.codec import Element
+    from qcaps.domainxml.device import Device
 
 ARCHES = {"pc": "x86_64", "q35": "x86_64", "isapc": "x86_64", "microvm": "x86_64", "pseries": "ppc64"} | {
     "virt": "aarch64",
@@ -30,8 +31,10 @@ def draft_of(
         parse(
             f"<domain type='{kind}'><name>t</name>{memory}{head}"
             f"<os><type arch='{ARCHES[machine]}' machine='{machine}'>hvm</type>{os}</os>"
-            f"<devices>\n{devices}\n</devices></domain>".encode()
-        )
+            f"<devices>\n{devices}\n</devices></domain>".encode(),
+            release=R9_0,
+        ),
+        R9_0,
     )
 
 

@@ -27,7 +27,7 @@ from qcaps.errors import QcapsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qcaps.driver.driver import Driver
+    from qcaps.driver.driver import QemuDriver
 
 SECONDS = 1.0
 MEBIBYTES = 100
@@ -149,7 +149,7 @@ def _alarm(_signal: int, _frame: object) -> None:
     raise _TooLongError
 
 
-def _attempt(driver: Driver, data: bytes) -> str:
+def _attempt(driver: QemuDriver, data: bytes) -> str:
     """What is wrong with the answer to `data`; "" where nothing is."""
     began = time.process_time()
     signal.setitimer(signal.ITIMER_PROF, SECONDS)

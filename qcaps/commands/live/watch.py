@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--counting", choices=("log", "uprobes"), help="by which way (default: the best there is)"
     )
     parser.add_argument(
-        "--every",
+        "--interval",
         type=number(0, LONGEST, "seconds"),
         default=1.0,
         metavar="S",
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         assert isinstance(subject, RunningDaemon)
         begin = before = time.monotonic()
         while args.seconds is None or before - begin < args.seconds:
-            time.sleep(args.every)
+            time.sleep(args.interval)
             now = time.monotonic()
             show(subject.activity(), now - before)
             before = now

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from qcaps.commands.joining import ANYWHERE, joined
 from qcaps.commands.measuring import interruptible
 from qcaps.commands.naming import add_domains, add_subjects
-from qcaps.commands.options import add_many, add_options, folder, print_json, whole
+from qcaps.commands.options import add_cluster, add_many, add_options, folder, print_json, whole
 from qcaps.commands.run.plan import identity_of, plan_of
 from qcaps.commands.terminal import console, note, progress_bar, say
 from qcaps.errors import QcapsError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
     from pathlib import Path
 
     from qcaps.commands.options import Output
+    from qcaps.measure.carrying import Carrier
     from qcaps.measure.schedule import Log, Plan
     from qcaps.measure.suite import Conclusions
 
@@ -36,7 +40,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = (
         "Example: qcaps run --scenario disks -n 1 16 64 --policy naive once --validity ctime\n"
-        "         qcaps run guest.xml --subject libvirt --policy stock once"
+        "         qcaps run guest.xml --subject libvirt --policy stock once\n"
+        "         qcaps run --on tls://scheduler:8786 --tls-ca ca.pem --tls-cert me.pem --tls-key key.pem"
     )
 
 
@@ -78,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser, output: Output, *, subject: s
         color="auto",
         output=output,
     )
+    add_cluster(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -87,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
 
 def measure_and_report(args: argparse.Namespace, *, worst_first: bool = False) -> int:
     """As `run`; `worst_first` orders the table by the baseline's time, and adds what all come to."""
+    import platform
+
     from qcaps.files import held  # `--help` need not pay for any of this
 
     plan, conclusions = plan_of(args)
@@ -94,15 +102,15 @@ def measure_and_report(args: argparse.Namespace, *, worst_first: bool = False) -
         from qcaps.report import section
 
         section.ordered(args.content)  # a fault of the user's own is told before minutes of measuring
-    identity = identity_of(plan)
-    with held(args.output) as output, interruptible():
+    identity = identity_of(plan, ANYWHERE if args.on else platform.node())
+    with held(args.output) as output, interruptible(), _carrier(args, plan) as carrier:
         log, finished = _what_is_there(output, identity, plan, force=args.force)
         if args.keep_domains:
             _keep_domains(plan, output)
         interrupted = False
         if not finished:
             try:
-                _measure(plan, args, log)
+                _measure(plan, args, log, carrier)
             except KeyboardInterrupt:
                 interrupted = True
         if not log.results.measured:
@@ -165,13 +173,28 @@ def _keep_domains(plan: Plan, output: Path) -> None:
             replace_file(folder / f"{comparison.scenario.replace('/', '_')}-{comparison.n}.xml", xml)
 
 
-def _measure(plan: Plan, args: argparse.Namespace, log: Log) -> None:
+@contextmanager
+def _carrier(args: argparse.Namespace, plan: Plan) -> Iterator[Carrier]:
+    """Who measures: this machine, or the hosts that `--on` names."""
     from qcaps.files import make_folder, scratch_folder
+    from qcaps.measure.carrying import Here
+
+    if args.on:
+        from qcaps.measure.cluster.orders import OnHosts
+        from qcaps.measure.results.session import command_line
+
+        with joined(args, (cell.subject for cell in plan.cells)) as cluster:
+            yield OnHosts(cluster, {"command_line": command_line()}, args.scratch)
+        return
+    with scratch_folder(make_folder(args.scratch) if args.scratch else args.output) as scratch:
+        yield Here(scratch)
+
+
+def _measure(plan: Plan, args: argparse.Namespace, log: Log, carrier: Carrier) -> None:
     from qcaps.measure.schedule import measure
 
-    where = make_folder(args.scratch) if args.scratch else args.output
-    with scratch_folder(where) as scratch, progress_bar() as progress:
-        measure(plan, args.output / RESULTS, scratch, log, progress)
+    with progress_bar() as progress:
+        measure(plan, args.output / RESULTS, log, carrier, progress)
 
 
 def _report(

@@ -30,6 +30,7 @@ from qcaps.live.counting.meter import DebugLog, Interposer, Meter, Probed, Uncou
 from qcaps.live.counting.shim import ENVIRONMENT, create_counters
 from qcaps.live.counting.uprobes import Uprobes
 from qcaps.live.errors import LiveError, NoLibvirt
+from qcaps.live.host.known_qemus import KnownQemus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +65,7 @@ _DAEMON_START_S: Final = 30.0
 @dataclass
 class Connected:
     """An open connection. `tag`, unless empty, begins every name we may use; `activity` is what a daemon
-    does for all; `release` undoes the rest.
+    does for all; `keep` keeps what it has found out about QEMU; `release` undoes the rest.
     """
 
     libvirt: Any
@@ -72,6 +73,7 @@ class Connected:
     meter: Meter
     tag: str = ""
     activity: Activity | None = None
+    keep: Callable[[], None] = lambda: None
     release: Callable[[], None] = lambda: None
 
 
@@ -98,9 +100,17 @@ def _embedded(setup: Setup) -> Connected:
     root = folder / "root"
     (root / "etc").mkdir(parents=True)
     (root / "etc" / "qemu.conf").write_text((_QEMU_USER if os.geteuid() == 0 else "") + _QEMU_CONF)
+    keep = _handed(setup, root / "cache")
     libvirt.virEventRegisterDefaultImpl()
     threading.Thread(target=_run_events, args=(libvirt,), daemon=True).start()
-    return Connected(libvirt, _open(libvirt, f"qemu:///embed?root={root}"), meter)
+    return Connected(libvirt, _open(libvirt, f"qemu:///embed?root={root}"), meter, keep=keep)
+
+
+def _handed(setup: Setup, cache: Path) -> Callable[[], None]:
+    """Hands a libvirt what is known, before it starts; what keeps what it finds out."""
+    if not setup.known:
+        return lambda: None
+    return KnownQemus(Path(setup.known), cache / "qemu" / "capabilities").keep
 
 
 def _run_events(libvirt: Any) -> None:  # noqa: ANN401  # libvirt has no types
@@ -133,6 +143,7 @@ def _private(setup: Setup) -> Connected:
     settings = Path(setup.settings) / "libvirt"
     settings.mkdir(parents=True, exist_ok=True)
     (settings / "qemu.conf").write_text(_QEMU_USER + _QEMU_CONF)
+    keep = _handed(setup, Path(setup.state) / "cache" / "libvirt")
     said = folder / "daemon.err"
     with said.open("wb") as errors:
         daemon = subprocess.Popen(
@@ -145,7 +156,7 @@ def _private(setup: Setup) -> Connected:
     _await(socket, daemon, setup.daemon, (folder / "debug.log", said))
     libvirt = _import_libvirt(setup.library)
     connection = _open(libvirt, f"qemu+unix:///system?socket={socket}")
-    return Connected(libvirt, connection, meter, release=partial(_end, daemon))
+    return Connected(libvirt, connection, meter, keep=keep, release=partial(_end, daemon))
 
 
 def _await(socket: Path, daemon: subprocess.Popen[bytes], program: str, logs: tuple[Path, ...]) -> None:

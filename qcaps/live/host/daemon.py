@@ -15,6 +15,7 @@ from qcaps.live.counting import uprobes
 from qcaps.live.counting.adminlog import ADMIN, AdminLog, check_local
 from qcaps.live.errors import LiveError, NoLibvirt, NotPermitted
 from qcaps.live.host.installation import INSTALL, check_loadable, find
+from qcaps.live.host.known_qemus import folder_for
 from qcaps.live.host.libvirt_process import Counting, LibvirtProcess, Way, way_of
 from qcaps.live.host.live_folder import KVM_MODE, LiveFolder, place
 from qcaps.live.host.setup import Setup, a_cpu
@@ -41,6 +42,8 @@ class PrivateDaemon(LibvirtProcess):
         *,
         kvm_mode: int = KVM_MODE,
         cpu: int | None = None,
+        most_memory: int = 0,
+        known: bool = False,
     ) -> None:
         """Start and connect. Raises LiveError and its kinds."""
         installation = find(libvirt)
@@ -58,8 +61,11 @@ class PrivateDaemon(LibvirtProcess):
             library=str(installation.library),
             driver=str(installation.driver),
             cpu=a_cpu() if cpu is None else cpu,
+            most_memory=most_memory,
             daemon=str(daemon),
             settings=str(installation.settings),
+            state=str(installation.state),
+            known=str(folder_for(installation, "daemon", kvm_mode)) if known else "",
         )
         super().__init__(setup, where, installation, way.fallback)
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import queue
+import resource
 import shutil
 import signal
 import sys
@@ -76,6 +77,7 @@ class Worker:
             assert run.cost is not None
             costs.append(run.cost)
             kept = run.kept
+        link.keep()
         return {"costs": [cost().to_plain() for cost in costs], **kept}
 
     def probe(self, binary: str, arch: str | None) -> dict[str, Any]:
@@ -144,6 +146,8 @@ def settle(setup: Setup) -> None:
             os.environ[name] = str(folder / name.lower())
             (folder / name.lower()).mkdir(mode=0o700)
     os.sched_setaffinity(0, {setup.cpu})
+    if setup.most_memory:
+        resource.setrlimit(resource.RLIMIT_AS, (setup.most_memory, setup.most_memory))
 
 
 def _read(lines: TextIO, requests: queue.SimpleQueue[str | None], undo: Callable[[], None]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.syntax import scaled
+from qcaps.domainxml.syntax import scaled
 from qcaps.live.standing_in.work import Work, add, drop, refuse, unset
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from qcaps.child import dies_with
 from qcaps.errors import QcapsError
-from qcaps.measure.cell import STOCK
 from qcaps.measure.worker.forker import PROTOCOL
 from qcaps.measure.worker.running import Answer, take
 
@@ -28,6 +27,8 @@ FORKER = "qcaps.measure.worker.forker"
 START_SECONDS = 60.0
 _LAST_LINES = 5
 _CHUNK = 65536
+_OTHER_JOB = "Job.__init__() got an unexpected keyword argument"
+"""What Python says where a version's `Job` lacks a field of ours."""
 
 
 class ArmError(QcapsError):
@@ -47,8 +48,7 @@ class Arm:
     """One side of a comparison. `version` says what it is: a commit, a path.
 
     `path` goes first on the module path ("" for what the interpreter has installed). `slowdown` is a known
-    one, put in to see whether it is noticed. `subject` is what it measures in place of a cell's own,
-    `stock` the policy that stands for `stock` there.
+    one, put in to see whether it is noticed. `subject` is what it measures in place of a cell's own.
     """
 
     name: str
@@ -57,12 +57,10 @@ class Arm:
     path: str = ""
     slowdown: float = 0.0
     subject: str = ""
-    stock: str = ""
 
     def own(self, cell: Cell) -> Cell:
         """The cell as this arm measures it."""
-        policy = self.stock if self.stock and cell.policy == STOCK else cell.policy
-        return replace(cell, subject=self.subject or cell.subject, policy=policy)
+        return replace(cell, subject=self.subject or cell.subject)
 
 
 @dataclass
@@ -113,7 +111,12 @@ class ArmProcess:
         if "error" in said:
             raise ArmError(f"{self._who}: {said['error']}")
         if said.get("end", 0) != 0:
-            raise ArmError(f"{self._who}: {what}: ended with status {said['end']}{self._complaint()}")
+            complaint = self._complaint()
+            if _OTHER_JOB in complaint:
+                raise MismatchError(
+                    f"{self._who}: knows no job of this form: too old, or too new, to be gated by this qcaps"
+                )
+            raise ArmError(f"{self._who}: {what}: ended with status {said['end']}{complaint}")
         return said
 
     @property

@@ -82,12 +82,17 @@ def add(results: Results, new: Iterable[Measured]) -> Results:
 
 def write(path: Path, results: Results) -> None:
     """Replace the file at once: a reader sees the old contents or the new, and so does a crash."""
+    replace_file(path, to_text(results))
+
+
+def to_text(results: Results) -> str:
+    """The contents of a results file; there must be a run in it."""
     import pyperf  # 0.1 s that only writers and readers of files pay
 
     suite = pyperf.BenchmarkSuite([_to_benchmark(pyperf, one) for one in results.measured])
     text = io.StringIO()
     suite.dump(text)
-    replace_file(path, text.getvalue())
+    return text.getvalue()
 
 
 def looks_like_results(path: Path) -> bool:
@@ -114,12 +119,30 @@ def read_leniently(path: Path) -> tuple[Results, tuple[str, ...]]:
 
     Raises QcapsError for a file that is truncated or none of pyperf's.
     """
+    try:
+        text = read_bounded(path).decode()
+    except OSError as error:
+        raise QcapsError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise QcapsError(
+            f"{path}: truncated, or not a results file ({error!s:.200}); measure again"
+        ) from error
+    return _parsed(text, str(path))
+
+
+def from_text(text: str, origin: str) -> Results:
+    """The reverse of `to_text`. Raises QcapsError that names where the text is from."""
+    results, complaints = _parsed(text, origin)
+    if complaints:
+        raise QcapsError(complaints[0])
+    return results
+
+
+def _parsed(text: str, path: str) -> tuple[Results, tuple[str, ...]]:
     import pyperf  # likewise
 
     try:
-        suite = pyperf.BenchmarkSuite.loads(read_bounded(path).decode())
-    except OSError as error:
-        raise QcapsError(f"{path}: cannot be read: {error.strerror or error}") from error
+        suite = pyperf.BenchmarkSuite.loads(text)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         why = f"{type(error).__name__}: {error}"
         raise QcapsError(f"{path}: truncated, or not a results file ({why:.200}); measure again") from error
@@ -155,7 +178,7 @@ def _to_run(pyperf: Any, one: Measured, run: Run) -> Any:  # noqa: ANN401  # lik
     )
 
 
-def _from_benchmark(path: Path, benchmark: Any) -> Measured:  # noqa: ANN401  # likewise
+def _from_benchmark(path: str, benchmark: Any) -> Measured:  # noqa: ANN401  # likewise
     try:
         runs = benchmark.get_runs()
         metadata = runs[0].get_metadata()

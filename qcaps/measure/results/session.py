@@ -28,7 +28,7 @@ def session_facts(scratch: Path) -> Metadata:
     """Metadata of every run; names that pyperf knows are spelt as pyperf spells them."""
     facts: Metadata = {
         "qcaps_version": qcaps.__version__,
-        "command_line": _command_line(),
+        "command_line": command_line(),
         "python_version": platform.python_version(),
         "python_implementation": platform.python_implementation().lower(),
         "platform": platform.platform(),
@@ -45,7 +45,7 @@ def session_facts(scratch: Path) -> Metadata:
     return facts
 
 
-def _command_line() -> str:
+def command_line() -> str:
     """What the user typed, wherever qcaps is installed."""
     program = Path(sys.argv[0]).name
     started = ("python", "-m", "qcaps") if program == "__main__.py" else (program,)

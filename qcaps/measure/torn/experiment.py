@@ -21,7 +21,7 @@ from qcaps.cache.validity import by_name as validity_by_name
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.content import SHIPPED, ContentFolders
 from qcaps.driver.domain_store import DomainStore
-from qcaps.driver.driver import Driver
+from qcaps.driver.driver import QemuDriver
 from qcaps.driver.phases import untimed
 from qcaps.errors import UsageError
 from qcaps.files import scratch_folder
@@ -187,7 +187,7 @@ class _Subject:
         self.cache.used = []
         self._binary = str(binary)
         self._xml = xml
-        self._driver = Driver(
+        self._driver = QemuDriver(
             DomainStore(folder),
             self.cache,
             policy_by_name(arm.policy),

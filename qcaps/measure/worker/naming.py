@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qcaps.measure.worker.trace import Recorder
 
 if TYPE_CHECKING:
-    from qcaps.domain.codec import Element
+    from qcaps.domainxml.codec import Element
     from qcaps.lookups.site import Site
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.domain.codec import Element
+    from qcaps.domainxml.codec import Element
     from qcaps.lookups.site import Site
 
 RUNS = 5

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Console, Serial
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Console, Serial
 from qcaps.rules.addresses.ccw import assign_ccw
 from qcaps.rules.addresses.dimm import assign_dimm
 from qcaps.rules.addresses.given import check_given

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qcaps.domain.address import CcwAddress
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Hostdev
+from qcaps.domainxml.address import CcwAddress
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Hostdev
 from qcaps.rules.addresses.order import addressed
 from qcaps.rules.addresses.prime import virtio_without_address
 from qcaps.rules.machine import is_s390_ccw

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qcaps.domain.address import CcwAddress, PciAddress, UsbAddress, VirtioSerialAddress
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Controller
+from qcaps.domainxml.address import CcwAddress, PciAddress, UsbAddress, VirtioSerialAddress
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Controller
 from qcaps.rules.addresses.order import addressed
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
-    from qcaps.domain.device import Device
+    from qcaps.domainxml.device import Device
     from qcaps.rules.draft import Draft
 
 _LAST_PCI = {"bus": 0xFF, "slot": 0x1F, "function": 7}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.address import VirtioMmioAddress
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Controller
+from qcaps.domainxml.address import VirtioMmioAddress
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Controller
 from qcaps.rules.addresses.order import addressed
 from qcaps.rules.addresses.prime import virtio_without_address
 from qcaps.rules.machine import is_arm_virt, is_riscv_virt
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.draft import Draft
 
 _MMIO = VirtioMmioAddress()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qcaps.domain.devices import (
+from qcaps.domainxml.devices import (
     Console,
 )
 from qcaps.rules import orders
@@ -12,7 +12,7 @@ from qcaps.rules import orders
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.domain.device import Device
+    from qcaps.domainxml.device import Device
     from qcaps.rules.draft import Draft
 
 _TWINS = (None, "serial")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qcaps.domain.address import SpaprVioAddress
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Controller, Interface, Nvram, Serial, Tpm
+from qcaps.domainxml.address import SpaprVioAddress
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Controller, Interface, Nvram, Serial, Tpm
 from qcaps.rules.addresses.order import addressed
 from qcaps.rules.machine import is_pseries
 from qcaps.rules.refusal import Refused
@@ -14,7 +14,7 @@ from qcaps.rules.refusal import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qcaps.domain.device import Device
+    from qcaps.domainxml.device import Device
     from qcaps.rules.draft import Draft
 
 # where QEMU puts the first of each (spapr_llan.c, spapr_vscsi.c, spapr_vty.c)

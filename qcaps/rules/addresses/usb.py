@@ -9,17 +9,17 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, Any
 
-from qcaps.domain.address import UsbAddress
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Controller, Disk, Hostdev, Hub, Input, Interface, Redirdev, Serial, Sound
-from qcaps.domain.devices.on_host import HostUsbAddress
+from qcaps.domainxml.address import UsbAddress
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Controller, Disk, Hostdev, Hub, Input, Interface, Redirdev, Serial, Sound
+from qcaps.domainxml.devices.on_host import HostUsbAddress
 from qcaps.rules.addresses.given import ports
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.domain.device import Device
+    from qcaps.domainxml.device import Device
     from qcaps.rules.draft import Draft
 
 _HUB_PORTS = 8

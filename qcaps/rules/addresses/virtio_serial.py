@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.address import VirtioSerialAddress
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Channel, Console, Controller
+from qcaps.domainxml.address import VirtioSerialAddress
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Channel, Console, Controller
 from qcaps.rules.addresses.order import addressed
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
-    from qcaps.domain.device import Device
+    from qcaps.domainxml.device import Device
     from qcaps.rules.draft import Draft
 
 _DEFAULT_PORTS = 31

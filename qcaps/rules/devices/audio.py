@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Audio
-from qcaps.domain.devices.audio import AudioSettings
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Audio
+from qcaps.domainxml.devices.audio import AudioSettings
 from qcaps.rules.kind import Kind
 from qcaps.rules.shared.common import by_device_type, by_type, is_empty, only
 from qcaps.rules.shared.refuse import malformed, need, unsupported
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain import devices as d
-    from qcaps.domain.devices.audio import AudioDirection
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml import devices as d
+    from qcaps.domainxml.devices.audio import AudioDirection
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.start.argument import Json
     from qcaps.rules.start.launch import Launch

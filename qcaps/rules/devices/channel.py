@@ -7,9 +7,9 @@ import re
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.address import VirtioSerialAddress
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Channel
+from qcaps.domainxml.address import VirtioSerialAddress
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Channel
 from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.kind import Kind
 from qcaps.rules.refusal import Refused
@@ -24,7 +24,7 @@ from qcaps.rules.start.backend import chardev
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.domain import devices as d
+    from qcaps.domainxml import devices as d
     from qcaps.release import Since
     from qcaps.rules.shared.state import State
     from qcaps.rules.start.argument import Properties

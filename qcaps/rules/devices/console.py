@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Console
-from qcaps.domain.devices.console import ConsoleTarget
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Console
+from qcaps.domainxml.devices.console import ConsoleTarget
 from qcaps.rules.kind import Kind
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared import character_checks, characters

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Filesystem
-from qcaps.domain.memory import Size
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Filesystem
+from qcaps.domainxml.memory import Size
 from qcaps.release import R9_0, R11_3, R12_8, since
 from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.refusal import Refused
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain import devices as d
-    from qcaps.domain.devices.filesystem import FilesystemDriver, FilesystemSource
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml import devices as d
+    from qcaps.domainxml.devices.filesystem import FilesystemDriver, FilesystemSource
+    from qcaps.domainxml.domain import Domain
     from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.shared.state import State

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Hub
+from qcaps.domainxml.devices import Hub
 from qcaps.rules.kind import Kind
 from qcaps.rules.shared.alias import by_place
 from qcaps.rules.shared.refuse import need, unsupported

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.capabilities.targets import S390, X86
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Input
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Input
 from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.alias import by_place
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain import devices as d
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml import devices as d
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.start.launch import Launch
 

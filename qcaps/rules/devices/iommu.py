@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Iommu
-from qcaps.domain.devices.iommu import IommuDriver
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Iommu
+from qcaps.domainxml.devices.iommu import IommuDriver
 from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.addresses.pci.flags import INTEGRATED
 from qcaps.rules.kind import Kind, Pci
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.shared.state import State

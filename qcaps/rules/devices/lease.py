@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Lease
+from qcaps.domainxml.devices import Lease
 from qcaps.rules.kind import Kind
 from qcaps.rules.shared.refuse import malformed
 
 if TYPE_CHECKING:
-    from qcaps.domain import devices as d
+    from qcaps.domainxml import devices as d
 
 
 def refuse_read(lease: d.Lease) -> None:

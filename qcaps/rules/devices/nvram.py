@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.address import SpaprVioAddress
-from qcaps.domain.devices import Nvram
+from qcaps.domainxml.address import SpaprVioAddress
+from qcaps.domainxml.devices import Nvram
 from qcaps.rules.kind import Kind
 from qcaps.rules.shared.refuse import malformed, need, unsupported
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qcaps.capabilities.targets import S390
-from qcaps.domain.address import IsaAddress
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Panic
+from qcaps.domainxml.address import IsaAddress
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Panic
 from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.machine import is_pseries
 from qcaps.rules.start.address import placed

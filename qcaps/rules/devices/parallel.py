@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Parallel
-from qcaps.domain.devices.parallel import ParallelTarget
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Parallel
+from qcaps.domainxml.devices.parallel import ParallelTarget
 from qcaps.rules.kind import Kind
 from qcaps.rules.shared import character_checks, characters
 from qcaps.rules.shared.alias import by_place

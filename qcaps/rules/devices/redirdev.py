@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Redirdev, Redirfilter
-from qcaps.domain.devices.characters import ChardevSource
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Redirdev, Redirfilter
+from qcaps.domainxml.devices.characters import ChardevSource
 from qcaps.rules.kind import Kind
 from qcaps.rules.shared.alias import by_place
 from qcaps.rules.shared.character_checks import (
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain import devices as d
-    from qcaps.domain.devices.redirfilter import RedirfilterUsbdev
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml import devices as d
+    from qcaps.domainxml.devices.redirfilter import RedirfilterUsbdev
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.start.launch import Launch
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Redirfilter
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Redirfilter
 from qcaps.rules.kind import Kind
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
-    from qcaps.domain.devices.redirfilter import RedirfilterUsbdev
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.devices.redirfilter import RedirfilterUsbdev
+    from qcaps.domainxml.domain import Domain
 
 
 _ANY: Final = -1

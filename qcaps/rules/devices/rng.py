@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Rng
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Rng
 from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.shared.alias import by_count
 from qcaps.rules.shared.character_checks import (
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain import devices as d
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml import devices as d
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.shared.state import State
     from qcaps.rules.start.launch import Launch

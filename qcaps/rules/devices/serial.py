@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Graphics, Serial
-from qcaps.domain.devices.serial import SerialTarget, SerialTargetModel
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Graphics, Serial
+from qcaps.domainxml.devices.serial import SerialTarget, SerialTargetModel
 from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.machine import ARM_VIRT, RISCV, is_arm_virt, is_pseries, is_riscv_virt, is_s390, is_x86
 from qcaps.rules.refusal import Refused
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain import devices as d
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml import devices as d
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.shared.state import State
     from qcaps.rules.start.launch import Launch

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.address import PciAddress
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Shmem
-from qcaps.domain.devices.shmem import ShmemModel, ShmemMsi
-from qcaps.domain.memory import Size, kib
+from qcaps.domainxml.address import PciAddress
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Shmem
+from qcaps.domainxml.devices.shmem import ShmemModel, ShmemMsi
+from qcaps.domainxml.memory import Size, kib
 from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.refusal import Refused
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain import devices as d
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml import devices as d
+    from qcaps.domainxml.domain import Domain
     from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.shared.state import State

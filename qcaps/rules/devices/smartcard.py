@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.address import CcidAddress
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Smartcard
+from qcaps.domainxml.address import CcidAddress
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Smartcard
 from qcaps.rules.kind import Kind
 from qcaps.rules.shared.alias import by_place
 from qcaps.rules.shared.character_checks import (
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain import devices as d
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml import devices as d
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.start.argument import Json
     from qcaps.rules.start.launch import Launch

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.capabilities.targets import PPC64, X86
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Tpm
-from qcaps.domain.devices.tpm import TpmBackendDevice
-from qcaps.domain.syntax import uuid
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Tpm
+from qcaps.domainxml.devices.tpm import TpmBackendDevice
+from qcaps.domainxml.syntax import uuid
 from qcaps.rules.kind import Kind
 from qcaps.rules.machine import is_arm_virt
 from qcaps.rules.shared.alias import by_place
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain import devices as d
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml import devices as d
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.shared.state import State
     from qcaps.rules.start.launch import Launch

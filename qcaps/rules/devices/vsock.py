@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Vsock
-from qcaps.domain.devices.vsock import VsockCid
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Vsock
+from qcaps.domainxml.devices.vsock import VsockCid
 from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.shared.alias import by_place
 from qcaps.rules.shared.pci import VIRTIO_WAYS, by_model

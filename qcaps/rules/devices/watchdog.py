@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Watchdog
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Watchdog
 from qcaps.rules.kind import Kind, Pci
 from qcaps.rules.shared.alias import by_place
 from qcaps.rules.shared.guest import address_type
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.shared.guest import Guest
     from qcaps.rules.start.launch import Launch
 

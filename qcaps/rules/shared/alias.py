@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 if TYPE_CHECKING:
     from collections import Counter
 
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
 
 
 class Surroundings(NamedTuple):

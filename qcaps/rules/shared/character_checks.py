@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain import devices as d
-    from qcaps.domain.codec import Element
-    from qcaps.domain.devices import Channel, Console, Parallel, Serial
-    from qcaps.domain.devices.characters import ChardevSource as Source
+    from qcaps.domainxml import devices as d
+    from qcaps.domainxml.codec import Element
+    from qcaps.domainxml.devices import Channel, Console, Parallel, Serial
+    from qcaps.domainxml.devices.characters import ChardevSource as Source
     from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.address import CcwAddress, VirtioSerialAddress
-from qcaps.domain.devices import Channel, Console
+from qcaps.domainxml.address import CcwAddress, VirtioSerialAddress
+from qcaps.domainxml.devices import Channel, Console
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start.address import placed
 

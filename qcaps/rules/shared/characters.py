@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Channel, Console, Parallel, Serial
-from qcaps.domain.devices.characters import ChardevProtocol, ChardevSource
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Channel, Console, Parallel, Serial
+from qcaps.domainxml.devices.characters import ChardevProtocol, ChardevSource
 from qcaps.rules.shared.common import says_something, source_labels
 
 if TYPE_CHECKING:
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
 
 
 Character = Serial | Parallel | Console | Channel

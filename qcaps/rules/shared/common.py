@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from qcaps.domain.address import (
+from qcaps.domainxml.address import (
     CcidAddress,
     DimmAddress,
     DriveAddress,
@@ -14,15 +14,15 @@ from qcaps.domain.address import (
     UsbAddress,
     VirtioSerialAddress,
 )
-from qcaps.domain.codec import Element, evolve
-from qcaps.domain.device import Alias, Device
+from qcaps.domainxml.codec import Element, evolve
+from qcaps.domainxml.device import Alias, Device
 from qcaps.rules.shared.labels import check_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qcaps.domain.devices.on_host import SourceSeclabel
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.devices.on_host import SourceSeclabel
+    from qcaps.domainxml.domain import Domain
 
 _D = TypeVar("_D", bound=Device)
 _E = TypeVar("_E", bound=Element)

@@ -6,7 +6,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.devices import Controller
+from qcaps.domainxml.devices import Controller
 from qcaps.release import R9_0, R11_3, since
 
 if TYPE_CHECKING:

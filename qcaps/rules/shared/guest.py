@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Audio, Controller, Graphics, Hostdev, Redirfilter, Smartcard, Video
+from qcaps.domainxml.devices import Audio, Controller, Graphics, Hostdev, Redirfilter, Smartcard, Video
 from qcaps.rules import machine
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities, Machine
-    from qcaps.domain.device import Device
-    from qcaps.domain.devices.disk import DiskIotune
-    from qcaps.domain.domain import Domain
-    from qcaps.domain.numa import NumaCell
+    from qcaps.domainxml.device import Device
+    from qcaps.domainxml.devices.disk import DiskIotune
+    from qcaps.domainxml.domain import Domain
+    from qcaps.domainxml.numa import NumaCell
     from qcaps.rules.draft import Draft
     from qcaps.rules.shared.host_facts import HostFacts
     from qcaps.rules.shared.storage import Storage

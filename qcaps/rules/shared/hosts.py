@@ -10,7 +10,7 @@ from qcaps.rules.shared.refuse import malformed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qcaps.domain.devices.on_host import SourceHost
+    from qcaps.domainxml.devices.on_host import SourceHost
 
 _HIGHEST_PORT = 65535
 

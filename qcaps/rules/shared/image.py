@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.memory import kib
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.memory import kib
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.protocol import located, secret
 from qcaps.rules.start import paths
@@ -19,10 +19,10 @@ from qcaps.rules.start.argument import blockdev
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.domain.devices import Disk
-    from qcaps.domain.devices.disk import DiskBackingStore
-    from qcaps.domain.devices.disksource import DiskFormatMetadataCache, DiskSource
-    from qcaps.domain.devices.secret import Encryption
+    from qcaps.domainxml.devices import Disk
+    from qcaps.domainxml.devices.disk import DiskBackingStore
+    from qcaps.domainxml.devices.disksource import DiskFormatMetadataCache, DiskSource
+    from qcaps.domainxml.devices.secret import Encryption
     from qcaps.rules.start.argument import Json, Properties
     from qcaps.rules.start.launch import Launch
 

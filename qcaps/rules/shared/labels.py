@@ -9,10 +9,10 @@ from qcaps.rules.shared.refuse import malformed, unsupported
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from qcaps.domain.codec import Element
-    from qcaps.domain.devices.on_host import SourceSeclabel
-    from qcaps.domain.domain import Domain
-    from qcaps.domain.security import Seclabel
+    from qcaps.domainxml.codec import Element
+    from qcaps.domainxml.devices.on_host import SourceSeclabel
+    from qcaps.domainxml.domain import Domain
+    from qcaps.domainxml.security import Seclabel
 
 
 def refuse_read_labels(labels: Sequence[SourceSeclabel], element: Element) -> None:

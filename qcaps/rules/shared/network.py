@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.codec import evolve
+from qcaps.domainxml.codec import evolve
 from qcaps.rules.shared.common import filled_pci, says_something
 
 if TYPE_CHECKING:
-    from qcaps.domain.devices import Interface
-    from qcaps.domain.devices.interfacesource import InterfaceSource, InterfaceVlan
-    from qcaps.domain.devices.on_host import Ip
+    from qcaps.domainxml.devices import Interface
+    from qcaps.domainxml.devices.interfacesource import InterfaceSource, InterfaceVlan
+    from qcaps.domainxml.devices.on_host import Ip
 
 _ALWAYS: Final = {"line", "unknown_attributes", "unknown_children", "ip", "route"}
 _SOCKET: Final = _ALWAYS | {"address", "port"}

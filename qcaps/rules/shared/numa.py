@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
 
 
 def memory(domain: Domain) -> int:

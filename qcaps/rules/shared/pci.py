@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.domain.devices.on_host import HostPciAddress
+from qcaps.domainxml.devices.on_host import HostPciAddress
 from qcaps.rules.addresses.pci import flags as f
 from qcaps.rules.shared.refuse import malformed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qcaps.domain.address import PciAddress
-    from qcaps.domain.codec import Element
-    from qcaps.domain.devices import Interface
+    from qcaps.domainxml.address import PciAddress
+    from qcaps.domainxml.codec import Element
+    from qcaps.domainxml.devices import Interface
 
 
 class Ways(NamedTuple):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Console, Parallel, Serial
-from qcaps.domain.devices.console import ConsoleTarget
-from qcaps.domain.devices.parallel import ParallelTarget
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Console, Parallel, Serial
+from qcaps.domainxml.devices.console import ConsoleTarget
+from qcaps.domainxml.devices.parallel import ParallelTarget
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:

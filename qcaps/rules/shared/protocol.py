@@ -12,8 +12,8 @@ from qcaps.rules.refusal import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qcaps.domain.devices.disksource import DiskSource
-    from qcaps.domain.devices.on_host import SourceHost
+    from qcaps.domainxml.devices.disksource import DiskSource
+    from qcaps.domainxml.devices.on_host import SourceHost
     from qcaps.rules.start.argument import Json, Properties
 
 _PORTS: Final = {

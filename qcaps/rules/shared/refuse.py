@@ -8,7 +8,7 @@ from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.codec import Element
+    from qcaps.domainxml.codec import Element
     from qcaps.rules.shared.guest import Guest
 
 

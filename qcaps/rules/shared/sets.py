@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qcaps.domain.syntax import cpuset, runs
+from qcaps.domainxml.syntax import cpuset, runs
 
 
 def ranges(numbers: int) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qcaps.domain.codec import Element, evolve
-from qcaps.domain.memory import kib
-from qcaps.domain.syntax import scaled
+from qcaps.domainxml.codec import Element, evolve
+from qcaps.domainxml.memory import kib
+from qcaps.domainxml.syntax import scaled
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
-    from qcaps.domain.memory import Size
+    from qcaps.domainxml.memory import Size
 
 _E = TypeVar("_E", bound=Element)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from qcaps.domain.address import DriveAddress
-from qcaps.domain.devices import Controller, Disk, Hostdev
+from qcaps.domainxml.address import DriveAddress
+from qcaps.domainxml.devices import Controller, Disk, Hostdev
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.device import Device
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.device import Device
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.draft import Draft
 
 Place = tuple[int, int, int, int]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.domain.memory import kib
+from qcaps.domainxml.memory import kib
 from qcaps.rules.shared.refuse import malformed, need, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.devices import Disk
-    from qcaps.domain.devices.disk import DiskBackingStore
-    from qcaps.domain.devices.disksource import DiskSource
-    from qcaps.domain.devices.secret import Auth, Encryption
+    from qcaps.domainxml.devices import Disk
+    from qcaps.domainxml.devices.disk import DiskBackingStore
+    from qcaps.domainxml.devices.disksource import DiskSource
+    from qcaps.domainxml.devices.secret import Auth, Encryption
 
 LOCAL = frozenset({"file", "block", "dir"})
 """Types whose image is a path of the host."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qcaps.rules.shared.refuse import unsupported
 
 if TYPE_CHECKING:
-    from qcaps.domain.codec import Element
+    from qcaps.domainxml.codec import Element
 
 VIRTIO_MODELS = frozenset({"virtio", "virtio-transitional", "virtio-non-transitional"})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from qcaps.domain.address import (
+from qcaps.domainxml.address import (
     CcwAddress,
     DimmAddress,
     DriveAddress,
@@ -14,15 +14,15 @@ from qcaps.domain.address import (
     UsbAddress,
     VirtioSerialAddress,
 )
-from qcaps.domain.devices import Disk
+from qcaps.domainxml.devices import Disk
 from qcaps.rules.machine import has_builtin_ide, has_named_pci_buses, is_pseries, is_q35
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qcaps.domain.device import Device
-    from qcaps.domain.devices import Controller
+    from qcaps.domainxml.device import Device
+    from qcaps.domainxml.devices import Controller
     from qcaps.rules.start.argument import Properties
     from qcaps.rules.start.launch import Launch
 

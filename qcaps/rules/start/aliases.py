@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Controller
+from qcaps.domainxml.devices import Controller
 from qcaps.rules import orders
 from qcaps.rules.shared.alias import Surroundings
 

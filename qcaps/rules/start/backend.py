@@ -10,9 +10,9 @@ from qcaps.rules.start.argument import escaped, on_off
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qcaps.domain.codec import Element
-    from qcaps.domain.devices.characters import ChardevLog, ChardevProtocol, ChardevSource
-    from qcaps.domain.devices.on_host import SourceReconnect
+    from qcaps.domainxml.codec import Element
+    from qcaps.domainxml.devices.characters import ChardevLog, ChardevProtocol, ChardevSource
+    from qcaps.domainxml.devices.on_host import SourceReconnect
     from qcaps.rules.start.launch import Launch
 
 

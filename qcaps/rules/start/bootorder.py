@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Disk, Hostdev, Interface, Redirdev
+from qcaps.domainxml.devices import Disk, Hostdev, Interface, Redirdev
 
 if TYPE_CHECKING:
     from qcaps.rules.draft import Draft

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.namespace import qemu_arguments
+from qcaps.domainxml.namespace import qemu_arguments
 from qcaps.rules.devices.audio import backends as audio_backends
 from qcaps.rules.devices.channel import channels
 from qcaps.rules.devices.console import consoles

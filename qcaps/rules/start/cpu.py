@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.capabilities.targets import ARM, PPC64, S390, X86
-from qcaps.domain.devices import Panic
+from qcaps.capabilities.targets import ARM, PPC64, S390, X86, X86_FEATURES
+from qcaps.domainxml.devices import Panic
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start.argument import backend, on_off
 
@@ -18,24 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.model import HostCpu
-    from qcaps.domain.cpu import Cpu
-    from qcaps.domain.features import Features, Hyperv
+    from qcaps.domainxml.cpu import Cpu
+    from qcaps.domainxml.features import Features, Hyperv
     from qcaps.rules.start.launch import Launch
-
-_QEMU_NAMES: Final = {
-    "cmp_legacy": "cmp-legacy",
-    "ds_cpl": "ds-cpl",
-    "fxsr_opt": "fxsr-opt",
-    "kvm_pv_eoi": "kvm-pv-eoi",
-    "kvm_pv_unhalt": "kvm-pv-unhalt",
-    "lahf_lm": "lahf-lm",
-    "nodeid_msr": "nodeid-msr",
-    "pclmuldq": "pclmulqdq",
-    "perfctr_core": "perfctr-core",
-    "perfctr_nb": "perfctr-nb",
-    "tsc_adjust": "tsc-adjust",
-}
-"""What QEMU calls a feature of x86 that libvirt calls otherwise."""
 
 _NEVER_ASKED: Final = frozenset({"cmt", "mbm_total", "mbm_local", "osxsave", "ospke"})
 """Features of x86 that QEMU never had or no longer has."""
@@ -168,7 +153,7 @@ def _asked_features(launch: Launch, cpu: Cpu) -> Iterator[str]:
     for feature in cpu.feature:
         if x86 and feature.name in _NEVER_ASKED:
             continue
-        name = _QEMU_NAMES.get(feature.name, feature.name) if x86 else feature.name
+        name = X86_FEATURES.get(feature.name, feature.name) if x86 else feature.name
         policy = feature.policy or "require"
         if policy == "optional":
             if known:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from qcaps.capabilities import flag_rules
 from qcaps.capabilities.flags import POSITION
-from qcaps.domain.namespace import qemu_deprecation, qemu_flags
+from qcaps.domainxml.namespace import qemu_deprecation, qemu_flags
 from qcaps.errors import meant
 from qcaps.rules.shared.refuse import internal
 from qcaps.rules.start import argument
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.start.launch import Launch
 
 _DEPRECATED: Final = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices.disksource import DiskSource
-from qcaps.domain.devices.on_host import SourceHost
+from qcaps.domainxml.devices.disksource import DiskSource
+from qcaps.domainxml.devices.on_host import SourceHost
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.protocol import located
 from qcaps.rules.start.argument import blockdev, escaped, on_off
@@ -13,8 +13,8 @@ from qcaps.rules.start.argument import blockdev, escaped, on_off
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.domain.boot import FirmwareVariables
-    from qcaps.domain.sysinfo import Sysinfo, SysinfoTable
+    from qcaps.domainxml.boot import FirmwareVariables
+    from qcaps.domainxml.sysinfo import Sysinfo, SysinfoTable
     from qcaps.rules.start.argument import Properties
     from qcaps.rules.start.launch import Launch
 

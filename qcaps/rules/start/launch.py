@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from qcaps.domain.device import Device
-from qcaps.domain.devices import Controller, Memory
-from qcaps.domain.memory import kib
-from qcaps.domain.namespace import qemu_overrides
-from qcaps.domain.syntax import scaled
+from qcaps.domainxml.device import Device
+from qcaps.domainxml.devices import Controller, Memory
+from qcaps.domainxml.memory import kib
+from qcaps.domainxml.namespace import qemu_overrides
+from qcaps.domainxml.syntax import scaled
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start import argument, bootorder
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.boot import FirmwareVariables
-    from qcaps.domain.numa import NumaCell
+    from qcaps.domainxml.boot import FirmwareVariables
+    from qcaps.domainxml.numa import NumaCell
     from qcaps.rules.draft import Draft
     from qcaps.rules.start.argument import Properties
 

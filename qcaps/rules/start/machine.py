@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Disk, Interface, Iommu, Memory
-from qcaps.domain.memory import kib
+from qcaps.domainxml.devices import Disk, Interface, Iommu, Memory
+from qcaps.domainxml.memory import kib
 from qcaps.rules.machine import is_pseries
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start.argument import on_off
@@ -13,8 +13,8 @@ from qcaps.rules.start.argument import on_off
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.domain.features import Features
-    from qcaps.domain.security import Keywrap
+    from qcaps.domainxml.features import Features
+    from qcaps.domainxml.security import Keywrap
     from qcaps.rules.start.launch import Launch
 
 _KEY_WRAP = {"aes": "aes-key-wrap", "dea": "dea-key-wrap"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.memory import kib
+from qcaps.domainxml.memory import kib
 from qcaps.rules.devices.memory.arguments import _SYSTEM_PAGE, Backed, _page_kib, backing
 from qcaps.rules.start import paths
 from qcaps.rules.start.argument import on_off

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.numa import NumaLatency
-from qcaps.domain.syntax import cpuset, scaled
+from qcaps.domainxml.numa import NumaLatency
+from qcaps.domainxml.syntax import cpuset, scaled
 from qcaps.rules.devices.memory.arguments import Backed, backing
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.sets import ranges
@@ -14,7 +14,7 @@ from qcaps.rules.start.memory import old_options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.domain.numa import Numa, NumaCell
+    from qcaps.domainxml.numa import Numa, NumaCell
     from qcaps.rules.start.launch import Launch
 
 _LOCAL, _REMOTE = 10, 20

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
 
 _STATE: Final = "/var/lib/libvirt/qemu"
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_.-]")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Controller
-from qcaps.domain.memory import kib
-from qcaps.domain.syntax import uuid as normal_uuid
+from qcaps.domainxml.devices import Controller
+from qcaps.domainxml.memory import kib
+from qcaps.domainxml.syntax import uuid as normal_uuid
 from qcaps.rules.machine import is_q35
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start import paths
@@ -16,7 +16,7 @@ from qcaps.rules.start.argument import escaped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.domain.clock import Clock, Timer
+    from qcaps.domainxml.clock import Clock, Timer
     from qcaps.rules.start.launch import Launch
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.address import CcwAddress, PciAddress, VirtioMmioAddress
+from qcaps.domainxml.address import CcwAddress, PciAddress, VirtioMmioAddress
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
-    from qcaps.domain.device import Device
-    from qcaps.domain.devices.virtio import VirtioDriver
+    from qcaps.domainxml.device import Device
+    from qcaps.domainxml.devices.virtio import VirtioDriver
     from qcaps.rules.start.argument import Properties
     from qcaps.rules.start.launch import Launch
 

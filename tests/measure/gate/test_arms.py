@@ -167,6 +167,12 @@ def test_a_version_without_blocks_cannot_be_compared(tmp_path: Path) -> None:
         check_counts(one, (BASE, head), (LOOP,), GateOutcome())
 
 
+def test_a_version_whose_jobs_have_a_field_less_cannot_be_compared(tmp_path: Path) -> None:
+    head = edited(tmp_path, "measure/worker/work.py", "    pause: float | None = None\n", "")
+    with pytest.raises(MismatchError, match=r"head \(edited\): knows no job of this form: too old"):
+        counted(tmp_path, head, LOOP)
+
+
 def test_the_host_is_judged_by_base_against_itself(tmp_path: Path) -> None:
     one, store = bench(tmp_path, LOOP), PairStore(None)
     said = check_host(one, BASE, (LOOP,), store, lambda _progress: None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.devices import Controller
+from qcaps.domainxml.devices import Controller
 from qcaps.release import R9_0, R11_3, since
 from qcaps.rules import limits
 from qcaps.rules.addresses.pci import flags as f
@@ -24,7 +24,7 @@ from qcaps.rules.shared.pci import ways
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.release import Since
     from qcaps.rules.draft import Draft
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Controller, Sound, Video
+from qcaps.domainxml.devices import Controller, Sound, Video
 from qcaps.rules.addresses.pci import flags as f
 from qcaps.rules.addresses.pci.space import At
 from qcaps.rules.machine import is_i440fx, is_q35
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.addresses.pci.place import Place
     from qcaps.rules.addresses.pci.slots import Places
     from qcaps.rules.addresses.pci.space import Space

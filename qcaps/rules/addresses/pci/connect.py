@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qcaps.rules import orders
 
 if TYPE_CHECKING:
-    from qcaps.domain.device import Device
+    from qcaps.domainxml.device import Device
     from qcaps.rules.shared.pci import Ways
 
 _RULES = {kind.device: kind.pci.flags for kind in orders.WRITTEN if kind.pci is not None}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qcaps.domain.address import PciAddress
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Controller
-from qcaps.domain.devices.controller import ControllerModel, ControllerTarget
+from qcaps.domainxml.address import PciAddress
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Controller
+from qcaps.domainxml.devices.controller import ControllerModel, ControllerTarget
 from qcaps.rules.machine import is_pseries
 from qcaps.rules.refusal import Refused
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qcaps.domain.address import PciAddress, Zpci
-from qcaps.domain.codec import evolve
+from qcaps.domainxml.address import PciAddress, Zpci
+from qcaps.domainxml.codec import evolve
 from qcaps.rules.addresses.pci.space import At
 
 _FULL = PciAddress(domain=0, bus=0, slot=0, function=0)

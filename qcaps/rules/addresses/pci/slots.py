@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qcaps.domain.address import CcwAddress, PciAddress, VirtioMmioAddress
-from qcaps.domain.devices import (
+from qcaps.domainxml.address import CcwAddress, PciAddress, VirtioMmioAddress
+from qcaps.domainxml.devices import (
     Controller,
     Disk,
     Hostdev,
@@ -20,7 +20,7 @@ from qcaps.rules.refusal import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from qcaps.domain.device import Device
+    from qcaps.domainxml.device import Device
     from qcaps.rules.addresses.pci.space import Space
     from qcaps.rules.draft import Draft
     from qcaps.rules.shared.pci import Ways

@@ -14,7 +14,7 @@ from qcaps.rules.addresses.pci.bus import Bus
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
-    from qcaps.domain.codec import Element
+    from qcaps.domainxml.codec import Element
 
 _LAST_FUNCTION = 7
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.address import Zpci
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Channel, Console, Parallel, Serial
+from qcaps.domainxml.address import Zpci
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Channel, Console, Parallel, Serial
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:

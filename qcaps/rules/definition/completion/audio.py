@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qcaps.domain.devices import Audio, Graphics
+from qcaps.domainxml.devices import Audio, Graphics
 
 if TYPE_CHECKING:
     from qcaps.rules.draft import Draft

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.boot import Firmware, FirmwareFeature, FirmwareVariables, OsBoot, OsType
-from qcaps.domain.codec import evolve
+from qcaps.domainxml.boot import Firmware, FirmwareFeature, FirmwareVariables, OsBoot, OsType
+from qcaps.domainxml.codec import evolve
 from qcaps.release import R9_0, R11_3, R12_8, since
-from qcaps.rules.devices.disk.complete import read_source
+from qcaps.rules.devices.disk.parsed import read_source
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.release import Since
     from qcaps.rules.draft import Draft
 

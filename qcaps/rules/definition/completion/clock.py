@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.clock import Clock
-from qcaps.domain.codec import evolve
-from qcaps.domain.syntax import signed_64
+from qcaps.domainxml.clock import Clock
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.syntax import signed_64
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
-    from qcaps.domain.clock import Timer
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.clock import Timer
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.draft import Draft
 
 _NO_TICKPOLICY: Final = frozenset({"kvmclock", "hypervclock"})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Console, Serial
-from qcaps.domain.devices.console import ConsoleTarget
-from qcaps.domain.devices.serial import SerialTarget
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Console, Serial
+from qcaps.domainxml.devices.console import ConsoleTarget
+from qcaps.domainxml.devices.serial import SerialTarget
 from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.refusal import Refused
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from qcaps.domain.address import CcidAddress, DriveAddress, VirtioSerialAddress
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Channel, Console, Controller, Disk, Hostdev, Smartcard
+from qcaps.domainxml.address import CcidAddress, DriveAddress, VirtioSerialAddress
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Channel, Console, Controller, Disk, Hostdev, Smartcard
 from qcaps.release import R9_0, R12_8, since
 from qcaps.rules import limits
 from qcaps.rules.devices.controller.complete import _START_PORTS

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.capabilities.targets import ARM, PPC64, S390, X86
-from qcaps.domain.codec import evolve
-from qcaps.domain.cpu import Cpu, CpuFeature, CpuTopology, GuestCpuModel
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.cpu import Cpu, CpuFeature, CpuTopology, GuestCpuModel
 from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.definition.completion import numa
 from qcaps.rules.refusal import Refused
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.release import Release, Since
     from qcaps.rules.draft import Draft
 

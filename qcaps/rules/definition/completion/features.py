@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Iommu
-from qcaps.domain.features import Features, Gic, Hyperv, Ioapic
-from qcaps.domain.memory import kib
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Iommu
+from qcaps.domainxml.features import Features, Gic, Hyperv, Ioapic
+from qcaps.domainxml.memory import kib
 from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.machine import is_arm_virt, is_q35, needs_eim
 from qcaps.rules.refusal import Refused
@@ -17,8 +17,8 @@ from qcaps.rules.shared.sizes import in_bytes, in_kib, pretty
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
-    from qcaps.domain.features import Hpt, Kvm, Smm
+    from qcaps.domainxml.domain import Domain
+    from qcaps.domainxml.features import Hpt, Kvm, Smm
     from qcaps.release import Since
     from qcaps.rules.draft import Draft
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from qcaps.domain import syntax
-from qcaps.domain.codec import evolve
-from qcaps.domain.sysinfo import SysinfoTable
+from qcaps.domainxml import syntax
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.sysinfo import SysinfoTable
 
 if TYPE_CHECKING:
-    from qcaps.domain.domain import Domain
-    from qcaps.domain.sysinfo import Sysinfo
+    from qcaps.domainxml.domain import Domain
+    from qcaps.domainxml.sysinfo import Sysinfo
 
 _T = TypeVar("_T", bound=SysinfoTable)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.device import DeviceMaster
-from qcaps.domain.devices import Controller, Graphics, Input, Iommu, Memballoon, Panic, Watchdog
-from qcaps.domain.devices.iommu import IommuDriver
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.device import DeviceMaster
+from qcaps.domainxml.devices import Controller, Graphics, Input, Iommu, Memballoon, Panic, Watchdog
+from qcaps.domainxml.devices.iommu import IommuDriver
 from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.definition.completion import audio
 from qcaps.rules.definition.completion.controllers import Present
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.release import Since
     from qcaps.rules.draft import Draft
 

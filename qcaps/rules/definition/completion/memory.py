@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Memory as Module
-from qcaps.domain.memory import CurrentMemory, GuestMemory, Hugepages, kib
-from qcaps.domain.syntax import cpuset
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Memory as Module
+from qcaps.domainxml.memory import CurrentMemory, GuestMemory, Hugepages, kib
+from qcaps.domainxml.syntax import cpuset
 from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared import numa
@@ -15,8 +15,8 @@ from qcaps.rules.shared.sets import canonical
 from qcaps.rules.shared.sizes import attribute_in_kib, in_kib
 
 if TYPE_CHECKING:
-    from qcaps.domain.domain import Domain
-    from qcaps.domain.memory import HugepagesPage, MemoryBacking, Memtune
+    from qcaps.domainxml.domain import Domain
+    from qcaps.domainxml.memory import HugepagesPage, MemoryBacking, Memtune
     from qcaps.release import Since
     from qcaps.rules.draft import Draft
 

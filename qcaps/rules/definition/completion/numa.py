@@ -6,13 +6,13 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.cpu import Cpu
-from qcaps.domain.devices import Memory
-from qcaps.domain.memory import kib
-from qcaps.domain.numa import Numa, NumaBandwidth, NumaCell, NumaDistances, NumaLatency, NumaSibling
-from qcaps.domain.syntax import cpuset
-from qcaps.domain.tuning import Numatune, NumatuneMemory
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.cpu import Cpu
+from qcaps.domainxml.devices import Memory
+from qcaps.domainxml.memory import kib
+from qcaps.domainxml.numa import Numa, NumaBandwidth, NumaCell, NumaDistances, NumaLatency, NumaSibling
+from qcaps.domainxml.syntax import cpuset
+from qcaps.domainxml.tuning import Numatune, NumatuneMemory
 from qcaps.release import R9_0, R11_3, since
 from qcaps.rules import limits
 from qcaps.rules.definition.completion import vcpus
@@ -22,8 +22,8 @@ from qcaps.rules.shared.sets import canonical, ranges
 from qcaps.rules.shared.sizes import attribute_in_kib
 
 if TYPE_CHECKING:
-    from qcaps.domain.domain import Domain
-    from qcaps.domain.numa import NumaCache
+    from qcaps.domainxml.domain import Domain
+    from qcaps.domainxml.numa import NumaCache
     from qcaps.release import Since
     from qcaps.rules.draft import Draft
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Controller, Disk, Video
+from qcaps.domainxml.devices import Controller, Disk, Video
 from qcaps.rules.shared.controllers import sort_controllers
 from qcaps.rules.shared.names import disk_number
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qcaps.domain.codec import evolve
+from qcaps.domainxml.codec import evolve
 from qcaps.rules.definition.completion import (
     boot,
     clock,
@@ -18,8 +18,8 @@ from qcaps.rules.definition.completion import (
 )
 
 if TYPE_CHECKING:
-    from qcaps.domain.domain import Domain
-    from qcaps.domain.security import Seclabel
+    from qcaps.domainxml.domain import Domain
+    from qcaps.domainxml.security import Seclabel
     from qcaps.rules.draft import Draft
 
 _LIFECYCLE = {"on_poweroff": "destroy", "on_reboot": "restart", "on_crash": "destroy"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.devices import (
+from qcaps.domainxml.devices import (
     KINDS,
     Controller,
     Graphics,
@@ -46,7 +46,7 @@ from qcaps.rules.shared.state import State
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.devices import AnyDevice
+    from qcaps.domainxml.devices import AnyDevice
     from qcaps.lookups.lookup import Lookup
     from qcaps.rules.draft import Draft
 

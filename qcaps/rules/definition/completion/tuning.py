@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.syntax import cpuset, each, scaled
-from qcaps.domain.tuning import Scheduled
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.syntax import cpuset, each, scaled
+from qcaps.domainxml.tuning import Scheduled
 from qcaps.rules.definition.completion import vcpus
 from qcaps.rules.shared.sets import canonical
 from qcaps.rules.shared.sizes import pretty
@@ -14,8 +14,8 @@ from qcaps.rules.shared.sizes import pretty
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from qcaps.domain.domain import Domain
-    from qcaps.domain.tuning import (
+    from qcaps.domainxml.domain import Domain
+    from qcaps.domainxml.tuning import (
         Blkiotune,
         CachetuneCache,
         Cputune,

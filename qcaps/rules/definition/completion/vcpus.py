@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.cpu import Vcpu, Vcpus, VcpusVcpu
-from qcaps.domain.tuning import Iothread, Iothreads
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.cpu import Vcpu, Vcpus, VcpusVcpu
+from qcaps.domainxml.tuning import Iothread, Iothreads
 from qcaps.rules import limits
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.sets import canonical
 
 if TYPE_CHECKING:
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.draft import Draft
 
 

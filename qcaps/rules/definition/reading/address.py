@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qcaps.domain.address import CcwAddress, DimmAddress, PciAddress, UsbAddress, VirtioS390Address
-from qcaps.domain.devices import Controller, Memballoon
+from qcaps.domainxml.address import CcwAddress, DimmAddress, PciAddress, UsbAddress, VirtioS390Address
+from qcaps.domainxml.devices import Controller, Memballoon
 from qcaps.rules import orders
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.pci import check_pci_numbers
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from qcaps.domain.device import Device
+    from qcaps.domainxml.device import Device
 
 _PORT = re.compile(r"\s*\+?\d{1,10}(?:\.\s*\+?\d{1,10}){0,3}")
 """A USB port: up to four numbers, one for each hub on the way."""

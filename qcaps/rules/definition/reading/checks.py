@@ -1,6 +1,6 @@
 """What libvirt's parser refuses once the words are known: elements that contradict or lack each other.
 
-Words and numbers out of range, and rules within one element, are the reader's business (`qcaps.domain`).
+Words and numbers out of range, and rules within one element, are the reader's business (`qcaps.domainxml`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from qcaps.rules.definition.reading.namespace import check_parsed_namespace
 from qcaps.rules.definition.reading.usb import check_tpms, check_usb
 
 if TYPE_CHECKING:
-    from qcaps.domain.devices import AnyDevice
+    from qcaps.domainxml.devices import AnyDevice
     from qcaps.rules.draft import Draft
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qcaps.domain.syntax import CPUSET_LENGTH, cpuset, each, uuid
+from qcaps.domainxml.syntax import CPUSET_LENGTH, cpuset, each, uuid
 from qcaps.rules.definition.reading.numa import check_parsed_numa
 from qcaps.rules.devices.disk.refuse_read import refuse_read_source
 from qcaps.rules.refusal import Refused
@@ -15,10 +15,10 @@ from qcaps.rules.shared.refuse import internal, malformed, unsupported
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from qcaps.domain.codec import Element
-    from qcaps.domain.domain import Domain, Resource
-    from qcaps.domain.sysinfo import Sysinfo, SysinfoEntry
-    from qcaps.domain.tuning import Cputune
+    from qcaps.domainxml.codec import Element
+    from qcaps.domainxml.domain import Domain, Resource
+    from qcaps.domainxml.sysinfo import Sysinfo, SysinfoEntry
+    from qcaps.domainxml.tuning import Cputune
 
 _DATE = re.compile(r"\s*([+-]?\d+)/\s*([+-]?\d+)/\s*([+-]?\d+)")
 _LAST_SHORT_YEAR, _FIRST_YEAR = 99, 1900

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from qcaps.domain.namespace import QEMU, whole
+from qcaps.domainxml.namespace import QEMU, whole
 from qcaps.rules.shared.refuse import internal, malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
 
 _Node = etree._Element  # noqa: SLF001  # lxml-stubs names the element class only so
 

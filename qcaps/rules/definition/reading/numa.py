@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.syntax import cpuset
+from qcaps.domainxml.syntax import cpuset
 from qcaps.rules.shared.refuse import internal, malformed, unsupported
 
 if TYPE_CHECKING:
-    from qcaps.domain.domain import Domain
-    from qcaps.domain.numa import NumaCell
-    from qcaps.domain.tuning import Numatune, NumatuneMemory
+    from qcaps.domainxml.domain import Domain
+    from qcaps.domainxml.numa import NumaCell
+    from qcaps.domainxml.tuning import Numatune, NumatuneMemory
 
 _LOCAL, _UNREACHABLE = 10, 255
 

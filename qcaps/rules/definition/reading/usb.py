@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qcaps.capabilities.targets import S390, X86
-from qcaps.domain.devices import Controller, Hostdev, Hub, Input, Tpm
+from qcaps.domainxml.devices import Controller, Hostdev, Hub, Input, Tpm
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.refuse import malformed, unsupported
 

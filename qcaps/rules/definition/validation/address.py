@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qcaps.domain.address import (
+from qcaps.domainxml.address import (
     CcwAddress,
     DriveAddress,
     PciAddress,
@@ -12,14 +12,14 @@ from qcaps.domain.address import (
     UnassignedAddress,
     VirtioS390Address,
 )
-from qcaps.domain.devices import Disk, Hostdev
+from qcaps.domainxml.devices import Disk, Hostdev
 from qcaps.rules.shared.refuse import internal, malformed, need, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.device import Device
+    from qcaps.domainxml.device import Device
     from qcaps.rules.shared.guest import Guest
 
 _LARGEST_UID = 0xFFFF

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.clock import Timer
+    from qcaps.domainxml.clock import Timer
     from qcaps.rules.shared.guest import Guest
 
 LATEST_START = 253402300799

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.devices import Iommu
+from qcaps.domainxml.devices import Iommu
 from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.machine import VCPUS_WITHOUT_EIM
 from qcaps.rules.shared.refuse import need, unsupported
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.cpu import Cpu
+    from qcaps.domainxml.cpu import Cpu
     from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 

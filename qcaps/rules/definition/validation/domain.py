@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Console, Panic, Serial, Tpm
+from qcaps.domainxml.devices import Console, Panic, Serial, Tpm
 from qcaps.rules.definition.validation.clock import check_clock, check_pm
 from qcaps.rules.definition.validation.cpu import check_cpu, check_vcpus
 from qcaps.rules.definition.validation.features import check_features

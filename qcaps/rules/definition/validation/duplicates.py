@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Console, Disk, Filesystem, Hostdev, Interface, Iommu, Serial, Video
-from qcaps.domain.devices.on_host import HostMdevAddress, HostPciAddress, HostScsiAddress, HostUsbAddress
-from qcaps.domain.syntax import uuid
+from qcaps.domainxml.devices import Console, Disk, Filesystem, Hostdev, Interface, Iommu, Serial, Video
+from qcaps.domainxml.devices.on_host import HostMdevAddress, HostPciAddress, HostScsiAddress, HostUsbAddress
+from qcaps.domainxml.syntax import uuid
 from qcaps.rules import orders
 from qcaps.rules.definition.validation.cpu import topology_vcpus
 from qcaps.rules.definition.validation.firmware import check_boot_options, check_os
@@ -25,8 +25,8 @@ from qcaps.rules.shared.storage import storage_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.domain.address import DriveAddress
-    from qcaps.domain.device import Device
+    from qcaps.domainxml.address import DriveAddress
+    from qcaps.domainxml.device import Device
     from qcaps.rules.shared.guest import Guest
 
 _USER = re.compile(r"ua-[-A-Za-z0-9_]*")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.memory import kib
+from qcaps.domainxml.memory import kib
 from qcaps.release import R9_0, R12_8, since
 from qcaps.rules.shared.refuse import need, unsupported
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.codec import Element
-    from qcaps.domain.features import Features, FeatureState, Hyperv
+    from qcaps.domainxml.codec import Element
+    from qcaps.domainxml.features import Features, FeatureState, Hyperv
     from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 

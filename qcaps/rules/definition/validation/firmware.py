@@ -10,7 +10,7 @@ from qcaps.rules.shared.refuse import unsupported
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.boot import FirmwareVariables, Loader, Os
+    from qcaps.domainxml.boot import FirmwareVariables, Loader, Os
     from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.devices import Memory
-from qcaps.domain.memory import kib
-from qcaps.domain.syntax import cpuset, each, scaled
+from qcaps.domainxml.devices import Memory
+from qcaps.domainxml.memory import kib
+from qcaps.domainxml.syntax import cpuset, each, scaled
 from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.guest import address_type
@@ -14,7 +14,7 @@ from qcaps.rules.shared.refuse import need, unsupported
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.memory import HugepagesPage, MemoryBacking
+    from qcaps.domainxml.memory import HugepagesPage, MemoryBacking
     from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 

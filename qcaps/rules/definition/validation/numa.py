@@ -8,7 +8,7 @@ from qcaps.release import R9_0, R11_3, since
 from qcaps.rules.shared.refuse import malformed
 
 if TYPE_CHECKING:
-    from qcaps.domain.numa import NumaBandwidth, NumaCell, NumaLatency
+    from qcaps.domainxml.numa import NumaBandwidth, NumaCell, NumaLatency
     from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 

@@ -9,7 +9,7 @@ from qcaps.rules.shared.refuse import malformed, need, unsupported
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.tuning import Defaultiothread, Iothread
+    from qcaps.domainxml.tuning import Defaultiothread, Iothread
     from qcaps.rules.shared.guest import Guest
 
 _PERIOD = (1000, 1_000_000)  # microseconds

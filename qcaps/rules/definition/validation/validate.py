@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Interface, Memory
+from qcaps.domainxml.devices import Interface, Memory
 from qcaps.lookups.site import Site
 from qcaps.rules import orders
 from qcaps.rules.definition.reading.checks import check_parsed, check_parsed_device
@@ -22,7 +22,7 @@ from qcaps.rules.shared.host_facts import PLAIN_HOST, HostFacts
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.device import Device
+    from qcaps.domainxml.device import Device
     from qcaps.lookups.lookup import Asked
     from qcaps.rules.draft import Draft
 

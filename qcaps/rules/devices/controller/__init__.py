@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Controller
+from qcaps.domainxml.devices import Controller
 from qcaps.rules.addresses.pci import flags as f
 from qcaps.rules.devices.controller.complete import complete, read
 from qcaps.rules.devices.controller.refuse import refuse, refuse_by_qemu

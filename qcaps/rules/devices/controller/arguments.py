@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.devices import Controller
+from qcaps.domainxml.devices import Controller
 from qcaps.rules.machine import (
     has_builtin_esp,
     has_builtin_ide,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.device import DeviceMaster
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.device import DeviceMaster
 from qcaps.rules.machine import has_builtin_esp, is_arm_virt, is_i440fx, is_ppc64, is_pseries, is_q35, is_s390
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared import numa
@@ -14,8 +14,8 @@ from qcaps.rules.shared.sizes import in_kib
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.devices import Controller
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.devices import Controller
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.shared.state import State
 
 

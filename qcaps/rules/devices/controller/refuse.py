@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.devices import Controller
+    from qcaps.domainxml.devices import Controller
     from qcaps.rules.shared.guest import Guest
 
 # Follows: qemuValidateCheckSCSIControllerModel

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.domain.memory import kib
+from qcaps.domainxml.memory import kib
 from qcaps.rules.shared.refuse import internal, need, unsupported
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.devices import Controller
+    from qcaps.domainxml.devices import Controller
     from qcaps.rules.shared.guest import Guest
 
 _ROOTS = frozenset({"pci-root", "pcie-root"})

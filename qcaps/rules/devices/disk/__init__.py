@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.address import DriveAddress
-from qcaps.domain.devices import Disk
-from qcaps.rules.devices.disk.complete import complete, read
+from qcaps.domainxml.address import DriveAddress
+from qcaps.domainxml.devices import Disk
+from qcaps.rules.devices.disk.complete import complete
+from qcaps.rules.devices.disk.parsed import read
 from qcaps.rules.devices.disk.refuse import refuse
 from qcaps.rules.devices.disk.refuse_by_qemu import refuse_by_qemu
 from qcaps.rules.devices.disk.refuse_read import refuse_read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.devices import Disk
+from qcaps.domainxml.devices import Disk
 from qcaps.rules.machine import is_q35
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.image import (

@@ -21,7 +21,7 @@ from qcaps.rules.shared.storage import (
 from qcaps.rules.shared.virtio import check_no_virtio_options
 
 if TYPE_CHECKING:
-    from qcaps.domain.devices import Disk
+    from qcaps.domainxml.devices import Disk
     from qcaps.release import Release, Since
     from qcaps.rules.shared.guest import Guest
 

@@ -15,7 +15,7 @@ from qcaps.rules.shared.storage import Storage, chain_of, check_openable, storag
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.devices import Disk
+    from qcaps.domainxml.devices import Disk
     from qcaps.release import Release, Since
     from qcaps.rules.shared.guest import Guest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.syntax import uuid
+from qcaps.domainxml.syntax import uuid
 from qcaps.rules.shared.hosts import check_hosts
 from qcaps.rules.shared.labels import refuse_read_labels
 from qcaps.rules.shared.pci import check_pci_numbers
@@ -13,10 +13,10 @@ from qcaps.rules.shared.refuse import malformed, unsupported
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qcaps.domain.codec import Element
-    from qcaps.domain.devices import Disk
-    from qcaps.domain.devices.disksource import DiskSource, DiskSourceCookies, DiskSourceReservations
-    from qcaps.domain.devices.secret import Auth, AuthSecret, Encryption, EncryptionSecret
+    from qcaps.domainxml.codec import Element
+    from qcaps.domainxml.devices import Disk
+    from qcaps.domainxml.devices.disksource import DiskSource, DiskSourceCookies, DiskSourceReservations
+    from qcaps.domainxml.devices.secret import Auth, AuthSecret, Encryption, EncryptionSecret
 
 _SPLIT = ("gluster", "rbd")
 """Protocols whose name is a volume or pool, a slash, and an image."""

@@ -8,8 +8,8 @@ from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.refuse import malformed, unsupported
 
 if TYPE_CHECKING:
-    from qcaps.domain.devices import Disk
-    from qcaps.domain.devices.disk import DiskIotune
+    from qcaps.domainxml.devices import Disk
+    from qcaps.domainxml.devices.disk import DiskIotune
     from qcaps.rules.shared.guest import Guest
 
 LARGEST = 1_000_000_000_000_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qcaps.domain.devices import Graphics
+from qcaps.domainxml.devices import Graphics
 from qcaps.rules.devices.graphics.complete import read
 from qcaps.rules.devices.graphics.refuse import refuse, refuse_by_qemu, refuse_read
 from qcaps.rules.kind import Kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.devices import Graphics
+from qcaps.domainxml.devices import Graphics
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.audio import audio_name
 from qcaps.rules.start import paths
@@ -13,7 +13,7 @@ from qcaps.rules.start.argument import escaped, on_off
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qcaps.domain.devices.graphics import GraphicsListen
+    from qcaps.domainxml.devices.graphics import GraphicsListen
     from qcaps.rules.start.launch import Launch
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices.graphics import GraphicsListen
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices.graphics import GraphicsListen
 from qcaps.rules.shared.common import by_device_type, only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qcaps.domain.devices import Graphics
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.devices import Graphics
+    from qcaps.domainxml.domain import Domain
 
 
 _AUTO: Final = -1

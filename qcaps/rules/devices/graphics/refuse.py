@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain import devices as d
-    from qcaps.domain.devices import Graphics
-    from qcaps.domain.devices.graphics import GraphicsListen
+    from qcaps.domainxml import devices as d
+    from qcaps.domainxml.devices import Graphics
+    from qcaps.domainxml.devices.graphics import GraphicsListen
     from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qcaps.domain.devices import Hostdev
+from qcaps.domainxml.devices import Hostdev
 from qcaps.rules.devices.hostdev.complete import complete, read
 from qcaps.rules.devices.hostdev.refuse import refuse, refuse_by_qemu
 from qcaps.rules.devices.hostdev.refuse_read import refuse_read

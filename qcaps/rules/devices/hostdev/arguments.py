@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.address import UnassignedAddress
-from qcaps.domain.devices import Disk, Hostdev, Interface
-from qcaps.domain.devices.on_host import HostMdevAddress, HostPciAddress, HostScsiAddress, HostUsbAddress
+from qcaps.domainxml.address import UnassignedAddress
+from qcaps.domainxml.devices import Disk, Hostdev, Interface
+from qcaps.domainxml.devices.on_host import HostMdevAddress, HostPciAddress, HostScsiAddress, HostUsbAddress
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.image import numbered
 from qcaps.rules.shared.protocol import secret
@@ -20,7 +20,7 @@ from qcaps.rules.start.virtio import virtio
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qcaps.domain.devices.on_host import Teaming
+    from qcaps.domainxml.devices.on_host import Teaming
     from qcaps.rules.start.argument import Json
     from qcaps.rules.start.launch import Launch
 

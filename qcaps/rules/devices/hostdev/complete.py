@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domain.address import CcwAddress, DriveAddress, PciAddress
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices.on_host import HostPciAddress, HostUsbAddress
+from qcaps.domainxml.address import CcwAddress, DriveAddress, PciAddress
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices.on_host import HostPciAddress, HostUsbAddress
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.common import by_type, filled_pci, is_empty, only
 from qcaps.rules.shared.network import addresses
 from qcaps.rules.shared.state import place
 
 if TYPE_CHECKING:
-    from qcaps.domain.devices import Hostdev
-    from qcaps.domain.devices.hostdev import HostdevSource
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.devices import Hostdev
+    from qcaps.domainxml.devices.hostdev import HostdevSource
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.shared.state import State
 
 _MDEV_ADDRESSES = {"vfio-pci": PciAddress, "vfio-ccw": CcwAddress}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices.on_host import HostUsbAddress
+from qcaps.domainxml.devices.on_host import HostUsbAddress
 from qcaps.rules.shared.guest import address_type
 from qcaps.rules.shared.refuse import internal, need, unsupported
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.devices import Hostdev, Interface
+    from qcaps.domainxml.devices import Hostdev, Interface
     from qcaps.rules.shared.guest import Guest
 
 _ADDRESSES = {

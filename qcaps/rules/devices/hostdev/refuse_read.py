@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices.on_host import HostPciAddress
-from qcaps.domain.syntax import uuid
+from qcaps.domainxml.devices.on_host import HostPciAddress
+from qcaps.domainxml.syntax import uuid
 from qcaps.rules.shared.hosts import check_hosts
 from qcaps.rules.shared.pci import check_pci_numbers
 from qcaps.rules.shared.refuse import internal, malformed, unsupported
@@ -14,7 +14,7 @@ from qcaps.rules.shared.refuse import internal, malformed, unsupported
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qcaps.domain.devices import Hostdev
+    from qcaps.domainxml.devices import Hostdev
 
 _WWPN = re.compile(r"naa\.(?:0x)?[0-9a-fA-F]{16}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Interface
+from qcaps.domainxml.devices import Interface
 from qcaps.rules.devices.interface.complete import complete, read
 from qcaps.rules.devices.interface.refuse import refuse, refuse_by_qemu
 from qcaps.rules.devices.interface.refuse_read import refuse_read

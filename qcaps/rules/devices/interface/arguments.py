@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.address import CcwAddress, PciAddress, VirtioMmioAddress
-from qcaps.domain.devices import Interface
+from qcaps.domainxml.address import CcwAddress, PciAddress, VirtioMmioAddress
+from qcaps.domainxml.devices import Interface
 from qcaps.rules.machine import ARM_VIRT
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start import argument

@@ -8,10 +8,10 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.capabilities.targets import S390
-from qcaps.domain import syntax
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices.interface import InterfaceDriver, InterfaceMac, InterfaceModel
-from qcaps.domain.devices.interfacesource import InterfaceVirtualportParameters
+from qcaps.domainxml import syntax
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices.interface import InterfaceDriver, InterfaceMac, InterfaceModel
+from qcaps.domainxml.devices.interfacesource import InterfaceVirtualportParameters
 from qcaps.rules.devices.interface.refuse_read import port_number
 from qcaps.rules.machine import ARM_VIRT, is_arm_virt, is_riscv_virt
 from qcaps.rules.refusal import Refused
@@ -20,18 +20,18 @@ from qcaps.rules.shared.common import is_empty
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.devices import Interface
-    from qcaps.domain.devices.interface import (
+    from qcaps.domainxml.devices import Interface
+    from qcaps.domainxml.devices.interface import (
         InterfaceBackend,
         InterfaceFilterref,
         InterfaceFilterrefParameter,
     )
-    from qcaps.domain.devices.interfacesource import (
+    from qcaps.domainxml.devices.interfacesource import (
         InterfaceBandwidth,
         InterfaceBandwidthLimit,
         InterfaceVirtualport,
     )
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.shared.state import State
 
 _OWN_NAMES: Final = ("vnet", "macvtap", "macvlan")

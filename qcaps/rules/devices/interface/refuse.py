@@ -11,7 +11,7 @@ from qcaps.rules.shared.virtio import VIRTIO_MODELS, check_no_virtio_options
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.devices import Interface
+    from qcaps.domainxml.devices import Interface
     from qcaps.release import Since
     from qcaps.rules.shared.guest import Guest
 

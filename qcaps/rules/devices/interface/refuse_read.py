@@ -7,16 +7,16 @@ import socket
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices.on_host import HostPciAddress, HostUsbAddress
-from qcaps.domain.numbers import any_base
-from qcaps.domain.syntax import uuid
+from qcaps.domainxml.devices.on_host import HostPciAddress, HostUsbAddress
+from qcaps.domainxml.numbers import any_base
+from qcaps.domainxml.syntax import uuid
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.pci import check_pci_numbers
 from qcaps.rules.shared.refuse import malformed, unsupported
 
 if TYPE_CHECKING:
-    from qcaps.domain.devices import Interface
-    from qcaps.domain.devices.interfacesource import (
+    from qcaps.domainxml.devices import Interface
+    from qcaps.domainxml.devices.interfacesource import (
         InterfaceBandwidth,
         InterfaceVirtualport,
         InterfaceVirtualportParameters,

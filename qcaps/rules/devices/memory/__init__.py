@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Memory
+from qcaps.domainxml.devices import Memory
 from qcaps.rules.devices.memory.complete import complete, read
 from qcaps.rules.devices.memory.refuse import refuse, refuse_by_qemu, refuse_read
 from qcaps.rules.kind import Kind, Pci

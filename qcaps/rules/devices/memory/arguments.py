@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Memory
-from qcaps.domain.memory import kib
-from qcaps.domain.syntax import cpuset, each, scaled
+from qcaps.domainxml.devices import Memory
+from qcaps.domainxml.memory import kib
+from qcaps.domainxml.syntax import cpuset, each, scaled
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start import paths
 from qcaps.rules.start.address import placed
@@ -15,8 +15,8 @@ from qcaps.rules.start.address import placed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qcaps.domain.codec import Element
-    from qcaps.domain.numa import NumaCell
+    from qcaps.domainxml.codec import Element
+    from qcaps.domainxml.numa import NumaCell
     from qcaps.rules.start.argument import Json
     from qcaps.rules.start.launch import Launch
 

@@ -6,18 +6,18 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.capabilities.targets import PPC64
-from qcaps.domain import syntax
-from qcaps.domain.codec import evolve
-from qcaps.domain.memory import kib
+from qcaps.domainxml import syntax
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.memory import kib
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.common import says_something
 from qcaps.rules.shared.sets import canonical
 from qcaps.rules.shared.sizes import in_kib
 
 if TYPE_CHECKING:
-    from qcaps.domain.devices import Memory
-    from qcaps.domain.devices.memory import ModuleSource
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.devices import Memory
+    from qcaps.domainxml.devices.memory import ModuleSource
+    from qcaps.domainxml.domain import Domain
     from qcaps.rules.shared.state import State
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.memory import kib
-from qcaps.domain.syntax import cpuset, each, uuid
+from qcaps.domainxml.memory import kib
+from qcaps.domainxml.syntax import cpuset, each, uuid
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.refuse import malformed, need, unsupported
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain import devices as d
-    from qcaps.domain.devices import Memory
+    from qcaps.domainxml import devices as d
+    from qcaps.domainxml.devices import Memory
     from qcaps.rules.shared.guest import Guest
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qcaps.domain.devices import Video
+from qcaps.domainxml.devices import Video
 from qcaps.rules.devices.video.complete import complete, read
 from qcaps.rules.devices.video.refuse import refuse, refuse_by_qemu, refuse_read
 from qcaps.rules.kind import Kind, Pci

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qcaps.domain.devices import Video
+from qcaps.domainxml.devices import Video
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start import paths
 from qcaps.rules.start.address import placed, zpci

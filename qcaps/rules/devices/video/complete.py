@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.capabilities.targets import PPC64, S390
-from qcaps.domain.codec import evolve
-from qcaps.domain.devices import Video
-from qcaps.domain.devices.video import VideoModel
+from qcaps.domainxml.codec import evolve
+from qcaps.domainxml.devices import Video
+from qcaps.domainxml.devices.video import VideoModel
 from qcaps.release import R9_0, R12_8, since
 from qcaps.rules.machine import is_arm_virt, is_riscv_virt
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain.domain import Domain
+    from qcaps.domainxml.domain import Domain
     from qcaps.release import Since
     from qcaps.rules.shared.state import State
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.domain.devices import Video
+from qcaps.domainxml.devices import Video
 from qcaps.rules.refusal import Refused
 from qcaps.rules.shared.refuse import internal, malformed, need, unsupported
 from qcaps.rules.shared.virtio import check_no_virtio_options
 
 if TYPE_CHECKING:
     from qcaps.capabilities.model import Capabilities
-    from qcaps.domain import devices as d
-    from qcaps.domain.devices.video import VideoModel
+    from qcaps.domainxml import devices as d
+    from qcaps.domainxml.devices.video import VideoModel
     from qcaps.rules.shared.guest import Guest
 
 

@@ -1,0 +1,40 @@
+"""`qcaps history export`: a revision's pairs as pyperf suites."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qcaps.commands.options import add_options, folder, print_json
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the action's arguments."""
+    parser.add_argument("revision", metavar="REV", help="a commit, a tag or a subject in the store")
+    parser.add_argument(
+        "--with", dest="partner", metavar="REV", default="", help="its pairs with this one (default: most)"
+    )
+    add_options(parser, "json", output=folder("qcaps-pairs"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write `base.json` and `head.json`."""
+    from qcaps.files import held  # `--help` need not pay for any of this
+    from qcaps.history import exchange
+    from qcaps.history.store import reading
+    from qcaps.measure.gate.pair_store import BASE, HEAD
+    from qcaps.measure.results import results_file
+
+    with reading(args.store) as store:
+        sides = exchange.give_out(store, args.revision, args.partner)
+    files = [args.output / name for name in (BASE, HEAD)]
+    with held(args.output):
+        for file, side in zip(files, sides, strict=True):
+            results_file.write(file, side)
+    if args.json:
+        print_json("history-export", {"files": [str(file) for file in files]})
+    else:
+        print(f"{files[0]}, {files[1]}: {len(sides[1].measured)} benchmarks")
+    return 0

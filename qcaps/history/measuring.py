@@ -39,7 +39,7 @@ class Target:
 
 
 @dataclass(kw_only=True)
-class Session:
+class HistorySession:
     """What one command measures with; `arms` are those that are ready, by the name of their revision."""
 
     store: HistoryStore
@@ -83,7 +83,7 @@ class Session:
 
 
 def measure(
-    session: Session,
+    session: HistorySession,
     targets: Sequence[Target],
     known: Mapping[str, Target],
     releases: Iterable[str],
@@ -105,7 +105,12 @@ def measure(
 
 
 def _measure_one(
-    session: Session, target: Target, every: Mapping[str, Target], releases: set[str], *, here_too: bool
+    session: HistorySession,
+    target: Target,
+    every: Mapping[str, Target],
+    releases: set[str],
+    *,
+    here_too: bool,
 ) -> None:
     store, revision = session.store, target.revision
     with store.transaction() as connection:
@@ -142,7 +147,7 @@ def _measure_one(
 
 
 def _against(
-    session: Session,
+    session: HistorySession,
     target: Target,
     arm: Arm,
     head: int,
@@ -180,7 +185,7 @@ def _against(
 
 
 def _counts(
-    session: Session, arms: tuple[Arm, Arm]
+    session: HistorySession, arms: tuple[Arm, Arm]
 ) -> tuple[dict[Cell, tuple[Counts, Counts]], dict[Cell, str]]:
     """Counts of what both can do, and why the rest cannot be done."""
     outcome, refused = decision.GateOutcome(), {}
@@ -197,7 +202,7 @@ def _counts(
     return outcome.counts, refused
 
 
-def _is_noisy(session: Session, base: Arm) -> bool:
+def _is_noisy(session: HistorySession, base: Arm) -> bool:
     """Whether this host can judge, asked once a session; how its pairs scatter sets the calls a block."""
     if not session.calls:
         cells = tuple(cell for cell in session.cells if cell in session.bench.calls)
@@ -209,7 +214,9 @@ def _is_noisy(session: Session, base: Arm) -> bool:
     return bool(session.noisy)
 
 
-def _take_pairs(session: Session, arms: tuple[Arm, Arm], compared: Compared, wanted: dict[Cell, int]) -> None:
+def _take_pairs(
+    session: HistorySession, arms: tuple[Arm, Arm], compared: Compared, wanted: dict[Cell, int]
+) -> None:
     """Rounds of all cells that need one more; each is kept as it ends."""
     left = dict(wanted)
     with Relay(session.bench, arms) as relay:
@@ -226,14 +233,14 @@ def _take_pairs(session: Session, arms: tuple[Arm, Arm], compared: Compared, wan
 
 
 def _keep_anchor(
-    session: Session, own: Revision, head: int, anchors: Sequence[Revision], releases: set[str]
+    session: HistorySession, own: Revision, head: int, anchors: Sequence[Revision], releases: set[str]
 ) -> None:
     if own not in anchors and plan.becomes_anchor(own, anchors, releases):
         with session.store.transaction() as connection:
             records.make_anchor(connection, head)
 
 
-def _gap(session: Session, head: int, revision: Revision, why: str) -> None:
+def _gap(session: HistorySession, head: int, revision: Revision, why: str) -> None:
     session.say(f"{revision}: a gap: {why}")
     with session.store.transaction() as connection:
         records.add_gap(connection, session.environment, head, why)

@@ -25,7 +25,7 @@ from qcaps.measure.gate.verdict import Interval, Margins, Verdict, judge
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from qcaps.history.measuring import Session, Target
+    from qcaps.history.measuring import HistorySession, Target
     from qcaps.measure.cell import Cell
 
 AROUND = 3
@@ -42,7 +42,7 @@ class Case:
     at: int
 
 
-def settle(session: Session, every: Mapping[str, Target]) -> None:
+def settle(session: HistorySession, every: Mapping[str, Target]) -> None:
     """Gate every suspect that no gate has settled. `every` holds targets by the name of their revision."""
     while cases := _cases(session, every):
         # One place at a time: what a gate finds there may explain what is suspected beside it.
@@ -52,7 +52,7 @@ def settle(session: Session, every: Mapping[str, Target]) -> None:
             return
 
 
-def _cases(session: Session, every: Mapping[str, Target]) -> list[Case]:
+def _cases(session: HistorySession, every: Mapping[str, Target]) -> list[Case]:
     """Suspects that were not gated yet, in the order of the line."""
     known = records.revisions(session.store)
     order = {number: at for at, number in enumerate(known)}
@@ -77,7 +77,7 @@ def _cases(session: Session, every: Mapping[str, Target]) -> list[Case]:
     return sorted(found, key=lambda case: order[case.window[case.at]])
 
 
-def _settle(session: Session, every: Mapping[str, Target], cases: Sequence[Case]) -> bool:
+def _settle(session: HistorySession, every: Mapping[str, Target], cases: Sequence[Case]) -> bool:
     """Settle cases of one place; False if it could not be tried."""
     first = cases[0]
     moved = _gate(session, every, cases, first.window[first.at - 1], first.window[first.at])
@@ -87,7 +87,7 @@ def _settle(session: Session, every: Mapping[str, Target], cases: Sequence[Case]
     return all(_narrow(session, every, case) for case in cases if not moved[case.cell])
 
 
-def _narrow(session: Session, every: Mapping[str, Target], case: Case) -> bool:
+def _narrow(session: HistorySession, every: Mapping[str, Target], case: Case) -> bool:
     """Look for a change between the window's ends, then in halves; False if that could not be tried."""
 
     def moves(low: int, high: int) -> bool | None:
@@ -109,7 +109,7 @@ def _narrow(session: Session, every: Mapping[str, Target], case: Case) -> bool:
 
 
 def _gate(
-    session: Session, every: Mapping[str, Target], cases: Sequence[Case], before: int, after: int
+    session: HistorySession, every: Mapping[str, Target], cases: Sequence[Case], before: int, after: int
 ) -> dict[Cell, bool] | None:
     """Whether each case's benchmark changes between two revisions; kept in the store. None if it cannot."""
     known = records.revisions(session.store)

@@ -51,6 +51,7 @@ def test_what_was_planted_is_found_where_it_is(tmp_path: Path, capsys: pytest.Ca
 
     assert main([*measure, names[5], "--pairs", str(PAIRS), "--unsettled", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
+    assert said["schema"] == "qcaps/history/1"
     (gap,) = said["gaps"]
     assert (gap["revision"], gap["benchmark"]) == (names[2], "")
     assert gap["why"].startswith("does not build")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.commands.terminal import Bar
-    from qcaps.history.measuring import Session, Target
+    from qcaps.history.measuring import HistorySession, Target
     from qcaps.history.store import HistoryStore
     from qcaps.measure.cell import Cell
     from qcaps.measure.gate.libvirt_builds import Recipe
@@ -167,11 +167,13 @@ def _sources(args: argparse.Namespace, *, on_libvirt: bool) -> dict[Cell, str]:
     return sources(cells, domains)
 
 
-def _session(args: argparse.Namespace, store: HistoryStore, scratch: Path, *, on_libvirt: bool) -> Session:
+def _session(
+    args: argparse.Namespace, store: HistoryStore, scratch: Path, *, on_libvirt: bool
+) -> HistorySession:
     from time import monotonic
 
     from qcaps.history import exchange, records
-    from qcaps.history.measuring import Session
+    from qcaps.history.measuring import HistorySession
     from qcaps.measure.gate.revisions import default_builds
     from qcaps.measure.gate.rounds import Bench
     from qcaps.measure.results.session import session_facts
@@ -181,7 +183,7 @@ def _session(args: argparse.Namespace, store: HistoryStore, scratch: Path, *, on
     here = exchange.this_environment(facts, args.machine, _qemu() if on_libvirt else "")
     with store.transaction() as connection:
         environment = records.environment_id(connection, here)
-    return Session(
+    return HistorySession(
         store=store,
         bench=Bench(
             sources=sources,
@@ -213,7 +215,7 @@ def _qemu() -> str:
     return said.splitlines()[0] if said else ""
 
 
-def _tell_progress(session: Session, bar: Bar, revisions: int) -> None:
+def _tell_progress(session: HistorySession, bar: Bar, revisions: int) -> None:
     """Pairs there are here, of as many as the revisions want of two anchors each."""
 
     def show(what: str) -> None:
@@ -225,7 +227,7 @@ def _tell_progress(session: Session, bar: Bar, revisions: int) -> None:
     session.on_progress = show
 
 
-def _say(args: argparse.Namespace, session: Session, chosen: list[Target]) -> None:
+def _say(args: argparse.Namespace, session: HistorySession, chosen: list[Target]) -> None:
     from qcaps.history import events, records, track
 
     store = session.store

@@ -30,16 +30,22 @@ if TYPE_CHECKING:
 
 AROUND = 3
 """Revisions to either side where a change may really be."""
+_LAYOUTS = 2.8
+"""Times what layouts scatter by (standard deviation): two are further apart in one of twenty cases."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A suspect of one benchmark: it changes by `log` somewhere in `window`, likeliest at `at` of it."""
+    """A suspect of one benchmark: it changes by `log` somewhere in `window`, likeliest at `at` of it.
+
+    Two builds differ by `least` for their layouts alone.
+    """
 
     cell: Cell
     log: float
     window: tuple[int, ...]
     at: int
+    least: float = 0.0
 
 
 def settle(session: HistorySession, every: Mapping[str, Target]) -> None:
@@ -71,9 +77,10 @@ def _cases(session: HistorySession, every: Mapping[str, Target]) -> list[Case]:
             low = max(suspect.at - AROUND, *(at for at in places if at < suspect.at))
             high = min(suspect.at + AROUND, *(at for at in places if at > suspect.at))
             window = tuple(line[low:high])
-            undecided = any(pair in open_ for pair in combinations(window, 2))
+            least = _LAYOUTS * one.layout
+            undecided = least > abs(suspect.log) / 2 or any(pair in open_ for pair in combinations(window, 2))
             if not undecided and all(known[revision].name in every for revision in window):
-                found.append(Case(one.cell, suspect.log, window, suspect.at - low))
+                found.append(Case(one.cell, suspect.log, window, suspect.at - low, least))
     return sorted(found, key=lambda case: order[case.window[case.at]])
 
 
@@ -147,7 +154,8 @@ def _gate(
 def _unjudged(case: Case) -> Judged:
     """The series of a case, rising whichever way it goes, to be judged by what is suspected.
 
-    Surely more than a quarter of it is a change, surely less than three quarters none.
+    Surely more than a quarter of it is a change, surely less than three quarters none; of C builds, more than
+    two layouts differ by.
     """
     sign = math.copysign(1.0, case.log)
 
@@ -155,7 +163,8 @@ def _unjudged(case: Case) -> Judged:
         (pair,) = pairs
         return sign * math.log(pair.head / pair.base)
 
-    margins = Margins(math.expm1(abs(case.log) / 4), math.expm1(3 * abs(case.log) / 4))
+    delta = max(abs(case.log) / 4, case.least)
+    margins = Margins(math.expm1(delta), math.expm1(max(3 * abs(case.log) / 4, 1.2 * delta)))
     return Judged(Series(case.cell.name, (case.cell,), difference), margins, judge([], margins))
 
 

@@ -73,6 +73,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="pytest-benchmark, github, bencher, junit, markdown, csv: a file each in the output folder",
     )
     parser.add_argument(
+        "--work",
+        action="store_true",
+        help="say which functions and system calls head calls more or less often; never judged",
+    )
+    parser.add_argument(
         "--git-bisect",
         action="store_true",
         help="exit as 'git bisect run' wants it: 0 good, 1 bad, 125 cannot be told, 255 stop",
@@ -180,6 +185,10 @@ def _judge(
 
     cells = tuple(bench.sources)
     decision.check_counts(bench, arms, cells, outcome)
+    if args.work:
+        from qcaps.measure.gate import doing
+
+        outcome.work = doing.compare(bench, arms, outcome.notes.append)
     if not outcome.faults and not args.counts_only:
         for warning in circumstances.warnings():
             note(warning)
@@ -226,7 +235,7 @@ def _say_all(
     from qcaps.files import make_folder, replace_file
     from qcaps.measure.gate.pair_store import HEAD
     from qcaps.measure.results import results_file
-    from qcaps.report import actions, verdicts
+    from qcaps.report import actions, verdicts, work
     from qcaps.report import exports as formats
 
     text = json.dumps(verdicts.to_json(report), indent=2) + "\n"
@@ -244,6 +253,8 @@ def _say_all(
         return
     if (counted := verdicts.counts_table(report)) is not None:
         console().print(counted)
+    if (more := work.table(report.work)) is not None:
+        console().print(more)
     if report.rows:
         console().print(verdicts.table(report, console().width))
     for line in (*report.faults, *report.notes, report.headline):

@@ -5,8 +5,8 @@
 
 Both start a scheduler and workers on the loopback, with TLS; the hosts are one machine under several names.
 `overhead`: orders of about a second; the share by which all took longer than the hosts were measuring, which
-is what a run on one host does too: a process for the order, its answer as results. `kills`: short orders, while
-Dask workers are killed at random; every comparison must be there once, whole.
+is what a run on one host does too: a process for the order, its answer as results. `kills`: short orders,
+while Dask workers are killed at random; every comparison must be there once, whole.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def _kills(args: argparse.Namespace, found: Loopback, place: Path) -> int:
     shares = Counter(host for host, _ in hosts.seconds)
     sys.stdout.write(
         f"{args.cells} orders on {args.hosts} hosts in {wall:.0f} s, {killed.total()} kills:"
-        f" {len(runs)} comparisons are there, {sum(runs.values())} runs, all whole: {whole}; lost {len(log.lost)}, refused"
-        f" {len(log.refused)}; by host {dict(sorted(shares.items()))}\n"
+        f" {len(runs)} comparisons are there, {sum(runs.values())} runs, all whole: {whole};"
+        f" lost {len(log.lost)}, refused {len(log.refused)}; by host {dict(sorted(shares.items()))}\n"
     )
     return int(not (once and whole and killed.total() == args.kills))
 

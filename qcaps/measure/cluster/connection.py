@@ -6,6 +6,7 @@ import logging
 import ssl
 import time
 import uuid
+import warnings
 from collections import defaultdict
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -162,7 +163,9 @@ def connected(access: Access, subjects: Sequence[str] = (), *, alike: bool = Tru
         logging.getLogger(one).setLevel(logging.CRITICAL + 1)
     security = _security(access)
     try:
-        client = distributed.Client(access.address, timeout=_CONNECT_SECONDS, security=security)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of versions that differ: we refuse them
+            client = distributed.Client(access.address, timeout=_CONNECT_SECONDS, security=security)
     except Exception as error:  # noqa: BLE001  # Dask, its TLS and another version's protocol raise anything
         raise _no_connection(access, error) from None
     try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +18,11 @@ import pytest
 
 import qcaps
 from qcaps.measure.results import results_file
+from tests.conftest import without_component
 from tests.support.clusters import Loopback, alive, below, loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-pytest.importorskip("distributed")
 
 QUICKEST = """
 from qcaps.measure.cell import Cell
@@ -50,6 +52,12 @@ def dask_setup(scheduler):
         return found
     scheduler.handlers["versions"] = versions
 """
+
+
+@pytest.fixture(autouse=True, scope="module")
+def with_dask() -> None:
+    if importlib.util.find_spec("distributed") is None:
+        without_component("Dask distributed is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +205,64 @@ def test_what_does_not_fit_is_one_line(cluster: Loopback, tmp_path: Path) -> Non
     assert "): host other" not in said
     assert ": host other)" in said
     cluster.end("other")
+
+
+@contextmanager
+def long_run(cluster: Loopback, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run that would take minutes, when its first results are there."""
+    plan = [
+        "run",
+        "quickest",
+        *content(folder, 2, 20_000),
+        *cluster.options,
+        "--processes",
+        "300",
+        "--pairs",
+        "2",
+    ]
+    with subprocess.Popen(
+        [sys.executable, "-m", "qcaps", *plan, "-o", str(folder / "out")], stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            end = time.monotonic() + 60
+            while not (folder / "out" / "results.json").exists() and process.poll() is None:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.slow
+def test_interrupted_it_takes_its_orders_back_and_keeps_what_it_has(
+    cluster: Loopback, tmp_path: Path
+) -> None:
+    with long_run(cluster, tmp_path) as process:
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.startswith("qcaps: interrupted; ")
+    assert results_file.read(tmp_path / "out" / "results.json").measured
+    end = time.monotonic() + 20
+    while busy := [pid for one in ("a", "b") for pid in below(cluster.workers[one].pid) if is_timing(pid)]:
+        assert time.monotonic() < end, busy
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_when_the_scheduler_dies_it_says_so_and_keeps_what_it_has(tmp_path: Path) -> None:
+    with loopback(tmp_path, "a", tls=False) as own, long_run(own, tmp_path) as process:
+        own.scheduler.kill()
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert said == f"qcaps: error: {own.address}: the scheduler went away; what was measured is kept\n"
+    assert results_file.read(tmp_path / "out" / "results.json").measured
+
+
+def is_timing(pid: int) -> bool:
+    with suppress(OSError):
+        return "worker.work" in Path(f"/proc/{pid}/cmdline").read_text()
+    return False
 
 
 def test_a_scheduler_that_is_not_there_or_speaks_otherwise_is_one_line(

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import resource
+import select
 import signal
 import subprocess
 import time
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _KILLING_SECONDS: Final = 2.0
+_LOOK_SECONDS: Final = 1.0
+_MOST_SAID: Final = 1 << 16
+"""Bytes: a build may speak without end."""
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -70,29 +74,64 @@ def guarded(parent: int) -> Callable[[], None]:
     return stand_between
 
 
-def run_guarded(command: list[str], environment: dict[str, str], most_seconds: float) -> tuple[int, str]:
-    """The status of a command and what it said; however we leave, nothing it began runs on.
+def run_guarded(
+    command: list[str],
+    environment: dict[str, str],
+    most_seconds: float,
+    *,
+    folder: Path | None = None,
+    look: Callable[[str], None] = lambda _said: None,
+) -> tuple[int, str]:
+    """The status of a command and the last of what it said; however we leave, nothing it began runs on.
 
-    Raises OSError, and subprocess.TimeoutExpired.
+    It runs in `folder`. About once a second `look` is told the last of what was said, and may raise, which
+    ends the command. Raises OSError, and subprocess.TimeoutExpired with what was said.
     """
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
         env=environment,
+        cwd=folder,
         start_new_session=True,
         preexec_fn=guarded(os.getpid()),  # noqa: PLW1509  # the kernel offers no other place to ask for it
     )
+    said, ends = bytearray(), time.monotonic() + most_seconds
     with process:
         try:
-            said, _ = process.communicate(timeout=most_seconds)
-        except BaseException:
+            for chunk in _chunks(process, ends):
+                said += chunk
+                del said[:-_MOST_SAID]
+                look(said.decode(errors="replace"))
+            process.wait(max(ends - time.monotonic(), 0.1))
+        except BaseException as error:
             process.terminate()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise subprocess.TimeoutExpired(
+                    command, most_seconds, said.decode(errors="replace")
+                ) from None
             raise
-    return process.returncode, said
+    return process.returncode, said.decode(errors="replace")
+
+
+def _chunks(process: subprocess.Popen[bytes], ends: float) -> Iterator[bytes]:
+    """What a process says until it ends, gathered for about a second; nothing where it said nothing."""
+    assert process.stdout is not None
+    pipe = process.stdout.fileno()
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    while (left := ends - time.monotonic()) > 0:
+        gathered, until = bytearray(), time.monotonic() + min(_LOOK_SECONDS, left)
+        while (wait := until - time.monotonic()) > 0 and poll.poll(1000 * wait):
+            chunk = os.read(pipe, _MOST_SAID)
+            if not chunk:
+                yield bytes(gathered)
+                return
+            gathered += chunk
+            del gathered[:-_MOST_SAID]
+        yield bytes(gathered)
+    raise subprocess.TimeoutExpired(process.args, 0)
 
 
 def _kill_all_below(program: int = 0) -> int:

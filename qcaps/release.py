@@ -44,8 +44,8 @@ KNOWN: Final = (R3_6, R4_0, R7_0, R9_0, R11_3, R12_8)
 """Those whose law is known, oldest first: how often each task looks up."""
 MODELLED: Final = (R9_0, R11_3, R12_8)
 """Those whose rules are known too: what becomes of a domain."""
-DEFAULT: Final = R9_0
-"""That of the reference alone, where none is named."""
+DEFAULT: Final = R12_8
+"""That of the reference alone, where none is named: the newest that is modelled."""
 
 _WRITTEN: Final = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.\d{1,4})?", re.ASCII)
 
@@ -61,7 +61,7 @@ def parse(text: str) -> Release:
     """The release in `text`, as in 9.0, 12.8 or 12.8.0. Raises UsageError."""
     found = _WRITTEN.fullmatch(text)
     if found is None:
-        raise UsageError(f"no release of libvirt: {text!r}; expected one as in {DEFAULT} or {KNOWN[-1]}.0")
+        raise UsageError(f"no release of libvirt: {text!r}; expected one as in {R9_0} or {KNOWN[-1]}.0")
     return Release(int(found[1]), int(found[2]))
 
 

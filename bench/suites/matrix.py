@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from qcaps.measure.cell import Cell, grid
 
 SUMMARY = "each policy of note under each validity, on the virt-install guest and on 64 disks"
-POLICIES = ("naive", "libvirt-9.0", "series", "once", "once-abort", "oracle")
+POLICIES = ("naive", "stock", "series", "once", "once-abort", "oracle")
 VALIDITIES = ("fork", "ctime", "watch", "trust")
 
 

@@ -7,7 +7,7 @@ from qcaps.measure.cell import Cell, grid
 SUMMARY = "all that a report has a section for: about half an hour"
 GROWING = ("naive", "series", "once", "once-abort", "oracle")
 LADDER = ("naive", *(f"patch-{number}" for number in range(1, 12)))
-MATRIX = ("naive", "libvirt-9.0", "series", "once", "once-abort", "oracle")
+MATRIX = ("naive", "stock", "series", "once", "once-abort", "oracle")
 
 
 def cells() -> Iterator[Cell]:

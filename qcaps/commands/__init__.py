@@ -55,6 +55,7 @@ COMMANDS = (
     Command(
         "gate", "qcaps.commands.gate", "judge whether one version is slower than another: counts, then times"
     ),
+    Command("bisect", "qcaps.commands.bisect", "find the first commit that counts otherwise, or is slower"),
     Command(
         "history",
         "qcaps.commands.history",
@@ -126,6 +127,8 @@ def _dispatch(argv: list[str]) -> int:
         argv = [*argv[1:], "--help"]
     chosen = _chosen(argv)
     parser = _parser() if chosen is None else command_parser(chosen)
+    if chosen is not None and chosen.name != "doctor":  # which says what is wrong with it
+        _configure(parser, chosen)
     try:
         args = parser.parse_args(argv if chosen is None else argv[1:])
     except SystemExit as stop:  # --help and --version end here
@@ -136,6 +139,14 @@ def _dispatch(argv: list[str]) -> int:
 
     terminal.set_up(args)
     return _module(chosen).run(args)
+
+
+def _configure(parser: Parser, chosen: Command) -> None:
+    from pathlib import Path
+
+    from qcaps.commands import configuration
+
+    configuration.apply(parser, chosen.name, {one.name: one for one in COMMANDS}, Path.cwd())
 
 
 def _chosen(argv: list[str]) -> Command | None:
@@ -157,12 +168,25 @@ def _module(command: Command) -> CommandModule:
 
 def command_parser(command: Command) -> Parser:
     """The parser of one command, which imports its module."""
-    parser = Parser(
-        prog=f"qcaps {command.name}", description=command.help[0].upper() + command.help[1:] + "."
-    )
+    parser = Parser(prog=f"qcaps {command.name}", description=_sentence(command))
     parser.add_argument("-V", "--version", **_VERSION)
     _module(command).configure(parser)
     return parser
+
+
+def whole_parser() -> Parser:
+    """One parser with every command in it, for completions and manuals; it imports every command's module."""
+    parser = Parser(prog="qcaps", description="What QEMU capability lookups cost, and what one a task buys.")
+    parser.add_argument("-V", "--version", **_VERSION)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        one = commands.add_parser(command.name, help=command.help, description=_sentence(command))
+        _module(command).configure(one)
+    return parser
+
+
+def _sentence(command: Command) -> str:
+    return command.help[0].upper() + command.help[1:] + "."
 
 
 def _parser() -> Parser:

@@ -49,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
                 continue
             if result.accepted:
                 print(_printable(result.xml), end="")
-                note(f"{file}: {result.devices} devices, {result.lookups} lookups, {result.forks} forks")
+                counts = f"{result.devices} devices, {result.lookups} lookups, {result.forks} forks"
+                note(f"{file}: {counts} by the rules of libvirt {driver.release}")
             else:
                 say(str(result.error))
         if args.json:

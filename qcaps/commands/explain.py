@@ -46,8 +46,9 @@ def run(args: argparse.Namespace) -> int:
             place = "" if one["device"] is None else f"  {one['device']}"
             line = "" if one["line"] is None else f"  (line {one['line']})"
             print(f"{one['number']:>4}  {one['site']}{place}{line}")
-        of = f" of libvirt {driver.release}" if args.release else ""
-        print(f"{len(explained)} lookups in one {args.task}{of} under '{args.policy}'")
+        print(
+            f"{len(explained)} lookups in one {args.task} of libvirt {driver.release} under '{args.policy}'"
+        )
     return 0
 
 

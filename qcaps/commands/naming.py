@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from qcaps.measure.cell import Cell
     from qcaps.measure.domains import DomainSources
 
-_SUBJECTS = "reference, libvirt, libvirt:PREFIX_OR_BUILD, libvirt:URI, libvirt-daemon[:PLACE]"
+_SUBJECTS = "reference[:RELEASE], libvirt, libvirt:PREFIX_OR_BUILD, libvirt:URI, libvirt-daemon[:PLACE]"
 
 
 def add_domains(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +51,11 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
         help=f"{_SUBJECTS} (default: reference)",
     )
     add_yes(parser)
+
+
+def add_libvirt_to_ask(parser: argparse.ArgumentParser) -> None:
+    """--subject, where recordings answer without one."""
+    parser.add_argument("--subject", metavar="NAME", help=f"{_SUBJECTS} (default: none)")
 
 
 def gate_cells(
@@ -111,12 +116,15 @@ def check_serves_us(uri: str, *, yes: bool) -> None:
 
 
 def subjects_of(names: Sequence[str], *, yes: bool) -> tuple[str, ...]:
-    """The subjects as cells name them. Raises UsageError; LiveError for a libvirt that is not there."""
-    from qcaps.measure.subject import is_libvirt, split
+    """The subjects as cells name them, each once; `reference` beside a libvirt follows its release.
+
+    Raises UsageError; LiveError for a libvirt that is not there.
+    """
+    from qcaps.measure.subject import REFERENCE, is_libvirt, is_reference, of_release, ruled_by, split
 
     found = []
     for name in names:
-        split(name)
+        kind, which = split(name)
         if is_libvirt(name):
             from qcaps.measure.subjects import libvirt
 
@@ -125,9 +133,28 @@ def subjects_of(names: Sequence[str], *, yes: bool) -> tuple[str, ...]:
             if libvirt.is_running(own):
                 check_serves_us(split(own)[1], yes=yes)
             found.append(own)
+        elif which and not is_reference(name):
+            raise UsageError(f"subject {name}: there is one {kind}, and nothing after a colon")
         else:
-            found.append(name)
+            found.append(of_release(ruled_by(name)) if which else name)
+    libvirts = [name for name in found if is_libvirt(name)]
+    if REFERENCE in found and libvirts:
+        beside = reference_beside(libvirts)
+        found = [beside if name == REFERENCE else name for name in found]
     return tuple(dict.fromkeys(found))
+
+
+def reference_beside(libvirts: Sequence[str]) -> str:
+    """The reference that follows these libvirts' release, the newest of them. Raises UsageError."""
+    from qcaps.commands.terminal import note
+    from qcaps.measure.subject import of_release
+    from qcaps.measure.subjects.libvirt import installation
+    from qcaps.release import modelled, of_version
+
+    followed = modelled(max(of_version(installation(name).version) for name in libvirts))
+    if followed.warning:
+        note(followed.warning)
+    return of_release(followed.release)
 
 
 def check_coordinates(args: argparse.Namespace, subjects: Sequence[str]) -> None:

@@ -259,7 +259,7 @@ _SHARED: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
         {
             "type": release,
             "metavar": "X.Y",
-            "help": "the libvirt whose rules hold: 9.0, 11.3 or 12.8 (default: the policy's, else 9.0)",
+            "help": "the libvirt whose rules hold: 9.0, 11.3 or 12.8 (default: the policy's, else 12.8)",
         },
     ),
     "on": (

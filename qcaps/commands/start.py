@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from qcaps.driver.driver import Done
+    from qcaps.driver.driver import Done, QemuDriver
     from qcaps.driver.spawn import Spawned
-    from qcaps.rules.shared.host_facts import HostFacts
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,24 +40,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Define and start one file; 1 where the spawned guest has other devices than asked for."""
-    done, facts = _started(args)
+    done, driver = _started(args)
     spawned = None
     if args.spawn:
         from qcaps.driver.spawn import spawn  # only a real start pays for asyncio
 
         spawned = spawn(done.command, args.deadline)
     if args.json:
-        print_json("start", _as_json(args.file, done, facts, spawned))
+        print_json("start", _as_json(args.file, done, driver, spawned))
     else:
         print(" \\\n  ".join(_lines(done.command)))
         print("".join(f"assumed: {one}\n" for one in done.assumed), end="")
-        print(f"{args.file}: {done.lookups} lookups: {_sites(done)}")
+        print(
+            f"{args.file}: {done.lookups} lookups: {_sites(done)}, by the rules of libvirt {driver.release}"
+        )
         if spawned:
             print("\n".join(_report(spawned)))
     return 1 if spawned and (spawned.missing or spawned.unasked) else 0
 
 
-def _started(args: argparse.Namespace) -> tuple[Done, HostFacts]:
+def _started(args: argparse.Namespace) -> tuple[Done, QemuDriver]:
     file = args.file
     try:
         data = read_bounded(file)
@@ -66,7 +67,7 @@ def _started(args: argparse.Namespace) -> tuple[Done, HostFacts]:
             driver = reference_from(args, scratch)
             driver.warm(data, file)
             name = driver.define(data, file).domain.name
-            return driver.start(name), driver.facts
+            return driver.start(name), driver
     except QcapsError as error:
         if isinstance(error, UsageError) and args.release is not None:
             raise  # the release is at fault, not the file
@@ -102,12 +103,13 @@ def _report(spawned: Spawned) -> Iterator[str]:
         yield f"not asked for: {name}"
 
 
-def _as_json(file: str, done: Done, facts: HostFacts, spawned: Spawned | None) -> dict[str, Any]:
+def _as_json(file: str, done: Done, driver: QemuDriver, spawned: Spawned | None) -> dict[str, Any]:
     from qcaps.driver.facts import plain  # not for --help
 
     described: dict[str, Any] = {
         "file": file,
-        "host": plain(facts),
+        "release": str(driver.release),
+        "host": plain(driver.facts),
         "name": done.domain.name,
         "command": list(done.command),
         "assumed": list(done.assumed),

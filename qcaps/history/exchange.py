@@ -50,6 +50,7 @@ def take_in(
     with store.transaction() as connection:
         environment = records.environment_id(connection, environment_of(facts))
         base_id, head_id = (records.revision_id(connection, revision) for revision in sides)
+        records.make_anchor(connection, base_id)
         compared = Compared(environment, base_id, head_id)
         for number, results in ((base_id, one), (head_id, other)):
             records.add_counts(connection, environment, number, {m.cell: m.counts for m in results.measured})

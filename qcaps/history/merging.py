@@ -35,6 +35,13 @@ _GAPS = """
     SELECT r.ours, e.ours, b.ours, o.why FROM other.gap o JOIN temp.r ON r.theirs = o.revision
     JOIN temp.e ON e.theirs = o.environment JOIN temp.b ON b.theirs = o.benchmark
 """
+_SETTLED = """
+    INSERT OR IGNORE INTO settled
+    SELECT b.ours, e.ours, one.ours, two.ours, o.verdict, o.ratio, o.low, o.high, o.pairs FROM other.settled o
+    JOIN temp.b ON b.theirs = o.benchmark JOIN temp.e ON e.theirs = o.environment
+    JOIN temp.r one ON one.theirs = o.before JOIN temp.r two ON two.theirs = o.after
+"""
+_ANCHORS = "UPDATE main.revision SET anchor = 1 WHERE name IN (SELECT name FROM other.revision WHERE anchor)"
 # Seconds of a pair are told to the nanosecond: equal ones are the same pair, copied before.
 _PAIRS = """
     INSERT INTO pair
@@ -72,7 +79,7 @@ def merge(store: HistoryStore, other: Path) -> Merged:
         with store.transaction() as connection:
             if line:
                 records.set_about(connection, records.LINE, line)
-            for statement in (*_NAMED.split(";"), _COUNTED, _GAPS, _PAIRS):
+            for statement in (*_NAMED.split(";"), _COUNTED, _GAPS, _SETTLED, _ANCHORS, _PAIRS):
                 connection.execute(statement)
             for table in "erb":
                 connection.execute(f"DROP TABLE temp.{table}")

@@ -58,15 +58,18 @@ def prune(
         ]
         connection.execute(
             "DELETE FROM revision WHERE id NOT IN (SELECT head FROM pair UNION SELECT base FROM pair"
-            " UNION SELECT revision FROM counted UNION SELECT revision FROM gap)"
+            " UNION SELECT revision FROM counted UNION SELECT revision FROM gap"
+            " UNION SELECT before FROM settled UNION SELECT after FROM settled)"
         )
         connection.execute(
             "DELETE FROM benchmark WHERE id NOT IN (SELECT benchmark FROM pair"
-            " UNION SELECT benchmark FROM counted UNION SELECT benchmark FROM gap)"
+            " UNION SELECT benchmark FROM counted UNION SELECT benchmark FROM gap"
+            " UNION SELECT benchmark FROM settled)"
         )
         environments = connection.execute(
             "DELETE FROM environment WHERE id NOT IN (SELECT environment FROM pair"
-            " UNION SELECT environment FROM counted UNION SELECT environment FROM gap)"
+            " UNION SELECT environment FROM counted UNION SELECT environment FROM gap"
+            " UNION SELECT environment FROM settled)"
         ).rowcount
         left = records.revisions(store), records.benchmarks(store)
         found = Pruned(

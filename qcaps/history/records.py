@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from qcaps.history.store import HistoryStore
     from qcaps.measure.gate.series import Pair
+    from qcaps.measure.gate.verdict import Interval, Verdict
     from qcaps.measure.subject import Counts
 
 LINE, PLAN = "line", "plan"
@@ -98,6 +99,17 @@ def revision_id(connection: sqlite3.Connection, revision: Revision) -> int:
     return _one(connection, "SELECT id FROM revision WHERE name = ?", revision.name)
 
 
+def make_anchor(connection: sqlite3.Connection, revision: int) -> None:
+    """From now on others are measured against this revision."""
+    connection.execute("UPDATE revision SET anchor = 1 WHERE id = ?", (revision,))
+
+
+def anchors(store: HistoryStore) -> list[int]:
+    """The revisions that others are measured against, in the order of the line."""
+    rows = store.connection.execute("SELECT id FROM revision WHERE anchor ORDER BY position, name")
+    return [number for (number,) in rows]
+
+
 def benchmark_id(connection: sqlite3.Connection, cell: Cell) -> int:
     """The number of a benchmark, new or known."""
     connection.execute(
@@ -150,6 +162,31 @@ def add_gap(
     )
 
 
+def taken(store: HistoryStore, head: int) -> dict[tuple[int, int, str], int]:
+    """How many pairs a revision has, by environment, base and benchmark."""
+    rows = store.connection.execute(
+        "SELECT p.environment, p.base, b.name, count(*) FROM benchmark b JOIN pair p ON p.benchmark = b.id"
+        " WHERE p.head = ? GROUP BY 1, 2, 3",
+        (head,),
+    )
+    return {(environment, base, name): count for environment, base, name, count in rows}
+
+
+def add_settled(
+    connection: sqlite3.Connection, compared: Compared, cell: Cell, verdict: Verdict, found: Interval
+) -> None:
+    """What a gate between two revisions said, in place of what one said before."""
+    connection.execute(
+        "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            benchmark_id(connection, cell),
+            *compared,
+            verdict.value,
+            *(found.ratio, found.low, found.high, found.pairs),
+        ),
+    )
+
+
 def revisions(store: HistoryStore) -> dict[int, Revision]:
     """All revisions by their number, in the order of the line."""
     rows = store.connection.execute(
@@ -177,6 +214,37 @@ def gaps(store: HistoryStore) -> list[Gap]:
         " LEFT JOIN benchmark b ON b.id = g.benchmark ORDER BY r.position, r.name, b.id"
     )
     return [Gap(*row) for row in rows]
+
+
+def gap_of(store: HistoryStore, environment: int, revision: int) -> str:
+    """Why a revision could not be measured here; "" if it could, or was not tried."""
+    row = store.connection.execute(
+        "SELECT why FROM gap WHERE (revision, environment, benchmark) = (?, ?, ?)",
+        (revision, environment, ALL),
+    ).fetchone()
+    return row[0] if row else ""
+
+
+def forget_gaps(connection: sqlite3.Connection, environment: int) -> None:
+    """What could not be measured here is tried again."""
+    connection.execute("DELETE FROM gap WHERE environment = ?", (environment,))
+
+
+def has_counts(
+    store: HistoryStore, revision: int, names: Iterable[str], environment: int | None = None
+) -> bool:
+    """Whether all these benchmarks were counted, or cannot be; in one environment, or in any."""
+    known = {
+        name
+        for (name,) in store.connection.execute(
+            "SELECT b.name FROM benchmark b JOIN counted c ON c.benchmark = b.id"
+            " WHERE c.revision = :revision AND (:here IS NULL OR c.environment = :here)"
+            " UNION SELECT b.name FROM benchmark b JOIN gap g ON g.benchmark = b.id"
+            " WHERE g.revision = :revision AND (:here IS NULL OR g.environment = :here)",
+            {"revision": revision, "here": environment},
+        )
+    }
+    return known.issuperset(names)
 
 
 def revision_called(store: HistoryStore, name: str) -> tuple[int, Revision]:

@@ -40,5 +40,18 @@ STEPS = (
         PRIMARY KEY (revision, environment, benchmark)
     ) WITHOUT ROWID;
     """,
+    """
+    -- Whether others are measured against it. Bases of pairs of the first schema were anchors, all of them.
+    ALTER TABLE revision ADD COLUMN anchor INTEGER NOT NULL DEFAULT 0;
+    UPDATE revision SET anchor = 1 WHERE id IN (SELECT base FROM pair);
+    -- What a gate between two revisions found of a suspected change: its verdict, and bounds as ratios.
+    CREATE TABLE settled (
+        benchmark INTEGER NOT NULL REFERENCES benchmark, environment INTEGER NOT NULL REFERENCES environment,
+        before INTEGER NOT NULL REFERENCES revision, after INTEGER NOT NULL REFERENCES revision,
+        verdict TEXT NOT NULL, ratio REAL NOT NULL, low REAL NOT NULL, high REAL NOT NULL,
+        pairs INTEGER NOT NULL,
+        PRIMARY KEY (benchmark, environment, before, after)
+    ) WITHOUT ROWID;
+    """,
 )
 SCHEMA = len(STEPS)

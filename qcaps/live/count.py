@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qcaps.lookups import libvirt_laws
-from qcaps.release import nearest, of_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +85,7 @@ def count(
         task,
         devices=libvirt_laws.devices(done.xml) if done.xml else None,
         lookups=done.lookups,
-        law=libvirt_laws.lookups(task, answer, nearest(of_version(subject.installation.version)).release),
+        law=libvirt_laws.lookups(task, answer, subject.installation.nearest.release),
         forks=done.forks,
         sites=done.sites,
         syscalls=subject.syscalls(task, xml) if syscalls else {},

@@ -1,6 +1,6 @@
 """How often libvirt looks up, in closed form, by task and by release: the one table of it.
 
-    lookups("define", xml)                       as libvirt 9.0 does
+    lookups("define", xml)                       as the newest known release does
     lookups("attach", xml_after, R12_8)          as 12.8 does
     by_role("attach", xml_after, R12_8)          the same, taken apart by what asks
     law("attach", R12_8)                         the closed form itself, for a table or a figure

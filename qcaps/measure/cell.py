@@ -26,6 +26,8 @@ LIBVIRT = "libvirt"
 """What the name of every subject that is a real libvirt begins with."""
 STOCK = "stock"
 """The baseline of a real libvirt: as it is."""
+_UNNAMED = frozenset({"reference", "loop"})
+"""Subjects whose cells do not say them."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Cell:
     @property
     def name(self) -> str:
         """Unique among cells of one seed: the benchmark's name in a results file."""
-        on = f"{self.subject} " if self.subject.startswith(LIBVIRT) else ""
+        on = "" if self.subject in _UNNAMED else f"{self.subject} "
         return f"{on}{self.scenario}/{self.n} {self.task} {self.validity} {self.policy}".rstrip()
 
     def to_plain(self) -> dict[str, Any]:

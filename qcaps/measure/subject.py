@@ -1,8 +1,9 @@
 """What a thing that can be measured offers, and the list of such things.
 
-A subject is a value, a word in a cell: `reference`, `loop`, `libvirt`, `libvirt:PREFIX_OR_BUILD`,
-`libvirt-daemon[:PREFIX_OR_BUILD]`, `libvirt:URI`. What comes before the colon is its kind: a module with
-`prepare(cell, xml, directory) -> PreparedCell` and `warm`, imported in the worker only.
+A subject is a value, a word in a cell: `reference`, `reference:RELEASE`, `loop`, `libvirt`,
+`libvirt:PREFIX_OR_BUILD`, `libvirt-daemon[:PREFIX_OR_BUILD]`, `libvirt:URI`. What comes before the colon is
+its kind: a module with `prepare(cell, xml, directory) -> PreparedCell` and `warm`, imported in the worker
+only.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from qcaps.errors import unknown
+from qcaps.lookups.policy import release_under
 from qcaps.measure.cell import LIBVIRT
+from qcaps.release import modelled, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from qcaps.measure.cell import Cell
+    from qcaps.release import Release
 
 
 @dataclass(frozen=True)
@@ -100,3 +104,22 @@ def split(name: str) -> tuple[str, str]:
 def is_libvirt(name: str) -> bool:
     """Whether a subject is a real libvirt."""
     return name.startswith(LIBVIRT)
+
+
+def is_reference(name: str) -> bool:
+    """Whether a subject is the reference, of whatever release."""
+    return name.partition(":")[0] == REFERENCE
+
+
+def of_release(release: Release) -> str:
+    """The reference by the rules of a release, as a subject."""
+    return f"{REFERENCE}:{release}"
+
+
+def ruled_by(name: str, policy: str = "") -> Release:
+    """The release that a reference subject follows: its own, the policy's (`libvirt-9.0`), the default.
+
+    Raises UsageError for one that is not modelled, or where subject and policy have each another.
+    """
+    _, which = split(name)
+    return release_under(policy, modelled(parse(which)).release if which else None)

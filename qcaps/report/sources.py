@@ -9,7 +9,7 @@ from qcaps.bounded import read_json
 from qcaps.errors import QcapsError
 from qcaps.measure.results import results_file
 from qcaps.measure.results.results_file import Measured, Results
-from qcaps.measure.subject import REFERENCE
+from qcaps.measure.subject import REFERENCE, is_reference, ruled_by
 from qcaps.measure.torn import torn_file as tornfile
 
 if TYPE_CHECKING:
@@ -103,8 +103,9 @@ class Sources:
 
     @property
     def reference(self) -> Results:
-        """The part of `results` that the reference pipeline was measured for."""
-        return of_subject(self.results, REFERENCE)
+        """The part of `results` that the reference was measured for; of several releases, the newest."""
+        subjects = {one.cell.subject for one in self.results.measured if is_reference(one.cell.subject)}
+        return of_subject(self.results, max(subjects, key=ruled_by, default=REFERENCE))
 
 
 def of_subject(results: Results, subject: str) -> Results:

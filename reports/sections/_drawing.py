@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from qcaps.lookups.policy import STOCK_OF
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -33,7 +35,7 @@ class Look(NamedTuple):
 LOOKS = {
     "naive": Look(VERMILION, "o"),
     "per-callback": Look(PINK, "P", "--"),
-    "libvirt-9.0": Look(ORANGE, "X", "--"),
+    "stock": Look(ORANGE, "X", "--"),
     "series": Look(BLUE, "s"),
     "once": Look(GREEN, "D"),
     "once-abort": Look(PINK, "^", "--"),
@@ -44,7 +46,9 @@ _OTHERS = (Look(SKY, "P"), Look(ORANGE, "X"), Look(INK, "*"), Look(PINK, "h"))
 
 def look(policy: str) -> Look:
     """The look of a policy; of one not known here, always the same one."""
-    return LOOKS.get(policy) or _OTHERS[sum(policy.encode()) % len(_OTHERS)]
+    return (
+        LOOKS.get("stock" if policy in STOCK_OF else policy) or _OTHERS[sum(policy.encode()) % len(_OTHERS)]
+    )
 
 
 def is_narrow(figure: Figure) -> bool:

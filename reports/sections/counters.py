@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qcaps.lookups import policy_laws
+from qcaps.measure.subject import REFERENCE, is_reference
+from qcaps.release import R9_0, parse
 from qcaps.report.section import Content, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qcaps.measure.results.results_file import Measured
+    from qcaps.release import Release
     from qcaps.report.sources import Sources
 
 ORDER = 80
@@ -29,6 +32,7 @@ class Group:
     task: str
     policy: str
     validity: str
+    release: Release
     arms: tuple[Measured, ...]
     lookups: str
     forks: str
@@ -37,16 +41,19 @@ class Group:
 
 def data(sources: Sources) -> tuple[Group, ...] | None:
     """What differs first, each domain by itself; then what agrees, together."""
-    groups: dict[tuple[str, str, str, str, bool | None, int], list[Measured]] = {}
+    groups: dict[tuple[str, str, str, str, Release, bool | None, int], list[Measured]] = {}
     for number, one in enumerate(sources.results.measured):
         cell, agrees = one.cell, _agrees(one)
         apart = number if agrees is False else -1
-        groups.setdefault((cell.subject, cell.task, cell.policy, cell.validity, agrees, apart), []).append(
-            one
-        )
+        key = (cell.subject, cell.task, cell.policy, cell.validity, _release(one), agrees, apart)
+        groups.setdefault(key, []).append(one)
     found = [
-        Group(subject, task, policy, validity, tuple(arms), *_formulas(policy, task, validity), agrees)
-        for (subject, task, policy, validity, agrees, _), arms in groups.items()
+        Group(
+            *(subject, task, policy, validity, release, tuple(arms)),
+            *_formulas(task, policy, validity, release),
+            agrees,
+        )
+        for (subject, task, policy, validity, release, agrees, _), arms in groups.items()
     ]
     found.sort(key=lambda group: (group.agrees is not False, group.agrees is None))
     return tuple(found) or None
@@ -90,17 +97,24 @@ def content(value: tuple[Group, ...]) -> Content:
 
 def _agrees(one: Measured) -> bool | None:
     cell, counts = one.cell, one.counts
-    lookups = policy_laws.lookups(cell.policy, cell.task, counts.devices)
-    forks = policy_laws.forks(cell.policy, cell.task, cell.validity, counts.devices)
-    if cell.subject != "reference" or lookups is None or forks is None:
+    ruled = _release(one)
+    lookups = policy_laws.lookups(cell.policy, cell.task, counts.devices, ruled)
+    forks = policy_laws.forks(cell.policy, cell.task, cell.validity, counts.devices, ruled)
+    if not is_reference(cell.subject) or lookups is None or forks is None:
         return None
     return (lookups, forks) == (counts.lookups, counts.forks)
 
 
-def _formulas(policy: str, task: str, validity: str) -> tuple[str, str]:
+def _release(one: Measured) -> Release:
+    """The release whose rules the reference followed; before there was a choice, 9.0."""
+    said = one.runs[0].facts.get("release")
+    return R9_0 if said is None else parse(str(said))
+
+
+def _formulas(task: str, policy: str, validity: str, release: Release) -> tuple[str, str]:
     return (
-        _formula(lambda devices: policy_laws.lookups(policy, task, devices)),
-        _formula(lambda devices: policy_laws.forks(policy, task, validity, devices)),
+        _formula(lambda devices: policy_laws.lookups(policy, task, devices, release)),
+        _formula(lambda devices: policy_laws.forks(policy, task, validity, devices, release)),
     )
 
 
@@ -119,11 +133,14 @@ def _formula(law: Callable[[int], int | None]) -> str:
 def _row(group: Group) -> tuple[str, ...]:
     domains = dict.fromkeys(f"{one.cell.scenario}/{one.cell.n}" for one in group.arms)
     words = next(iter(domains)) if len(domains) == 1 else f"{len(domains)} domains"
-    if group.subject != "reference":
+    if group.subject != REFERENCE:
         words = f"{words} ({group.subject})"
-    expected = [policy_laws.lookups(group.policy, group.task, one.counts.devices) for one in group.arms]
+    expected = [
+        policy_laws.lookups(group.policy, group.task, one.counts.devices, group.release) for one in group.arms
+    ]
     forks = [
-        policy_laws.forks(group.policy, group.task, group.validity, one.counts.devices) for one in group.arms
+        policy_laws.forks(group.policy, group.task, group.validity, one.counts.devices, group.release)
+        for one in group.arms
     ]
     return (
         group.task,

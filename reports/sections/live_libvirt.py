@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.lines import Line2D
 
 from qcaps.measure.cell import BASELINE, STOCK
-from qcaps.measure.subject import REFERENCE
+from qcaps.measure.subject import REFERENCE, is_libvirt
 from qcaps.report.section import Content, Table
 from qcaps.report.summary import median_seconds, ratio_of
 
@@ -74,7 +74,7 @@ def data(sources: Sources) -> Live | None:
     arms: dict[tuple[str, str, int, str], dict[str, Measured]] = {}
     for one in sources.results.measured:
         cell = one.cell
-        if cell.subject not in (REFERENCE, "loop"):
+        if is_libvirt(cell.subject):
             arms.setdefault((cell.subject, cell.scenario, cell.n, cell.task), {})[cell.policy] = one
     rows = [row for by_policy in arms.values() if (row := _row(by_policy)) is not None]
     return Live(tuple(rows), _panels(sources)) if rows else None
@@ -258,15 +258,14 @@ def _law(one: Measured) -> int | None:
 
 def _panels(sources: Sources) -> tuple[LivePanel, ...]:
     found: dict[str, dict[tuple[str, str], dict[int, float]]] = {}
-    for one in sources.results.measured:
+    ours = [one for one in sources.reference.measured if one.cell.policy in (BASELINE, _ONCE)]
+    theirs = [one for one in sources.results.measured if is_libvirt(one.cell.subject)]
+    for one in (*ours, *theirs):
         cell = one.cell
-        if (cell.task, cell.validity) == _TIMED and cell.subject != "loop":
-            if cell.subject == REFERENCE and cell.policy not in (BASELINE, _ONCE):
-                continue
-            curves = found.setdefault(cell.scenario, {})
-            curves.setdefault((cell.subject, cell.policy), {})[one.counts.devices] = _MILLI * median_seconds(
-                one
-            )
+        if (cell.task, cell.validity) == _TIMED:
+            subject = cell.subject if is_libvirt(cell.subject) else REFERENCE
+            curve = found.setdefault(cell.scenario, {}).setdefault((subject, cell.policy), {})
+            curve[one.counts.devices] = _MILLI * median_seconds(one)
     made = [
         LivePanel(scenario, {key: tuple(sorted(points.items())) for key, points in curves.items()})
         for scenario, curves in found.items()

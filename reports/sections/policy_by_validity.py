@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
+from qcaps.lookups.policy import STOCK_OF
 from qcaps.report.section import Content, Table
 from qcaps.report.summary import median_seconds
 from qcaps.report.table import duration
@@ -27,7 +28,7 @@ ORDER = 60
 HEADING = "Sharing lookups, or cheaper checks"
 MISSING = "no domain was measured under several policies and several validities: qcaps run matrix"
 _VALIDITIES = ("fork", "ctime", "watch", "trust")
-_POLICIES = ("per-callback", "naive", "libvirt-9.0", "series", "once", "once-abort", "oracle")
+_POLICIES = ("per-callback", "naive", "stock", *STOCK_OF, "series", "once", "once-abort", "oracle")
 _FEWEST = 2
 _MOST = 2
 # From nearly white to dark blue: the lightness alone says which is more, in print too.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.lines import Line2D
 
 from qcaps.measure.cell import BASELINE
-from qcaps.measure.subject import REFERENCE
+from qcaps.measure.subject import is_libvirt
 from qcaps.report.fit import FittedSpeedup as Fitted
 from qcaps.report.fit import fit_speedup
 from qcaps.report.section import Content, Table
@@ -71,7 +71,7 @@ class SpeedupDrawing:
 def data(sources: Sources) -> SpeedupDrawing | None:
     """Every policy but the baseline, in the panels that are shown."""
     found = families(sources.reference)
-    live = [one for one in sources.results.measured if one.cell.subject != REFERENCE]
+    live = [one for one in sources.results.measured if is_libvirt(one.cell.subject)]
     rows = []
     for row in panels_to_show(found):
         made = [_panel(family, live) for family in row]

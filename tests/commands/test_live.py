@@ -300,7 +300,7 @@ def test_an_interrupt_ends_it_at_once(tmp_path: Path) -> None:
     [
         (["count", "--task", "reboot"], "no task 'reboot'"),
         (["count", "-n", "9999999"], "takes 0 to"),
-        (["watch", "qemu:///system", "--yes", "--every", "0"], "above 0"),
+        (["watch", "qemu:///system", "--yes", "--interval", "0"], "above 0"),
         (["count", "--uri", "qemu:///system"], "--yes"),
         (
             ["count", "--uri", "qemu:///system", "--yes", "--counting", "interposer"],

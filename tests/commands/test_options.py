@@ -182,7 +182,7 @@ def test_help_of_an_action_and_of_all(capsys: pytest.CaptureFixture[str]) -> Non
         ("torn --mean inf", "--mean: expected milliseconds"),
         ("torn --tasks 0", "--tasks: expected a whole number"),
         ("gate --base-rev HEAD --hang inf", "--hang: expected seconds"),
-        ("live watch qemu:///system --every nan", "--every: expected seconds"),
+        ("live watch qemu:///system --interval nan", "--interval: expected seconds"),
         ("run --subject libvrit", "no subject 'libvrit'"),
         ("run --subject libvirt:/nowhere", "libvirt:/nowhere: no such folder"),
         ("run --subject libvirt-daemon:qemu:///system", "a daemon that runs is libvirt:"),

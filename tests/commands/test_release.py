@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.commands import main
+from qcaps.commands.naming import subjects_of
+from qcaps.live.host.installation import find
 from qcaps.lookups import libvirt_laws
-from qcaps.release import R12_8
+from qcaps.measure.results import results_file
+from qcaps.measure.results.results_file import Results
+from qcaps.release import R12_8, modelled, of_version
+from qcaps.report.sources import from_results
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
@@ -27,7 +32,7 @@ def guest(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize(
     ("asked", "release", "lookups"),
-    [(None, "9.0", 16), ("9.0", "9.0", 16), ("11.3", "11.3", 17), ("12.8.0", "12.8", 17)],
+    [(None, "12.8", 17), ("9.0", "9.0", 16), ("11.3", "11.3", 17), ("12.8.0", "12.8", 17)],
 )
 def test_a_define_follows_the_release(
     guest: str, capsys: Printed, asked: str | None, release: str, lookups: int
@@ -80,6 +85,71 @@ def test_a_release_that_cannot_be_is_a_line(guest: str, capsys: Printed, words: 
     assert why in capsys.readouterr().err
 
 
-def test_another_libvirt_is_for_a_live_comparison(tmp_path: Path, capsys: Printed) -> None:
-    assert main(["fidelity", str(tmp_path), "--libvirt", str(tmp_path)]) == 2
-    assert "add --live" in capsys.readouterr().err
+def test_what_is_measured_says_the_release_in_its_subject(tmp_path: Path, capsys: Printed) -> None:
+    asked = ["run", "disks", "-n", "1", "--task", "define", "--validity", "trust", "--policy", "once"]
+    asked += [
+        "--pairs",
+        "1",
+        "--processes",
+        "1",
+        "--subject",
+        "reference:9.0.0",
+        "reference",
+        "-o",
+        str(tmp_path),
+    ]
+    assert main([*asked, "--json"]) == 0
+    assert [one["subject"] for one in json.loads(capsys.readouterr().out)["speedups"]] == [
+        "reference:9.0",
+        "reference",
+    ]
+    found = results_file.read(tmp_path / "results.json").measured
+    known = {one.cell.name: (one.counts.devices, one.runs[0].facts["release"]) for one in found}
+    assert known == {
+        "reference:9.0 disks/1 define trust naive": (12, "9.0"),
+        "reference:9.0 disks/1 define trust once": (12, "9.0"),
+        "disks/1 define trust naive": (13, "12.8"),
+        "disks/1 define trust once": (13, "12.8"),
+    }
+    sources = from_results(Results(found))
+    assert {one.cell.subject for one in sources.reference.measured} == {"reference"}, "the newest is drawn"
+
+
+@pytest.mark.parametrize(
+    ("subject", "why"),
+    [
+        ("reference:7.0", "known by its law alone"),
+        ("reference:new", "no release of libvirt: 'new'"),
+        ("loop:9.0", "there is one loop"),
+    ],
+)
+def test_a_subject_of_no_release_is_a_line(capsys: Printed, subject: str, why: str) -> None:
+    assert main(["run", "--subject", subject]) == 2
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.libvirt
+def test_the_reference_beside_a_libvirt_follows_its_release() -> None:
+    release = modelled(of_version(find().version)).release
+    assert subjects_of(["reference", "libvirt", "reference:11.3"], yes=False) == (
+        f"reference:{release}",
+        "libvirt",
+        "reference:11.3",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--mutate", "3"], "add --live"),
+        (["--subject", "reference"], "a libvirt of our own"),
+        (["--subject", "libvirt:qemu:///system"], "a libvirt of our own"),
+        (["--subject", "libvirt:/absent"], "no such folder"),
+        (["--live", "--mutate", "3", "--skip", "3"], "leaves nothing"),
+    ],
+)
+def test_a_comparison_that_cannot_be_is_a_line(
+    tmp_path: Path, capsys: Printed, words: list[str], why: str
+) -> None:
+    assert main(["fidelity", str(tmp_path), *words]) == 2
+    assert why in capsys.readouterr().err

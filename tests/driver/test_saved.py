@@ -18,7 +18,7 @@ from qcaps.driver.driver import QemuDriver
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError
 from qcaps.lookups.policy import by_name
-from qcaps.measure.fidelity import stand_in
+from qcaps.measure.fidelity.truth import stand_in
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ refusals, never the corpus' text. `python tests/golden/make.py show 'mutant 0007
 domain, what became of it, its command line; run on two commits, that shows what a digest only says differs.
 
 A recording maps the name of a case to its fields. A field is a digest; `texts` has what stands behind it
-where that is worth reading: refusals and lookups by site. Random draws and the time are held still.
+where that is worth reading: refusals and lookups by site. Random draws and the time are held still, and so
+is the release: what is recorded is the reference by the rules of libvirt 9.0.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from qcaps.domainxml import document
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError
 from qcaps.lookups.policy import POLICIES
+from qcaps.release import R9_0
 from qcaps.scenario import names, on_every_machine, scenario
 from tests.support import mutation
 
@@ -189,6 +191,7 @@ class Recorder:
                 validity="trust",
                 capabilities=self._capabilities,
                 emulator=EMULATOR if self._capabilities else None,
+                release=R9_0,
             )
         return self._drivers[policy]
 

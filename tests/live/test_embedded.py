@@ -25,9 +25,11 @@ from qcaps.live.host.embedded import Embedded
 from qcaps.live.host.installation import find
 from qcaps.live.host.live_folder import place
 from qcaps.live.probe_difference import differences
+from qcaps.live.running_tasks import RUNNING_TASKS
 from qcaps.live.tasks import TASKS
 from qcaps.lookups import libvirt_laws
 from qcaps.scenario import scenario
+from tests.support.lawful import by_law
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +43,7 @@ KINDS = (
     "kitchen-sink@pc", "fuzz",
 )  # fmt: skip
 SIZES = (0, 1, 7, 8, 31, 32, 64)
-QUICK_TASKS = sorted(TASKS.keys() - {"start", "createXML", "capabilities"})
+QUICK_TASKS = sorted(TASKS.keys() - RUNNING_TASKS.keys() - {"start", "createXML", "capabilities"})
 MORE_KINDS = {
     "rng": "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>",
     "virtio input": "<input type='keyboard' bus='virtio'/>",
@@ -86,7 +88,7 @@ def test_kinds_without_a_scenario_keep_the_law(libvirt: Embedded, kind: str) -> 
         inner = "".join(MORE_KINDS[kind].format(index=i, letters="abcdef"[i], bus=i + 1) for i in range(n))
         done = libvirt.define(empty.replace("</devices>", f"{inner}</devices>"))
         assert done.error is None
-        assert done.lookups == libvirt_laws.lookups("define", done.xml)
+        assert done.lookups == by_law("define", done.xml)
 
 
 @pytest.mark.parametrize("task", QUICK_TASKS)
@@ -98,8 +100,21 @@ def test_every_task_keeps_the_law(libvirt: Embedded, task: str) -> None:
 def test_a_start_keeps_the_law_and_forks_once(libvirt: Embedded, task: str) -> None:
     done = libvirt.run(task, scenario("disks").xml(1))
     assert done.error is None
-    assert done.lookups == libvirt_laws.lookups(task, done.xml)
+    assert done.lookups == by_law(task, done.xml)
     assert done.forks == 1
+
+
+def test_what_is_done_to_a_running_domain_keeps_the_law(libvirt: Embedded) -> None:
+    xml = scenario("disks@pc").xml(1)
+    found = [count(libvirt, "disks@pc", 1, task, xml) for task in RUNNING_TASKS]
+    assert {one.task: (one.verdict, one.lookups) for one in found} == {
+        task: ("equal", 2 if task == "start-saved" else 0) for task in RUNNING_TASKS
+    }
+    assert {one.task: one.devices for one in found if one.task.endswith("-both")} == {
+        "attach-both": 8,
+        "detach-both": 7,
+        "update-both": 8,
+    }
 
 
 def test_sites_are_roles_whatever_libvirt_calls_its_functions(libvirt: Embedded) -> None:
@@ -136,7 +151,7 @@ def test_looking_up_once_changes_the_count_and_nothing_else(libvirt: Embedded) -
     as_is, once, after = (libvirt.run("define", xml, once=each) for each in (False, True, False))
     assert once.xml == as_is.xml
     assert once.lookups == 1
-    assert after.lookups == as_is.lookups == libvirt_laws.lookups("define", as_is.xml)
+    assert after.lookups == as_is.lookups == by_law("define", as_is.xml)
 
 
 @pytest.mark.parametrize("task", ["attach", "detach", "update", "dumpxml-cpu", "xmlToNative"])
@@ -318,6 +333,34 @@ def test_a_kvm_that_only_root_may_use_is_a_storm_and_named() -> None:
     assert one.lookups == 1
     assert one.forks == 2  # QEMU runs, with KVM and without; that its user may not use it is known by then
     assert one.storm
+
+
+def test_what_one_found_out_about_a_qemu_the_next_is_handed_and_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    xml = scenario("disks").xml(0)
+
+    def forks() -> tuple[int, ...]:
+        with Embedded("interposer", known=True) as subject:
+            done = [subject.define(xml) for _ in range(3)]
+        assert {one.lookups for one in done} == {by_law("define", done[0].xml)}
+        return tuple(one.forks or 0 for one in done)
+
+    alone = forks()
+    assert alone == (3, 0, 0), "QEMU with KVM and without it, and whether its user may use KVM"
+    (kept,) = tmp_path.rglob("known-qemus/*/*.xml")
+    written = kept.stat().st_mtime_ns
+    assert forks() == (1, 0, 0)
+    assert kept.stat().st_mtime_ns == written
+    text = kept.read_text()
+    kept.write_text(re.sub(r"<qemuctime>\d+", "<qemuctime>1", text))
+    assert forks() == alone
+    assert kept.read_text() == text, "asked again, and renewed"
+    kept.write_text("<half")
+    assert forks() == alone
+    with Embedded("interposer") as subject:
+        assert subject.define(xml).forks == alone[0], "only where it is asked for"
 
 
 def test_another_prefix_is_the_one_that_runs(tmp_path: Path) -> None:

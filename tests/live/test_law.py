@@ -39,7 +39,7 @@ def test_capabilities_look_up_once_for_each_guest_architecture() -> None:
 
 
 def test_some_tasks_always_look_up_as_often() -> None:
-    assert [libvirt_laws.lookups(task, None) for task in ("undefine", "start", "attach", "detach")] == [
+    assert [libvirt_laws.lookups(task, None, R9_0) for task in ("undefine", "start", "attach", "detach")] == [
         0,
         1,
         4,

@@ -10,7 +10,7 @@ from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError, UsageError
 from qcaps.lookups import libvirt_laws, policy_laws
 from qcaps.lookups.policy import LADDER, POLICIES, by_name
-from qcaps.release import R11_3, R12_8
+from qcaps.release import R9_0, R11_3, R12_8
 from qcaps.rules.refusal import Refused
 from qcaps.scenario import scenario
 
@@ -25,7 +25,7 @@ DISK = b"""<disk type='file' device='disk'>
 
 
 def driver(tmp_path: Path, policy: str, xml: bytes) -> QemuDriver:
-    made = reference(tmp_path, policy=policy, validity="trust")
+    made = reference(tmp_path, policy=policy, validity="trust", release=R9_0)
     made.warm(xml)
     return made
 
@@ -79,7 +79,13 @@ def test_attach_and_detach_follow_the_law(tmp_path: Path, policy: str, attach: i
 
 @pytest.mark.parametrize(
     ("policy", "live", "both", "detached"),
-    [("naive", 2, 5, 1), ("series", 1, 4, 1), ("once", 1, 1, 1), ("oracle", 0, 0, 0)],
+    [
+        ("naive", 2, 5, 1),
+        ("series", 1, 4, 1),
+        ("once", 1, 1, 1),
+        ("oracle", 0, 0, 0),
+        ("libvirt-9.0", 0, 0, 0),
+    ],
 )
 def test_attach_to_a_running_domain_follows_the_law(
     tmp_path: Path, policy: str, live: int, both: int, detached: int

@@ -24,6 +24,7 @@ from qcaps.domainxml.devices import (
     Serial,
 )
 from qcaps.domainxml.document import load
+from qcaps.release import R9_0
 from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.draft import Draft
 from qcaps.rules.refusal import Refused
@@ -298,7 +299,7 @@ def test_definitions_of_libvirt_keep_every_address(corpus: Path) -> None:
     changed = []
     files = sorted((corpus / "defined").glob("*.xml"))
     for file in files:
-        draft = Draft(load(file))
+        draft = Draft(load(file), R9_0)
         before = everything(draft)
         assign_addresses(draft, capabilities)
         if everything(draft) != before:

@@ -12,6 +12,7 @@ import pytest
 from qcaps.capabilities.snapshots import snapshot
 from qcaps.domainxml import document
 from qcaps.errors import QcapsError
+from qcaps.release import R9_0
 from qcaps.rules.draft import Draft
 from qcaps.rules.refusal import Refused
 from qcaps.rules.start.command_line import command_line
@@ -47,7 +48,7 @@ def _document(devices: str, before: str = "", arch: str = "x86_64", machine: str
 
 def _line(devices: str = "", before: str = "", without: tuple[str, ...] = ()) -> tuple[str, ...]:
     given = dataclasses.replace(X86, flags=X86.flags - set(without))
-    return command_line(Draft(document.parse(_document(ROOT + devices, before))), given)
+    return command_line(Draft(document.parse(_document(ROOT + devices, before)), R9_0), given)
 
 
 def _values(line: tuple[str, ...], option: str) -> list[str]:
@@ -346,7 +347,7 @@ def test_nodes_have_memory_of_their_own() -> None:
 def test_the_first_device_of_a_kind_boots() -> None:
     second = DISK.replace("vda", "vdb").replace("slot='0x03'", "slot='0x0f'")
     text = _document(ROOT + DISK + second).replace(b"</os>", b"<boot dev='hd'/></os>")
-    line = command_line(Draft(document.parse(text)), X86)
+    line = command_line(Draft(document.parse(text), R9_0), X86)
     assert [word for word in line if '"bootindex":1' in word and "virtio-disk0" in word]
     assert not [word for word in line if "bootindex" in word and "virtio-disk1" in word]
 
@@ -354,7 +355,7 @@ def test_the_first_device_of_a_kind_boots() -> None:
 def test_s390x_has_channel_addresses() -> None:
     disk = DISK.replace(_at(3), "<address type='ccw' cssid='0xfe' ssid='0x0' devno='0x001a'/>")
     text = _document(disk, arch="s390x", machine="s390-ccw-virtio-7.2")
-    line = command_line(Draft(document.parse(text)), S390X)
+    line = command_line(Draft(document.parse(text), R9_0), S390X)
     assert any('"driver":"virtio-blk-ccw","devno":"fe.0.001a"' in word for word in line)
     assert "-usb" not in line
 
@@ -392,7 +393,7 @@ def test_a_thousand_devices_take_no_longer_each_than_a_hundred() -> None:
             DISK.replace("vda", f"vd{chr(97 + number // 26 % 26)}{chr(97 + number % 26)}")
             for number in range(count)
         )
-        draft = Draft(document.parse(_document(ROOT + disks)))
+        draft = Draft(document.parse(_document(ROOT + disks)), R9_0)
         times = []
         for _ in range(3):
             started = time.perf_counter()
@@ -409,7 +410,7 @@ def test_complete_definitions_have_a_command_line() -> None:
     refused = []
     for file in files:
         try:
-            line = command_line(Draft(document.load(file)), X86)
+            line = command_line(Draft(document.load(file), R9_0), X86)
         except QcapsError as error:
             refused.append(f"{file.name}: {error}")
         else:

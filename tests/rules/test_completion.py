@@ -402,6 +402,6 @@ def test_a_callback_looks_up_for_each_device_that_is_there() -> None:
 def test_nothing_is_left_to_do(machine: str) -> None:
     devices = VNC + "<interface type='user'/><serial type='pty'/><disk><target dev='sda' bus='scsi'/></disk>"
     draft = completed(devices, machine, head="<vcpu>2</vcpu>")
-    again = Draft(draft.freeze())
+    again = Draft(draft.freeze(), draft.release)
     post_parse(again, Lookup.given(snapshot(draft.domain.arch or "").capabilities))
     assert again.freeze() == draft.freeze()

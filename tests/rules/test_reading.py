@@ -14,6 +14,7 @@ from qcaps.capabilities import cachefile
 from qcaps.domainxml import document
 from qcaps.errors import QcapsError
 from qcaps.lookups.lookup import Lookup
+from qcaps.release import R9_0
 from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.definition.completion.post_parse import post_parse
 from qcaps.rules.definition.validation.validate import check_parsed, validate
@@ -145,7 +146,7 @@ def test_the_corpus_is_accepted_and_refused_as_libvirt_does(corpus: Path) -> Non
         xml = xml.replace(b"arch='i686'", b"arch='x86_64'").replace(b'arch="i686"', b'arch="x86_64"')
         why = ""
         try:
-            draft = Draft(document.parse(xml, row["file"]))
+            draft = Draft(document.parse(xml, row["file"], release=R9_0), R9_0)
             check_parsed(draft)
             draft.emulator = emulator
             lookup = Lookup.given(capabilities)

@@ -1,4 +1,4 @@
-"""Small domains as post-parse leaves them, for the tests of address assignment."""
+"""Small domains as post-parse of libvirt 9.0 leaves them, for the tests of address assignment."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from qcaps.capabilities.snapshots import snapshot
 from qcaps.domainxml.codec import write
 from qcaps.domainxml.devices import Controller
 from qcaps.domainxml.document import parse
+from qcaps.release import R9_0
 from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.draft import Draft
 
@@ -44,8 +45,10 @@ def draft_of(machine: str, devices: str, head: str = "") -> Draft:
         parse(
             f"<domain type='qemu'><name>t</name><memory>65536</memory>{head}"
             f"<os><type arch='{arch}' machine='{name}'>hvm</type></os>"
-            f"<devices>\n{implicit}\n{devices}\n</devices></domain>".encode()
-        )
+            f"<devices>\n{implicit}\n{devices}\n</devices></domain>".encode(),
+            release=R9_0,
+        ),
+        R9_0,
     )
 
 

@@ -1,4 +1,4 @@
-"""Small domains through post-parse, for its tests."""
+"""Small domains through post-parse by the rules of libvirt 9.0, for its tests."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from qcaps.capabilities.snapshots import snapshot
 from qcaps.domainxml.codec import write
 from qcaps.domainxml.document import parse
 from qcaps.lookups.lookup import Lookup
+from qcaps.release import R9_0
 from qcaps.rules.definition.completion.post_parse import post_parse
 from qcaps.rules.draft import Draft
 
@@ -30,8 +31,10 @@ def draft_of(
         parse(
             f"<domain type='{kind}'><name>t</name>{memory}{head}"
             f"<os><type arch='{ARCHES[machine]}' machine='{machine}'>hvm</type>{os}</os>"
-            f"<devices>\n{devices}\n</devices></domain>".encode()
-        )
+            f"<devices>\n{devices}\n</devices></domain>".encode(),
+            release=R9_0,
+        ),
+        R9_0,
     )
 
 

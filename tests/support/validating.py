@@ -1,4 +1,4 @@
-"""Small domains for the tests of validation, taken through everything a define does before it saves."""
+"""Small domains through what a define of libvirt 9.0 does before it saves, for the tests of validation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from qcaps.capabilities.snapshots import snapshot
 from qcaps.domainxml import document
 from qcaps.errors import QcapsError
 from qcaps.lookups.lookup import Lookup
+from qcaps.release import R9_0
 from qcaps.rules.addresses.assign import assign_addresses
 from qcaps.rules.definition.completion.post_parse import post_parse
 from qcaps.rules.definition.validation.validate import PLAIN_HOST, HostFacts, check_parsed, validate
@@ -56,7 +57,7 @@ def define(xml: str, *, without: str = "", host: HostFacts = PLAIN_HOST, arch: s
     """Reads, completes and validates `xml` on the recorded QEMU, less the flag `without`."""
     capabilities = snapshot(arch).capabilities
     capabilities = dataclasses.replace(capabilities, flags=capabilities.flags - {without})
-    draft = Draft(document.parse(xml.encode(), "test.xml"))
+    draft = Draft(document.parse(xml.encode(), "test.xml", release=R9_0), R9_0)
     check_parsed(draft)
     draft.emulator = EMULATOR.format(arch)
     lookup = Lookup.given(capabilities)

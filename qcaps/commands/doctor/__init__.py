@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from qcaps.commands.doctor import libvirt, noise, this_machine
 from qcaps.commands.options import add_cluster, add_options, print_json
 
 if TYPE_CHECKING:
@@ -13,18 +12,23 @@ if TYPE_CHECKING:
 
     from qcaps.commands.doctor.finding import Finding
 
-CHECKS = (*this_machine.CHECKS, *libvirt.CHECKS, *noise.CHECKS)
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_options(parser, "json")
+    parser.add_argument(
+        "--config", action="store_true", help="say what the configuration here sets, and by which line"
+    )
     add_cluster(parser)
     parser.epilog = "Example: qcaps doctor --json\n         qcaps doctor --on tls://scheduler:8786"
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; a warning is no failure, since most of qcaps needs none of it."""
+    if args.config:
+        from qcaps.commands.doctor import settings
+
+        return settings.show(as_json=args.json)
     if args.on:
         return _of_hosts(args)
     findings = examine()
@@ -56,7 +60,9 @@ def _of_hosts(args: argparse.Namespace) -> int:
 
 def examine() -> tuple[Finding, ...]:
     """Every finding, the cheap ones first; takes at most about three seconds."""
-    return tuple(check() for check in CHECKS)
+    from qcaps.commands.doctor import libvirt, noise, this_machine  # numpy, that `--help` need not pay for
+
+    return tuple(check() for check in (*this_machine.CHECKS, *libvirt.CHECKS, *noise.CHECKS))
 
 
 def _line(finding: Finding) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import random
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qcaps.commands.building import add_building, list_builds
 from qcaps.commands.gate.arms import arms_of, cells_of, placed, results_files
 from qcaps.commands.joining import ANYWHERE, joined
 from qcaps.commands.measuring import interruptible, scratch_place
@@ -27,6 +27,7 @@ from qcaps.errors import UsageError, visible
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from qcaps.commands.terminal import Bar
     from qcaps.measure.cell import Cell
@@ -68,14 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{side}-python", metavar="PYTHON", help="an interpreter that has a version installed"
         )
-    parser.add_argument(
-        "--repo",
-        type=existing_path,
-        metavar="DIR",
-        default=Path(),
-        help="where revisions are from (default: .)",
-    )
-    parser.add_argument("--builds", type=Path, metavar="DIR", help="where builds are kept (default: a cache)")
+    add_building(parser)
     parser.add_argument(
         "--list-builds", action="store_true", help="say what builds there are, the one used last first"
     )
@@ -87,6 +81,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FORMAT",
         help="pytest-benchmark, github, bencher, junit, markdown, csv: a file each in the output folder",
+    )
+    parser.add_argument(
+        "--git-bisect",
+        action="store_true",
+        help="exit as 'git bisect run' wants it: 0 good, 1 bad, 125 cannot be told, 255 stop",
     )
     parser.add_argument(
         "--wait",
@@ -117,12 +116,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Example: qcaps gate --base-rev HEAD~1 --strict --export junit\n"
         "         qcaps gate --base libvirt:/opt/old --head libvirt:~/libvirt/build\n"
+        "         qcaps gate --base-rev HEAD~1 --build 'meson setup build && ninja -C build'\n"
         "         qcaps gate --base-rev HEAD~1 --on tls://scheduler:8786"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge, report, and say by the exit status what came out."""
+    if args.git_bisect:
+        from qcaps.commands.gate import git_bisect
+
+        return git_bisect.translated(lambda: _gate(args))
+    return _gate(args)
+
+
+def _gate(args: argparse.Namespace) -> int:
     from qcaps.files import held  # `--help` need not pay for any of this
     from qcaps.measure.gate import decision, pair_store
     from qcaps.measure.results import kept
@@ -130,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
 
     exports = [by_name(name) for name in dict.fromkeys(args.export)]
     if args.list_builds:
-        return _list_builds(args)
+        return list_builds(args)
     table = _margins(args)
     if files := results_files(args):
         return _gate_files(args, files, table)
@@ -262,22 +270,9 @@ def _report(outcome: GateOutcome, arms: tuple[Arm, Arm]) -> GateReport:
 def _margins(args: argparse.Namespace) -> MarginTable:
     from qcaps.measure.gate import margins
 
+    if isinstance(args.margins, margins.MarginTable):  # as the configuration has them
+        return args.margins
     return margins.read(args.margins or args.content.find_file("bench", "margins.toml"))
-
-
-def _list_builds(args: argparse.Namespace) -> int:
-    from datetime import datetime
-
-    from qcaps.measure.gate import builds, revisions
-
-    place = args.builds or revisions.default_builds()
-    found = builds.listed(place)
-    for one in found:
-        used = datetime.fromtimestamp(one.used).astimezone().isoformat(" ", "minutes")
-        print(f"{one.folder.name}  {one.size / 1e6:.0f} MB  used {used}")
-    size = sum(one.size for one in found) / 1e9
-    print(f"{place}: {len(found)} builds, {size:.2f} GB; above {builds.MOST_GB:g} GB the oldest go")
-    return 0
 
 
 def _identity(args: argparse.Namespace, arms: tuple[Arm, Arm], cells: Sequence[Cell]) -> dict[str, object]:

@@ -6,44 +6,68 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.commands.naming import domains_of, gate_cells, subjects_of
+from qcaps.commands.building import recipe_of
+from qcaps.commands.configuration import Said
+from qcaps.commands.naming import domains_of, gate_cells, reference_beside, subjects_of
 from qcaps.commands.terminal import note
-from qcaps.errors import UsageError
+from qcaps.errors import UsageError, visible
 
 if TYPE_CHECKING:
     import argparse
 
     from qcaps.measure.cell import Cell
     from qcaps.measure.gate.arms import Arm
+    from qcaps.measure.gate.revisions import ArmSource
 
 
 def arms_of(args: argparse.Namespace) -> tuple[Arm, Arm]:
     """Base and head, built. Raises UsageError, and BuildError for a revision that does not build."""
-    from qcaps.measure.gate import revisions
+    from qcaps.measure.gate import checkout, revisions
 
     if not (args.base or args.base_rev or args.base_python):
         raise UsageError("what is the base? --base-rev, --base-python, --base SUBJECT, or two results files")
     for side in ("base", "head"):
         if getattr(args, f"{side}_rev") and getattr(args, f"{side}_python"):
             raise UsageError(f"--{side}-rev or --{side}-python: not both")
-    base_subject, head_subject = _subjects(args)
+    base_source, head_source = _sources(args)
     builds = args.builds or revisions.default_builds()
     try:
-        base, head = (
-            revisions.arm_from(
-                revisions.ArmSource(
-                    side, getattr(args, f"{side}_rev"), getattr(args, f"{side}_python"), subject
-                ),
-                args.repo,
-                builds,
-                note,
-            )
-            for side, subject in (("base", base_subject), ("head", head_subject))
-        )
-    except revisions.BuildError as error:
-        print("\n".join(error.lines), file=sys.stderr)
+        base = revisions.arm_from(base_source, args.repo, builds, note)
+        head = revisions.arm_from(head_source, args.repo, builds, note)
+    except checkout.BuildError as error:
+        print(visible("\n".join(error.lines)), file=sys.stderr)
         raise
     return _of_one_release(base, head), _of_one_release(head, base)
+
+
+def _sources(args: argparse.Namespace) -> tuple[ArmSource, ArmSource]:
+    """How both arms were named; with --build a head that nothing names is the repository's HEAD."""
+    from dataclasses import replace
+
+    from qcaps.measure.gate.revisions import ArmSource
+
+    recipe = recipe_of(args) if args.base_rev or args.head_rev else None
+    if recipe and not (args.head or args.head_rev or args.head_python):
+        args.head_rev = "HEAD"
+        _note_dirty(args.repo)
+    built = [bool(recipe and getattr(args, f"{side}_rev")) for side in ("base", "head")]
+    subjects = _subjects(args, built)
+    found = [
+        ArmSource(side, getattr(args, f"{side}_rev"), getattr(args, f"{side}_python"), subject)
+        for side, subject in zip(("base", "head"), subjects, strict=True)
+    ]
+    base, head = (replace(one, recipe=recipe if own else None) for one, own in zip(found, built, strict=True))
+    return base, head
+
+
+def _note_dirty(repository: Path) -> None:
+    from qcaps.git import git
+
+    changed = git(repository, "status", "--porcelain", "--untracked-files=no").stdout.splitlines()
+    if changed:
+        note(
+            f"head is the commit HEAD: {len(changed)} files that differ from it in {repository} are left out"
+        )
 
 
 def _of_one_release(arm: Arm, other: Arm) -> Arm:
@@ -51,27 +75,28 @@ def _of_one_release(arm: Arm, other: Arm) -> Arm:
     from dataclasses import replace
 
     from qcaps.measure.subject import REFERENCE, is_libvirt
-    from qcaps.release import modelled, of_version
 
     if arm.subject != REFERENCE or not is_libvirt(other.subject):
         return arm
-    from qcaps.measure.subjects.libvirt import installation
-
-    followed = modelled(of_version(installation(other.subject).version))
-    if followed.warning:
-        note(followed.warning)
-    return replace(arm, stock=f"libvirt-{followed.release}", version=f"reference of {followed.release}")
+    followed = reference_beside([other.subject])
+    return replace(arm, subject=followed, version=f"{followed} of this qcaps")
 
 
-def _subjects(args: argparse.Namespace) -> tuple[str, str]:
+def _subjects(args: argparse.Namespace, built: list[bool]) -> list[str]:
     """What each arm measures; "" where nothing was said. Raises UsageError for one that stands alone."""
-    if not (args.base or args.head):
-        return "", ""
-    if not (args.base and args.head):
-        said, missing = ("--base", "--head") if args.base else ("--head", "--base")
-        raise UsageError(f"{said} names what one arm measures: {missing} names the other's")
-    (base,), (head,) = (subjects_of([name], yes=args.yes) for name in (args.base, args.head))
-    return base, head
+    for (side, other), own in zip((("base", "head"), ("head", "base")), built, strict=True):
+        if own and getattr(args, side):
+            raise UsageError(f"--{side} and --{side}-rev with --build: both say what {side} measures")
+        if getattr(args, side) and not (getattr(args, other) or any(built)):
+            raise UsageError(f"--{side} names what one arm measures: --{other} names the other's")
+        if any(built) and not own and not getattr(args, side):
+            raise UsageError(
+                f"--build makes a libvirt of one arm: --{side} or --{side}-rev names the other's"
+            )
+    return [
+        subjects_of([name], yes=args.yes)[0] if (name := getattr(args, side)) else ""
+        for side in ("base", "head")
+    ]
 
 
 def results_files(args: argparse.Namespace) -> list[Path]:
@@ -80,6 +105,8 @@ def results_files(args: argparse.Namespace) -> list[Path]:
 
     found = [Path(name) for name in args.what]
     if not _arms_named(args):
+        if isinstance(args.what, Said):  # the configuration's guests, and nothing typed
+            return []
         for path in found:
             if not path.exists():
                 raise UsageError(f"{path}: no such file")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.commands.history import export, merge, prune, take_in
+from qcaps.commands.history import alerts, export, measure, merge, page, prune, take_in
 from qcaps.commands.options import add_options
+from qcaps.commands.parser import Parser
 
 if TYPE_CHECKING:
     import argparse
@@ -29,6 +30,12 @@ class HistoryAction(NamedTuple):
 
 ACTIONS = (
     HistoryAction(
+        "measure", measure, "measure what is missing (this action need not be named)", "v1.0..HEAD --every 5"
+    ),
+    HistoryAction(
+        "alerts", alerts, "say what became worse and is not acknowledged: exit status 1 if anything", "--json"
+    ),
+    HistoryAction(
         "import",
         take_in,
         "take in the pairs of a gate, from its two pyperf suites",
@@ -37,6 +44,7 @@ ACTIONS = (
     HistoryAction(
         "export", export, "give out a revision's pairs as pyperf suites, or all as CSV", "v1.2 -o pairs"
     ),
+    HistoryAction("page", page, "draw the history as one page", "-o history.html"),
     HistoryAction("merge", merge, "take in what other stores of the same line have", "other.db"),
     HistoryAction("prune", prune, "drop what is no longer wanted, and say what", "--before v1.0"),
 )
@@ -48,6 +56,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "A history holds ratios: each revision is timed in pairs with an older one, its anchor, so that a\n"
         "machine that changes its speed from day to day changes nothing. Counts are exact."
     )
+    assert isinstance(parser, Parser)
+    parser.default_action = "measure"
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     for action in ACTIONS:
         one = actions.add_parser(
@@ -59,7 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         one.set_defaults(history_action=action)
         action.module.configure(one)
         add_options(one, store=STORE)
-    parser.epilog = "Example: qcaps history merge nightly.db"
+    parser.epilog = "Example: qcaps history v1.0..HEAD"
 
 
 def run(args: argparse.Namespace) -> int:

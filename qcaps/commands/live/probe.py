@@ -26,11 +26,10 @@ def run(args: argparse.Namespace) -> int:
     from qcaps.capabilities import cachefile  # lxml
     from qcaps.capabilities.probe import probe
     from qcaps.live.probe_difference import differences
-    from qcaps.release import nearest, of_version
 
     binary = args.binary
     with subject_of(args, "interposer") as subject:
-        known = nearest(of_version(subject.installation.version))
+        known = subject.installation.nearest
         if known.warning:
             note(known.warning)
         start = time.perf_counter()

@@ -114,7 +114,9 @@ def _cells(
     scenarios: tuple[str, ...],
 ) -> list[Cell]:
     """The cells of every subject. Raises UsageError for a subject that can do none of what is asked."""
-    from qcaps.measure.subject import is_libvirt
+    from dataclasses import replace  # 10 ms that `--help` need not pay
+
+    from qcaps.measure.subject import REFERENCE, is_libvirt, is_reference
     from qcaps.measure.suite import Choice, choose
 
     choice = Choice(
@@ -128,7 +130,9 @@ def _cells(
     cells: list[Cell] = []
     for subject in subjects:
         found = chosen
-        if is_libvirt(subject):
+        if is_reference(subject):
+            found = tuple(replace(one, subject=subject) if one.subject == REFERENCE else one for one in found)
+        elif is_libvirt(subject):
             from qcaps.measure.subjects.libvirt import on_libvirt, policies
 
             found = on_libvirt(found, subject)

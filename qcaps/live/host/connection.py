@@ -14,22 +14,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.live.counting.adminlog import AdminLog, with_file
+from qcaps.live.counting.adminlog import AdminLog
 from qcaps.live.counting.entries import (
-    CALL_FILTERS,
     LOOKUP_FILTER,
     Activity,
     follow,
     of_all,
     of_seen_tag,
-    of_tag,
     of_thread,
 )
 from qcaps.live.counting.mapped import check_same_files
 from qcaps.live.counting.meter import DebugLog, Interposer, Meter, Probed, UncountedMeter
+from qcaps.live.counting.shared_log import SharedLog
 from qcaps.live.counting.shim import ENVIRONMENT, create_counters
 from qcaps.live.counting.uprobes import Uprobes
 from qcaps.live.errors import LiveError, NoLibvirt
+from qcaps.live.host.known_qemus import KnownQemus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,8 @@ _DAEMON_START_S: Final = 30.0
 @dataclass
 class Connected:
     """An open connection. `tag`, unless empty, begins every name we may use; `activity` is what a daemon
-    does for all; `release` undoes the rest.
+    does for all; `keep` keeps what it has found out about QEMU; `release` undoes the rest. `check` raises
+    LiveError where what was counted is not all; `others` says how many of us read the same log.
     """
 
     libvirt: Any
@@ -72,7 +73,10 @@ class Connected:
     meter: Meter
     tag: str = ""
     activity: Activity | None = None
+    keep: Callable[[], None] = lambda: None
     release: Callable[[], None] = lambda: None
+    check: Callable[[], None] = lambda: None
+    others: Callable[[], int] = lambda: 0
 
 
 def connect(setup: Setup) -> Connected:
@@ -98,9 +102,17 @@ def _embedded(setup: Setup) -> Connected:
     root = folder / "root"
     (root / "etc").mkdir(parents=True)
     (root / "etc" / "qemu.conf").write_text((_QEMU_USER if os.geteuid() == 0 else "") + _QEMU_CONF)
+    keep = _handed(setup, root / "cache")
     libvirt.virEventRegisterDefaultImpl()
     threading.Thread(target=_run_events, args=(libvirt,), daemon=True).start()
-    return Connected(libvirt, _open(libvirt, f"qemu:///embed?root={root}"), meter)
+    return Connected(libvirt, _open(libvirt, f"qemu:///embed?root={root}"), meter, keep=keep)
+
+
+def _handed(setup: Setup, cache: Path) -> Callable[[], None]:
+    """Hands a libvirt what is known, before it starts; what keeps what it finds out."""
+    if not setup.known:
+        return lambda: None
+    return KnownQemus(Path(setup.known), cache / "qemu" / "capabilities").keep
 
 
 def _run_events(libvirt: Any) -> None:  # noqa: ANN401  # libvirt has no types
@@ -133,6 +145,7 @@ def _private(setup: Setup) -> Connected:
     settings = Path(setup.settings) / "libvirt"
     settings.mkdir(parents=True, exist_ok=True)
     (settings / "qemu.conf").write_text(_QEMU_USER + _QEMU_CONF)
+    keep = _handed(setup, Path(setup.state) / "cache" / "libvirt")
     said = folder / "daemon.err"
     with said.open("wb") as errors:
         daemon = subprocess.Popen(
@@ -145,7 +158,7 @@ def _private(setup: Setup) -> Connected:
     _await(socket, daemon, setup.daemon, (folder / "debug.log", said))
     libvirt = _import_libvirt(setup.library)
     connection = _open(libvirt, f"qemu+unix:///system?socket={socket}")
-    return Connected(libvirt, connection, meter, release=partial(_end, daemon))
+    return Connected(libvirt, connection, meter, keep=keep, release=partial(_end, daemon))
 
 
 def _await(socket: Path, daemon: subprocess.Popen[bytes], program: str, logs: tuple[Path, ...]) -> None:
@@ -183,19 +196,19 @@ def _running(setup: Setup) -> Connected:
         check_same_files(setup.uri, Path(setup.library), Path(setup.driver))
         probes = Uprobes(Path(setup.library), Path(setup.driver))
         meter: Meter = Probed(probes.take, partial(of_seen_tag, tag))
-        return Connected(libvirt, connection, meter, tag, Activity(probes.take), probes.close)
-    log = AdminLog(setup.uri, setup.admin)
-    before = log.settings()
-    path = Path(setup.folder) / "debug.log"
-    path.touch()
-    try:
-        log.set(with_file(before, path, f"{LOOKUP_FILTER} {CALL_FILTERS}"))
-    except LiveError:
-        log.set(before)
-        raise
-    activity = Activity(follow(path))
+        return Connected(libvirt, connection, meter, tag, Activity(probes.take), release=probes.close)
+    log = SharedLog(AdminLog(setup.uri, setup.admin), Path(setup.folder))
+    activity = Activity(follow(log.path))
+    meter = DebugLog(log.path, partial(of_seen_tag, tag))
     return Connected(
-        libvirt, connection, DebugLog(path, partial(of_tag, tag)), tag, activity, partial(log.set, before)
+        libvirt,
+        connection,
+        meter,
+        tag,
+        activity,
+        release=log.close,
+        check=log.check,
+        others=lambda: log.others,
     )
 
 

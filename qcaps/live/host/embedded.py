@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qcaps.live.host.installation import check_loadable, find
+from qcaps.live.host.known_qemus import folder_for
 from qcaps.live.host.libvirt_process import Counting, LibvirtProcess, LiveDone, way_of
 from qcaps.live.host.live_folder import KVM_MODE, place
 from qcaps.live.host.setup import Setup, a_cpu
@@ -28,7 +29,8 @@ class Embedded(LibvirtProcess):
 
     `counting` None means: by the interposer, or by the log where there is no compiler; "none" only times.
     `libvirt` is a prefix or a build tree; `kvm_mode` the permissions of the private `/dev/kvm` (as root);
-    `cpu` the one CPU it runs on.
+    `cpu` the one CPU it runs on; `most_memory` as in `Setup`. With `known` it is handed what libvirts like it
+    have found out about QEMU.
     """
 
     def __init__(
@@ -38,6 +40,8 @@ class Embedded(LibvirtProcess):
         *,
         kvm_mode: int = KVM_MODE,
         cpu: int | None = None,
+        known: bool = False,
+        most_memory: int = 0,
     ) -> None:
         """Start and connect. Raises LiveError and its kinds."""
         installation = find(libvirt)
@@ -51,6 +55,8 @@ class Embedded(LibvirtProcess):
             library=str(installation.library),
             driver=str(installation.driver),
             cpu=a_cpu() if cpu is None else cpu,
+            most_memory=most_memory,
             temporary=where.temporary,
+            known=str(folder_for(installation, "embedded", kvm_mode)) if known else "",
         )
         super().__init__(setup, where, installation, way.fallback)

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qcaps.live.errors import NoLibvirt
+from qcaps.release import nearest, of_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from qcaps.release import Nearest
 
 OLDEST: Final = 6_001_000
 """6.1.0, the first libvirt whose QEMU driver can be embedded."""
@@ -52,6 +55,11 @@ class Installation:
     def version_name(self) -> str:
         """As in 9.0.0."""
         return _version_name(self.version)
+
+    @property
+    def nearest(self) -> Nearest:
+        """The known release whose law it is held to."""
+        return nearest(of_version(self.version))
 
     def tool(self, name: str) -> Path | None:
         """A client program of this libvirt, None if it has none of its own."""

@@ -106,6 +106,7 @@ class LibvirtProcess:
                 stderr=self._errors,
                 env=_environment(installation.environment),
                 text=True,
+                pass_fds=() if place.lock is None else (place.lock,),
                 # Ctrl-C is ours to handle: it must not strike in the middle of a call of libvirt's
                 start_new_session=True,
             )
@@ -178,6 +179,15 @@ class LibvirtProcess:
     def facts(self) -> Mapping[str, Any]:
         """`libvirt`: the version that runs, as libvirt counts; `loaded`: its files."""
         return self.ask({"ask": "facts"})
+
+    @property
+    def folder(self) -> Path:
+        """Its own folder, as libvirt sees it."""
+        return self._place.folder
+
+    def kill(self) -> None:
+        """End it at once, in the middle of a call too; who waits for the answer is told that it died."""
+        self._process.kill()
 
     def close(self) -> None:
         """End it and remove what it had; a guest that still runs ends too."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from qcaps.child import dies_with
 from qcaps.errors import QcapsError
-from qcaps.measure.cell import STOCK
 from qcaps.measure.worker.forker import PROTOCOL
 from qcaps.measure.worker.running import Answer, take
 
@@ -49,8 +48,7 @@ class Arm:
     """One side of a comparison. `version` says what it is: a commit, a path.
 
     `path` goes first on the module path ("" for what the interpreter has installed). `slowdown` is a known
-    one, put in to see whether it is noticed. `subject` is what it measures in place of a cell's own,
-    `stock` the policy that stands for `stock` there.
+    one, put in to see whether it is noticed. `subject` is what it measures in place of a cell's own.
     """
 
     name: str
@@ -59,12 +57,10 @@ class Arm:
     path: str = ""
     slowdown: float = 0.0
     subject: str = ""
-    stock: str = ""
 
     def own(self, cell: Cell) -> Cell:
         """The cell as this arm measures it."""
-        policy = self.stock if self.stock and cell.policy == STOCK else cell.policy
-        return replace(cell, subject=self.subject or cell.subject, policy=policy)
+        return replace(cell, subject=self.subject or cell.subject)
 
 
 @dataclass

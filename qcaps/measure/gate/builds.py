@@ -7,6 +7,8 @@ ends a process frees both.
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import json
 import os
 import platform
 import re
@@ -15,21 +17,24 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from qcaps.bounded import read_json
 from qcaps.files import make_folder
 from qcaps.git import git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MOST_GB = 2.0
+MOST_GB = 10.0
 """What all builds may take; one of qcaps takes some 3 MB, or 240 MB where the revision has large files."""
 # Named for what it vouches for: folders of an earlier kind lie under the same names.
-BUILT, PACKAGES = "packages-built", "packages"
+BUILT, PACKAGES, TREE, PREFIX = "packages-built", "packages", "tree", "prefix"
 _LOCK = ".lock"
-_NAME = re.compile(r"[0-9a-f]{16}-py[0-9][0-9A-Za-z.+]*")
-"""As `name` makes them."""
+_NAME = re.compile(r"[0-9a-f]{16}-(py[0-9][0-9A-Za-z.+]*|[0-9a-f]{12})")
+"""As `name` and `name_by` make them."""
+_DECIDES = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "PKG_CONFIG_PATH", "PKG_CONFIG_LIBDIR")
+"""Variables that make another build of the same command."""
 _GB = 1e9
 _MAKING_SECONDS = 60  # git needs some thousandths to say where a worktree is
 _in_use: list[int] = []
@@ -38,11 +43,16 @@ _in_use: list[int] = []
 
 @dataclass(frozen=True)
 class Build:
-    """A revision that was built; `used` is when it last was asked for, in seconds since 1970."""
+    """A revision that was built; `used` is when it last was asked for, in seconds since 1970.
+
+    `what` it is and the `seconds` it took are "" and 0 where the build does not say.
+    """
 
     folder: Path
     used: float
     size: int
+    what: str = ""
+    seconds: float = 0.0
 
 
 def name(commit: str) -> str:
@@ -50,12 +60,70 @@ def name(commit: str) -> str:
     return f"{commit[:16]}-py{platform.python_version()}"
 
 
+def name_by(command: str, commit: str) -> str:
+    """The same of a build by a command: another command, or another compiler, makes another."""
+    decides = (command, *(f"{one}={os.environ.get(one, '')}" for one in _DECIDES))
+    return f"{commit[:16]}-{hashlib.sha256(chr(0).join(decides).encode()).hexdigest()[:12]}"
+
+
+def kept(
+    builds: Path,
+    called: str,
+    repository: Path,
+    say: Callable[[str], None],
+    *,
+    make: Callable[[Path], dict[str, Any]],
+    most_gb: float = MOST_GB,
+) -> Path:
+    """The folder of the build `called` so, made unless it is there, and kept while this process lives.
+
+    `make` fills the folder, and returns what is worth to be known of it (`told`); where it fails, nothing is
+    left of it, in the folder or in the repository.
+    """
+    folder = builds.absolute() / called
+    with taking_turns(builds, say):
+        if not (folder / BUILT).exists():
+            forget_worktrees(repository, builds)
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            begins = time.monotonic()
+            try:
+                facts = make(folder)
+                facts = {"seconds": round(time.monotonic() - begins, 1), **facts}
+                (folder / BUILT).write_text(json.dumps(facts), encoding="utf-8")
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+        use(folder)
+        for one in prune(builds, most_gb):
+            say(f"removed a build last used long ago: {one.folder}")
+    return folder
+
+
+def told(folder: Path) -> dict[str, Any]:
+    """What a build says of itself; nothing where it says nothing."""
+    with suppress(OSError, ValueError):
+        found = read_json(folder / BUILT)
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def last_seconds(builds: Path, called: str) -> float:
+    """How long the last build took that was made as the one `called` so would be; 0 where there was none."""
+    how = called.partition("-")[2]
+    made = [one for one in listed(builds) if one.folder.name.partition("-")[2] == how and one.seconds]
+    return made[0].seconds if made else 0.0
+
+
 def listed(builds: Path) -> list[Build]:
     """All builds, the one used last first."""
     found = []
     for folder in builds.iterdir() if builds.is_dir() else ():
         with suppress(OSError):
-            found.append(Build(folder, (folder / BUILT).stat().st_mtime, _size(folder)))
+            used, facts = (folder / BUILT).stat().st_mtime, told(folder)
+            what, seconds = str(facts.get("what", "")), float(facts.get("seconds", 0))
+            found.append(Build(folder, used, _size(folder), what, seconds))
     return sorted(found, key=lambda one: one.used, reverse=True)
 
 
@@ -132,7 +200,7 @@ def _is_half(folder: Path) -> bool:
     """Whether a folder is a build of ours that is not whole; a user's folder may hold other things."""
     if _NAME.fullmatch(folder.name) is None:
         return False
-    parts = ("tree", "venv", PACKAGES)
+    parts = (TREE, "venv", PACKAGES, PREFIX)
     return not (folder / BUILT).exists() and any((folder / one).exists() for one in parts)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.lookups import policy_laws
-from qcaps.measure.subject import REFERENCE
+from qcaps.measure.subject import is_reference, ruled_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -94,12 +94,18 @@ def told_apart(
 
 def of_reference(cell: Cell, head: Counts) -> Laws:
     """What the reference does by its closed forms; nothing for another subject."""
-    if cell.subject != REFERENCE:
+    if not is_reference(cell.subject):
         return Laws()
+    ruled = ruled_by(cell.subject, cell.policy)
     return Laws(
-        policy_laws.lookups(cell.policy, cell.task, head.devices),
-        policy_laws.forks(cell.policy, cell.task, cell.validity, head.devices),
+        policy_laws.lookups(cell.policy, cell.task, head.devices, ruled),
+        policy_laws.forks(cell.policy, cell.task, cell.validity, head.devices, ruled),
     )
+
+
+def alike(base: Counts, head: Counts) -> bool:
+    """Whether both look up as often, but for one lookup a device that only one of them has."""
+    return head.lookups == base.lookups or _follows(base, head)
 
 
 def _follows(base: Counts, head: Counts) -> bool:

@@ -75,6 +75,7 @@ class GateOutcome:
     counts: dict[Cell, tuple[Counts, Counts]] = field(default_factory=dict)
     laws: dict[Cell, tuple[int | None, int | None]] = field(default_factory=dict)
     faults: list[CountFault] = field(default_factory=list)
+    better: list[CountFault] = field(default_factory=list)
     noisy: str = ""
     judged: list[Judged] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -119,14 +120,15 @@ def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], out
             outcome.counts[cell] = counts
             bench.calls[cell] = calls_for(answers)
             bench.pauses[cell] = max(answer.ready["pause"] for answer in answers if answer.ready)
+            releases = _release(answers[0]) != _release(answers[1])
             libvirts = is_libvirt(base.arm.own(cell).subject) or is_libvirt(head.arm.own(cell).subject)
             of_base, of_head = (
                 _laws(process.arm.own(cell), answer)
                 for process, answer in zip(processes, answers, strict=True)
             )
             outcome.laws[cell] = (of_base.lookups, of_head.lookups)
-            found = list(counting.faults(cell, *counts, of_head, devices_may=libvirts))
-            if counts[0].devices != counts[1].devices and libvirts:
+            found = list(counting.faults(cell, *counts, of_head, devices_may=libvirts or releases))
+            if counts[0].devices != counts[1].devices and (libvirts or releases):
                 outcome.notes.append(
                     f"{cell.name}: {counts[0].devices} devices in base, {counts[1].devices} in head: part of"
                     " a difference in time is theirs"
@@ -138,6 +140,7 @@ def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], out
                 found = [_placed(one, base_names, head_names) for one in found]
             worse, better = counting.told_apart(found, fewer_is_better=libvirts)
             outcome.faults += worse
+            outcome.better += better
             outcome.notes += [f"{one} (fewer is no fault)" for one in better]
 
 
@@ -200,7 +203,8 @@ def take_verdicts(
 
 def judge_all(outcome: GateOutcome, table: MarginTable, store: PairStore) -> list[Judged]:
     """All series of the cells that were counted, with the verdicts that the pairs there are allow."""
-    series = all_series({cell: counts[1].devices for cell, counts in outcome.counts.items()})
+    unlike = [cell for cell, counts in outcome.counts.items() if not counting.alike(*counts)]
+    series = all_series({cell: counts[1].devices for cell, counts in outcome.counts.items()}, unlike)
     return [_judged(one, table.of(one.name), store, len(series)) for one in series]
 
 
@@ -259,6 +263,12 @@ def _laws(cell: Cell, answer: Answer) -> counting.Laws:
         return counting.of_reference(cell, counts_of(answer))
     assert answer.ready is not None
     return counting.Laws(answer.ready["facts"][0].get("law"))
+
+
+def _release(answer: Answer) -> object:
+    """The release whose rules a reference followed; None for what is none, and before there was a choice."""
+    assert answer.ready is not None
+    return answer.ready["facts"][0].get("release")
 
 
 def _same_input(cell: Cell, base: Answer, head: Answer) -> None:

@@ -50,6 +50,11 @@ def read(path: Path) -> MarginTable:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}") from error
+    return from_plain(str(path), plain)
+
+
+def from_plain(path: str, plain: dict[str, Any]) -> MarginTable:
+    """The margins as TOML has them, from what is called `path` in errors. Raises UsageError."""
     for section in plain.keys() - {"default", "benchmark"}:
         raise UsageError(f'{path}: [{section}]: expected [default] or [benchmark."NAME"]')
     default = _margins(path, "default", plain.get("default", {}), Margins())
@@ -59,7 +64,7 @@ def read(path: Path) -> MarginTable:
     return MarginTable(default, {name: _margins(path, name, given, default) for name, given in own.items()})
 
 
-def _margins(path: Path, name: str, given: Any, start: Margins) -> Margins:  # noqa: ANN401  # TOML
+def _margins(path: str, name: str, given: Any, start: Margins) -> Margins:  # noqa: ANN401  # TOML
     if not isinstance(given, dict) or given.keys() - set(_KNOWN):
         raise UsageError(f"{path}: {name!r}: expected {' and '.join(_KNOWN)}, found {given!r:.60}")
     found = replace(start, **{key: _share(path, name, key, value) for key, value in given.items()})
@@ -69,7 +74,7 @@ def _margins(path: Path, name: str, given: Any, start: Margins) -> Margins:  # n
     return found
 
 
-def _share(path: Path, name: str, key: str, value: object) -> float:
+def _share(path: str, name: str, key: str, value: object) -> float:
     """What `"3 %"` is: one unit everywhere, and no number that could be meant as another."""
     percent = _PERCENT.fullmatch(value) if isinstance(value, str) else None
     if percent is None or not 0 < float(percent[1]) < _LARGEST_PERCENT:

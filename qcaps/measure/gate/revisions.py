@@ -14,23 +14,23 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import qcaps
-from qcaps.child import run_guarded
 from qcaps.errors import UsageError
-from qcaps.git import git, neutral_environment
+from qcaps.git import neutral_environment
 from qcaps.measure.gate import builds
 from qcaps.measure.gate.arms import Arm, ArmError, MismatchError, plain_environment
+from qcaps.measure.gate.checkout import checked_out, commit_of, run_step
 from qcaps.measure.subject import is_libvirt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-_LAST_LINES = 12
+    from qcaps.measure.gate.libvirt_builds import Recipe
+
 _BUILD_SECONDS = 1200
 
 # Asked of every arm: what it imports as qcaps, and when that last changed.
@@ -43,37 +43,31 @@ print(json.dumps(found))
 """
 
 
-class BuildError(ArmError):
-    """A revision that does not build; `lines` are the last the build said."""
-
-    def __init__(self, message: str, lines: tuple[str, ...]) -> None:
-        super().__init__(message)
-        self.lines = lines
-
-
 @dataclass(frozen=True)
 class ArmSource:
     """How the user named an arm: by a revision, by an interpreter, or by neither (this very qcaps).
 
-    `subject` is what it measures; "" is what each cell says.
+    `subject` is what it measures; "" is what each cell says. With a `recipe` the revision is a libvirt's,
+    which this qcaps measures. `who` names it in errors (default: the option).
     """
 
     name: str
     revision: str | None = None
     python: str | None = None
     subject: str = ""
+    recipe: Recipe | None = None
+    who: str = ""
 
 
 def arm_from(source: ArmSource, repository: Path, place: Path, say: Callable[[str], None]) -> Arm:
     """The arm ready to be timed. Raises UsageError, or BuildError for a revision that does not build."""
     if source.revision is not None:
-        return _arm_from_revision(source.name, source.revision, repository, place, say)
+        return _arm_from_revision(source, repository, place, say)
     if source.python is not None:
         python = shutil.which(source.python)
         if python is None:
             raise UsageError(f"--{source.name}-python {source.python}: no such program")
         return Arm(source.name, python, python)
-    home = str(Path(qcaps.__file__).resolve().parent.parent)
     version = "this qcaps"
     if is_libvirt(source.subject):
         from qcaps.measure.subjects.libvirt import described  # lxml, subprocess
@@ -81,7 +75,7 @@ def arm_from(source: ArmSource, repository: Path, place: Path, say: Callable[[st
         version = described(source.subject)
     elif source.subject:
         version = f"{source.subject} of this qcaps"
-    return Arm(source.name, sys.executable, version, home, subject=source.subject)
+    return Arm(source.name, sys.executable, version, _home(), subject=source.subject)
 
 
 def alike(arm: Arm, folder: Path) -> Arm:
@@ -135,70 +129,47 @@ def default_builds() -> Path:
     return Path(cache) / "qcaps" / "builds"
 
 
-def _arm_from_revision(
-    name: str, revision: str, repository: Path, place: Path, say: Callable[[str], None]
-) -> Arm:
-    commit = _commit(name, revision, repository)
-    folder = place.absolute() / builds.name(commit)
-    with builds.taking_turns(place, say):
-        if not (folder / builds.BUILT).exists():
-            say(f"building {name}: {revision} ({commit[:12]})")
-            builds.forget_worktrees(repository, place)
-            _build(name, revision, commit, repository, folder)
-        builds.use(folder)
-        for one in builds.prune(place):
-            say(f"removed a build last used long ago: {one.folder}")
-    return Arm(name, sys.executable, f"{revision} {commit[:12]}", str(folder / builds.PACKAGES))
+def _arm_from_revision(source: ArmSource, repository: Path, place: Path, say: Callable[[str], None]) -> Arm:
+    name, revision = source.name, source.revision or ""
+    who = source.who or f"--{name}-rev {revision}"
+    if source.recipe is not None:
+        from qcaps.measure.gate import libvirt_builds
+
+        one = libvirt_builds.built(who, revision, repository, source.recipe, place=place, say=say)
+        version = f"{_named(revision, one.commit)}, libvirt {one.version}"
+        return Arm(name, sys.executable, version, _home(), subject=one.subject)
+    commit = commit_of(who, revision, repository)
+
+    def make(folder: Path) -> dict[str, Any]:
+        say(f"building {name}: {_named(revision, commit)}")
+        _build(who, commit, repository, folder, say)
+        return {"what": "qcaps"}
+
+    folder = builds.kept(place, builds.name(commit), repository, say, make=make)
+    return Arm(name, sys.executable, _named(revision, commit), str(folder / builds.PACKAGES))
 
 
-def _commit(name: str, revision: str, repository: Path) -> str:
-    try:
-        done = git(repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
-    except FileNotFoundError:
-        raise UsageError(f"--{name}-rev {revision}: git is not installed") from None
-    if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or ["unknown"])[-1]
-        raise UsageError(f"--{name}-rev {revision}: no such revision in {repository}: {said}")
-    return done.stdout.strip()
+def _named(revision: str, commit: str) -> str:
+    """A revision as its user calls it, and its commit, where that says more."""
+    return commit[:12] if commit.startswith(revision) else f"{revision} {commit[:12]}"
 
 
-def _build(name: str, revision: str, commit: str, repository: Path, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    who = f"--{name}-rev {revision}"
-    tree, venv = folder / "tree", folder / "venv"
+def _home() -> str:
+    """Where this qcaps lies."""
+    return str(Path(qcaps.__file__).resolve().parent.parent)
+
+
+def _build(who: str, commit: str, repository: Path, folder: Path, say: Callable[[str], None]) -> None:
+    tree, venv = folder / builds.TREE, folder / "venv"
+
+    def run(step: list[str]) -> None:
+        run_step(who, step, neutral_environment(), _BUILD_SECONDS, folder=folder, say=say)
+
     with checked_out(who, commit, repository, tree):
         python = sys.executable
         if importlib.util.find_spec("pip") is None:
-            _run(who, [python, "-m", "venv", str(venv)])
+            run([python, "-m", "venv", str(venv)])
             python = str(venv / "bin" / "python")
         pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps"]
-        _run(who, [*pip, "--target", str(folder / builds.PACKAGES), str(tree)])
+        run([*pip, "--target", str(folder / builds.PACKAGES), str(tree)])
     shutil.rmtree(venv, ignore_errors=True)
-    (folder / builds.BUILT).touch()
-
-
-@contextmanager
-def checked_out(who: str, commit: str, repository: Path, tree: Path) -> Iterator[None]:
-    """The files of `commit` in `tree`, a worktree of `repository` for as long as the block lasts."""
-    try:
-        done = git(repository, "worktree", "add", "--force", "--detach", str(tree), commit)
-        _require(who, done.args, done.returncode, done.stderr)
-        yield
-    finally:
-        git(repository, "worktree", "remove", "--force", "--force", str(tree))
-        shutil.rmtree(tree, ignore_errors=True)
-
-
-def _run(who: str, step: list[str]) -> None:
-    try:
-        status, said = run_guarded(step, neutral_environment(), _BUILD_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise BuildError(f"{who}: does not build: it takes more than {_BUILD_SECONDS} s", ()) from None
-    _require(who, step, status, said)
-
-
-def _require(who: str, step: list[str], status: int, said: str) -> None:
-    if status != 0:
-        lines = tuple(said.strip().splitlines()[-_LAST_LINES:])
-        raise BuildError(f"{who}: does not build: {' '.join(step[:4])} … ended with {status}", lines)

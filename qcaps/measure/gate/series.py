@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from qcaps.measure.cell import Cell
 
@@ -58,10 +58,16 @@ class Series:
         return sorted(rows, key=lambda row: max(pair.number for pair in row))
 
 
-def all_series(devices: Mapping[Cell, int]) -> tuple[Series, ...]:
-    """The series of cells whose results have as many devices as given."""
+def all_series(devices: Mapping[Cell, int], unlike: Collection[Cell] = ()) -> tuple[Series, ...]:
+    """The series of cells whose results have as many devices as given.
+
+    `unlike` are cells that look up otherwise in head than in base: no line goes through these. What a lookup
+    takes is no straight line in how many there are, so that a build which saves most of them would seem to
+    have a larger constant part.
+    """
     points = tuple(point(cell) for cell in devices)
-    return (*points, *(one for family in _families(devices) for one in _line(family, devices)))
+    families = [family for family in _families(devices) if not any(cell in unlike for cell in family)]
+    return (*points, *(one for family in families for one in _line(family, devices)))
 
 
 def point(cell: Cell) -> Series:

@@ -27,7 +27,6 @@ from qcaps.lookups import libvirt_laws
 from qcaps.lookups.policy import STOCK_OF
 from qcaps.measure.cell import BASELINE, STOCK
 from qcaps.measure.subject import Counts, split
-from qcaps.release import nearest, of_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,8 +95,7 @@ class LibvirtArm:
         """Which libvirt it is, how it is counted, and what it does by the law where there is one."""
         installed, done = self._process.installation, self._last
         answer = done.capabilities if self._cell.task == "capabilities" else done.xml
-        of = nearest(of_version(installed.version))
-        law = libvirt_laws.lookups(self._cell.task, answer, of.release)
+        law = libvirt_laws.lookups(self._cell.task, answer, installed.nearest.release)
         return {
             "libvirt_version": installed.version_name,
             "libvirt_driver": str(installed.driver),
@@ -186,14 +184,20 @@ def canonical(subject: str) -> str:
 
 def _process(subject: str) -> LibvirtProcess:
     if subject not in _open:
-        kind, which = split(subject)
-        if is_running(subject):
-            _open[subject] = RunningDaemon(which)
-        else:
-            place = Path(which) if which else None
-            kinds = {"libvirt": Embedded, "libvirt-daemon": PrivateDaemon}
-            _open[subject] = kinds[kind](None, place)
+        _open[subject] = opened(subject)
     return _open[subject]
+
+
+def opened(subject: str, most_memory: int = 0) -> LibvirtProcess:
+    """A libvirt of this subject, to be closed by the caller. Raises LiveError.
+
+    One of ours may have `most_memory` bytes, if that is not 0, and is handed what is known of QEMU.
+    """
+    kind, which = split(subject)
+    if is_running(subject):
+        return RunningDaemon(which)
+    kinds = {"libvirt": Embedded, "libvirt-daemon": PrivateDaemon}
+    return kinds[kind](None, Path(which) if which else None, most_memory=most_memory, known=True)
 
 
 def on_libvirt(cells: Sequence[Cell], subject: str) -> tuple[Cell, ...]:

@@ -1,4 +1,8 @@
-"""The reference pipeline under a policy and a validity, with recorded capabilities."""
+"""The reference pipeline under a policy and a validity, with recorded capabilities.
+
+reference        by the rules of the newest release that is modelled
+reference:9.0    by those of another
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from qcaps.driver.driver import default_emulator
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError, unknown
 from qcaps.files import scratch_folder
-from qcaps.measure.subject import Counts
+from qcaps.measure.subject import Counts, ruled_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,6 +101,7 @@ class ReferenceArm:
         version = capabilities.version
         user = cache.host.user
         return {
+            "release": str(self._driver.release),
             "capabilities": f"recorded {capabilities.arch} {_checksum(capabilities.arch)}",
             "qemu_version": f"{version // 1_000_000}.{version // 1_000 % 1_000}.{version % 1_000}",
             "dropped_user": "no" if user is None else f"yes: {user.name}",
@@ -121,9 +126,8 @@ def warm(subject: str, xmls: Sequence[bytes]) -> None:
 
     A domain that is refused is refused again where it is measured.
     """
-    del subject  # there is one
     with scratch_folder() as folder, suppress(QcapsError):
-        driver = reference(folder, policy="naive", validity="trust")
+        driver = reference(folder, policy="naive", validity="trust", release=ruled_by(subject))
         for xml in dict.fromkeys(xmls):
             driver.start(driver.define(xml, "a domain to measure").domain.name)
         driver.cache.close()
@@ -131,7 +135,8 @@ def warm(subject: str, xmls: Sequence[bytes]) -> None:
 
 def prepare(cell: Cell, xml: bytes, directory: Path) -> ReferenceArm:
     """The arm of a cell, its domains and its cache below `directory`."""
-    driver = reference(directory, policy=cell.policy, validity=cell.validity)
+    ruled = ruled_by(cell.subject, cell.policy)
+    driver = reference(directory, policy=cell.policy, validity=cell.validity, release=ruled)
     return ReferenceArm(driver, xml, cell.task, f"{cell.scenario}/{cell.n}")
 
 

@@ -59,13 +59,13 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """What a build runs, instead of pip."""
     ran: list[list[str]] = []
 
-    def run(_who: str, step: list[str]) -> None:
+    def run(_who: str, step: list[str], *_: object, **__: object) -> None:
         ran.append(step)
         if "--target" in step:
             time.sleep(0.3)
             Path(step[step.index("--target") + 1]).mkdir()
 
-    monkeypatch.setattr(revisions, "_run", run)
+    monkeypatch.setattr(revisions, "run_step", run)
     return ran
 
 
@@ -152,7 +152,7 @@ def test_the_oldest_builds_go_and_none_in_use(place: Path, capsys: pytest.Captur
     assert main(["gate", "--list-builds", "--builds", str(place)]) == 0
     said = capsys.readouterr().out
     assert "4-py3  1 MB  used 1970-01-01" in said
-    assert "2 builds, 0.00 GB; above 2 GB the oldest go" in said
+    assert "2 builds, 0.00 GB; above 10 GB the oldest go" in said
 
 
 def test_what_is_in_use_by_another_process_stays(place: Path) -> None:

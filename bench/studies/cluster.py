@@ -105,6 +105,8 @@ def _kills(args: argparse.Namespace, found: Loopback, place: Path) -> int:
         f" {len(runs)} comparisons are there, {sum(runs.values())} runs, all whole: {whole};"
         f" lost {len(log.lost)}, refused {len(log.refused)}; by host {dict(sorted(shares.items()))}\n"
     )
+    for comparison, why in (*log.lost.items(), *log.refused.items()):
+        sys.stdout.write(f"{comparison.name}: {why}\n")
     return int(not (once and whole and killed.total() == args.kills))
 
 

@@ -46,8 +46,15 @@ class OnHosts:
                     sent[self._submit(order)] = order
                 if not sent:
                     return
-                done = [(future, sent.pop(future)) for future in self.cluster.first_of(sent)]
-                yield [self._delivery(future, order) for future, order in done]
+                done = {
+                    future: self._delivery(future, sent[future]) for future in self.cluster.first_of(sent)
+                }
+                deliveries = [one for one in done.values() if one is not None]
+                for future, one in done.items():
+                    if one is not None:
+                        del sent[future]
+                if deliveries:
+                    yield deliveries
         finally:
             self.cluster.cancel(sent)
 
@@ -61,11 +68,14 @@ class OnHosts:
         plain = {"order": order.to_plain(), "session": self.session, "scratch": scratch}
         return self.cluster.submit("job", plain)
 
-    def _delivery(self, future: Future, order: Order) -> Delivery:
+    def _delivery(self, future: Future, order: Order) -> Delivery | None:
+        """None while it is being made anew."""
         try:
             answer = self.cluster.answer(future)
         except LostError as error:
             return Delivery(order.number, cut_short=f"lost: {error}")
+        if answer is None:
+            return None
         self.answered(answer)
         return Delivery.from_plain(answer["delivery"], f"results of host {answer['host']}")
 

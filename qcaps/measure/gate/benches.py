@@ -15,7 +15,7 @@ from qcaps.measure.gate.rounds import take_round
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from qcaps.measure.gate.arms import Arm
@@ -81,18 +81,18 @@ class OneBench:
                 yield from take_round(self.bench, relay, cells, store.taken)
 
 
-def take_pairs(benches: Benches, cells: Iterable[Cell], count: int, store: PairStore) -> None:
-    """So many pairs of each cell in `store`, without a verdict: what it has already counts.
+def take_pairs(benches: Benches, wanted: Mapping[Cell, int], store: PairStore) -> None:
+    """As many pairs of each cell in `store` as are wanted, without a verdict; what it has already counts.
 
     Each pair says by its `host` where it was measured. Counts are to be checked first (`check_counts`): they
     say how many calls make a block. Raises ArmError and MismatchError.
     """
-    wanted = list(cells)
+    cells = list(wanted)
 
     def missing(on: Mapping[Cell, int]) -> dict[Cell, int]:
         store.save()
-        benches.draw.shuffle(wanted)
-        lacking = {cell: count - store.taken(cell) - on.get(cell, 0) for cell in wanted}
+        benches.draw.shuffle(cells)
+        lacking = {cell: wanted[cell] - store.taken(cell) - on.get(cell, 0) for cell in cells}
         return {cell: pairs for cell, pairs in lacking.items() if pairs > 0}
 
     try:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,19 +16,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 import qcaps
+from qcaps.measure.cell import Cell
+from qcaps.measure.cluster.connection import Access, connected
+from qcaps.measure.cluster.orders import OnHosts
 from qcaps.measure.results import results_file
+from qcaps.measure.schedule import Log, Plan, measure
 from tests.conftest import without_component
-from tests.support.clusters import Loopback, alive, below, loopback
+from tests.support.clusters import FILES, Loopback, alive, below, loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 QUICKEST = """
 from qcaps.measure.cell import Cell
-SUMMARY = "loops, of which one takes some time"
+SUMMARY = "a loop"
 def cells():
-    for n in range({cells}):
-        yield Cell("loop", {loops} + n, subject="loop")
+    yield Cell("loop", 500, subject="loop")
 """
 NOISY = """
 import random
@@ -81,69 +83,60 @@ def one_line(*arguments: str, status: int = 1) -> str:
     return said
 
 
-def content(folder: Path, cells: int, loops: int) -> list[str]:
+def content(folder: Path) -> list[str]:
     suites = folder / "content" / "bench" / "suites"
     suites.mkdir(parents=True)
-    (suites / "quickest.py").write_text(QUICKEST.format(cells=cells, loops=loops))
+    (suites / "quickest.py").write_text(QUICKEST)
     return ["--content", str(folder / "content")]
 
 
 def test_a_run_uses_every_host_and_says_which(cluster: Loopback, tmp_path: Path) -> None:
-    suite = content(tmp_path, 4, 500)
-    out = ["--pairs", "2", "--processes", "3", "-o", str(tmp_path / "out"), "-v"]
-    plan = ["run", "quickest", *suite, *cluster.options, *out]
-    call(*plan)
+    plan = ["run", "--scenario", "serials", "-n", "1", "--policy", "once", "--validity", "trust"]
+    out = ["--task", "define", "--pairs", "2", "--processes", "8", "-o", str(tmp_path / "out")]
+    call(*plan, *cluster.options, *out)
     results = results_file.read(tmp_path / "out" / "results.json")
-    runs = [(one.cell.n, run.worker, run.facts["hostname"]) for one in results.measured for run in one.runs]
-    assert sorted((n, worker) for n, worker, _ in runs) == sorted((500 + w % 4, w) for w in range(12))
-    assert {host for *_, host in runs} == {"a", "b"}
+    assert [one.cell.policy for one in results.measured] == ["naive", "once"]
+    for one in results.measured:
+        assert sorted(run.worker for run in one.runs) == list(range(8))
+        assert {run.facts["hostname"] for run in one.runs} == {"a", "b"}
     facts = results.measured[0].runs[0].facts
     assert str(facts["command_line"]).endswith(" ".join(out))
     assert facts["cpu_affinity"] != "not pinned"
-    again = call(*plan)
-    assert "measured already" in again.stderr
+
+
+@contextmanager
+def hosts_of(cluster: Loopback) -> Iterator[OnHosts]:
+    pem = {name: cluster.folder / file for name, file in FILES.items()}
+    with connected(Access(cluster.address, **pem)) as joined:
+        yield OnHosts(joined, {})
 
 
 @pytest.mark.slow
 def test_a_killed_worker_takes_its_children_along_and_its_order_is_done_once(
     cluster: Loopback, tmp_path: Path
 ) -> None:
-    suite = content(tmp_path, 8, 20_000)
+    cells = tuple(Cell("loop", 20_000 + number, subject="loop") for number in range(8))
+    plan, log = Plan(cells=cells, pairs=4, processes=2), Log()
     children: list[int] = []
+    kills = iter(("a", "b", "a"))
 
-    def strike() -> None:
-        for worker in ("a", "b", "a"):
+    def strike(done: float, _of: int, _what: str) -> None:
+        if done % 3 == 0 and (worker := next(kills, None)):
             end = time.monotonic() + 60
-            while time.monotonic() < end:
-                time.sleep(0.02)
-                if busy := [pid for nanny in below(cluster.workers[worker].pid)[:1] for pid in below(nanny)]:
-                    break
+            while not (busy := [pid for pid in below(cluster.workers[worker].pid) if is_timing(pid)]):
+                assert time.monotonic() < end
+                time.sleep(0.01)
             children.extend(busy)
-            registered = (cluster.folder / f"{worker}.log").read_text().count("Registered to:")
             cluster.kill(worker)
-            cluster.wait_for(worker, registered + 1)
 
-    killer = threading.Thread(target=strike)
-    killer.start()
-    call(
-        "run",
-        "quickest",
-        *suite,
-        *cluster.options,
-        "--pairs",
-        "3",
-        "--processes",
-        "2",
-        "-o",
-        str(tmp_path / "out"),
-    )
-    killer.join(120)
-    results = results_file.read(tmp_path / "out" / "results.json")
-    workers = [run.worker for one in results.measured for run in one.runs]
-    assert sorted(workers) == list(range(16))
-    assert all(
-        len(run.blocks) == 3 and "cut_short" not in run.facts for m in results.measured for run in m.runs
-    )
+    with hosts_of(cluster) as hosts:
+        measure(plan, tmp_path / "results.json", log, hosts, strike)
+    assert next(kills, None) is None
+    assert (log.lost, log.refused, log.not_reached) == ({}, {}, ())
+    results = results_file.read(tmp_path / "results.json")
+    assert results == log.results
+    assert sorted(run.worker for one in results.measured for run in one.runs) == list(range(16))
+    assert all(len(run.blocks) == 4 for one in results.measured for run in one.runs)
     assert children
     assert not any(map(alive, children))
 
@@ -155,7 +148,7 @@ def test_a_gate_s_pairs_are_each_of_one_host_and_a_noisy_host_is_left_out(
     noisy.write_text(NOISY)
     cluster.start("loud", "--preload", str(noisy))
     (tmp_path / "margins.toml").write_text('[default]\ndelta = "30 %"\nmargin = "60 %"\n')
-    gate = ["gate", "--base-python", sys.executable, "--suite", "quickest", *content(tmp_path, 1, 500)]
+    gate = ["gate", "--base-python", sys.executable, "--suite", "quickest", *content(tmp_path)]
     margins = ["--margins", str(tmp_path / "margins.toml"), "-o", str(tmp_path / "out")]
     done = call(*gate, *margins, *cluster.options, "--json")
     cluster.end("loud")
@@ -187,7 +180,7 @@ def test_each_host_s_doctor_is_a_column(cluster: Loopback) -> None:
 
 
 def test_what_does_not_fit_is_one_line(cluster: Loopback, tmp_path: Path) -> None:
-    run = ["run", "quickest", *content(tmp_path, 1, 500), "-o", str(tmp_path / "out")]
+    run = ["run", "--scenario", "serials", "-n", "1", "-o", str(tmp_path / "out")]
     cluster.start("twin", host="a")
     assert "host a: two Dask workers (" in one_line(*run, *cluster.options)
     cluster.end("twin")
@@ -210,18 +203,11 @@ def test_what_does_not_fit_is_one_line(cluster: Loopback, tmp_path: Path) -> Non
 @contextmanager
 def long_run(cluster: Loopback, folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A run that would take minutes, when its first results are there."""
-    plan = [
-        "run",
-        "quickest",
-        *content(folder, 2, 20_000),
-        *cluster.options,
-        "--processes",
-        "300",
-        "--pairs",
-        "2",
-    ]
+    plan = ["run", "--scenario", "serials", "-n", "1", "--validity", "trust", "--processes", "900"]
     with subprocess.Popen(
-        [sys.executable, "-m", "qcaps", *plan, "-o", str(folder / "out")], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "qcaps", *plan, *cluster.options, "-o", str(folder / "out")],
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             end = time.monotonic() + 60
@@ -251,7 +237,7 @@ def test_interrupted_it_takes_its_orders_back_and_keeps_what_it_has(
 
 @pytest.mark.slow
 def test_when_the_scheduler_dies_it_says_so_and_keeps_what_it_has(tmp_path: Path) -> None:
-    with loopback(tmp_path, "a", tls=False) as own, long_run(own, tmp_path) as process:
+    with loopback(tmp_path, "c", tls=False) as own, long_run(own, tmp_path) as process:
         own.scheduler.kill()
         _, said = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -268,7 +254,7 @@ def is_timing(pid: int) -> bool:
 def test_a_scheduler_that_is_not_there_or_speaks_otherwise_is_one_line(
     cluster: Loopback, tmp_path: Path
 ) -> None:
-    run = ["run", "quickest", *content(tmp_path, 1, 500), "-o", str(tmp_path / "out")]
+    run = ["run", "--scenario", "serials", "-n", "1", "-o", str(tmp_path / "out")]
     _, _, *pem = cluster.options
     assert "TLS needs --tls-ca" in one_line(*run, "--on", cluster.address, status=2)
     assert "it hangs up: it speaks TLS" in one_line(*run, "--on", cluster.address.replace("tls", "tcp"))

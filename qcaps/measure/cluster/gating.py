@@ -153,7 +153,7 @@ class ManyBenches:
     ) -> dict[str, Plain]:
         """What each host answers; one that is lost is left out."""
         sent = {self._submit(do, host, cells): host for host in self._blocks}
-        count, order = len(sent), list(self._blocks)
+        count, hosts = len(sent), list(self._blocks)
         found: dict[str, Plain] = {}
         try:
             while sent:
@@ -169,7 +169,7 @@ class ManyBenches:
                     del sent[future]
         finally:
             self.cluster.cancel(sent)
-        return {host: found[host] for host in order if host in found}
+        return {host: found[host] for host in hosts if host in found}
 
     def _submit(self, do: str, host: str, cells: Sequence[Cell], **more: object) -> Future:
         blocks = self._blocks[host]

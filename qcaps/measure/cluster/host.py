@@ -24,7 +24,7 @@ import qcaps
 from qcaps.child import run_guarded
 from qcaps.errors import QcapsError
 from qcaps.files import make_folder, scratch_folder
-from qcaps.measure.carrying import Order, carry_out, timing_cpu
+from qcaps.measure.carrying import Errand, carry_out, timing_cpu
 from qcaps.measure.results.session import session_facts
 
 if TYPE_CHECKING:
@@ -169,11 +169,11 @@ def _libvirt(subject: str) -> str:
 
 
 def _job(portion: Plain, scratch: Path) -> Plain:
-    """One order of a plan, and how many seconds its measuring took."""
+    """One errand of a plan, and how many seconds its measuring took."""
     wanted = still_wanted()
-    order, facts = Order.from_plain(portion["order"]), session(portion, scratch)
+    errand, facts = Errand.from_plain(portion["errand"]), session(portion, scratch)
     begun = time.monotonic()
-    done = carry_out(order, scratch, facts, lambda _order, _lines: wanted())
+    done = carry_out(errand, scratch, facts, lambda _errand, _lines: wanted())
     seconds = time.monotonic() - begun
     return {"delivery": done.to_plain(), "seconds": seconds}
 

@@ -18,7 +18,7 @@ import pytest
 import qcaps
 from qcaps.measure.cell import Cell
 from qcaps.measure.cluster.connection import Access, connected
-from qcaps.measure.cluster.orders import OnHosts
+from qcaps.measure.cluster.errands import OnHosts
 from qcaps.measure.results import results_file
 from qcaps.measure.schedule import Log, Plan, measure
 from tests.conftest import without_component

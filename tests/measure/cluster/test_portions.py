@@ -1,4 +1,4 @@
-"""What travels: orders, deliveries and packages are plain values, and come back the same."""
+"""What travels: errands, deliveries and packages are plain values, and come back the same."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 import qcaps
 from qcaps.errors import QcapsError
-from qcaps.measure.carrying import Delivery, Order
+from qcaps.measure.carrying import Delivery, Errand
 from qcaps.measure.cell import Cell
 from qcaps.measure.cluster import host, packages
 from qcaps.measure.cluster.connection import Access, is_open
@@ -24,8 +24,8 @@ JOB = Job(
 
 
 def test_an_order_and_its_delivery_are_json_and_come_back_the_same() -> None:
-    order = Order(3, JOB, 42, 60.0, limited=True)
-    assert Order.from_plain(json.loads(json.dumps(order.to_plain()))) == order
+    errand = Errand(3, JOB, 42, 60.0, limited=True)
+    assert Errand.from_plain(json.loads(json.dumps(errand.to_plain()))) == errand
     run = Run(3, ((0.1 + 0.2, 0.5),), (0.25,), {"hostname": "a"})
     for delivery in (
         Delivery(3, (Measured(CELL, Counts(1, 2, 3, 4, 0), (run,)),), cut_short="hung", steady=False),

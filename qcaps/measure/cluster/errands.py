@@ -1,4 +1,4 @@
-"""A plan's orders on a cluster: a carrier with as many orders on as there are hosts."""
+"""A plan's errands on a cluster: a carrier with as many errands on as there are hosts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from distributed import Future
 
-    from qcaps.measure.carrying import OnLine, Order
+    from qcaps.measure.carrying import Errand, OnLine
     from qcaps.measure.cluster.connection import Cluster
     from qcaps.measure.cluster.host import Plain
     from qcaps.measure.results.results_file import Metadata
 
 _AHEAD = 4
-"""Orders sent for each host, so that none waits while we write results."""
+"""Errands sent for each host, so that none waits while we write results."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,17 @@ class OnHosts:
 
     @property
     def width(self) -> int:
-        """One order a host."""
+        """One errand a host."""
         return len(self.cluster.hosts)
 
-    def carry_out(self, orders: Iterable[Order], _on_line: OnLine) -> Iterator[list[Delivery]]:
-        """Each order's delivery, once: an order whose host is lost is carried out by another."""
-        left = iter(orders)
-        sent: dict[Future, Order] = {}
+    def carry_out(self, errands: Iterable[Errand], _on_line: OnLine) -> Iterator[list[Delivery]]:
+        """Each errand's delivery, once: an errand whose host is lost is carried out by another."""
+        left = iter(errands)
+        sent: dict[Future, Errand] = {}
         try:
             while True:
-                while order := next(left, None) if len(sent) < self._most(sent) else None:
-                    sent[self._submit(order)] = order
+                while errand := next(left, None) if len(sent) < self._most(sent) else None:
+                    sent[self._submit(errand)] = errand
                 if not sent:
                     return
                 done = {
@@ -58,26 +58,26 @@ class OnHosts:
         finally:
             self.cluster.cancel(sent)
 
-    def _most(self, sent: dict[Future, Order]) -> int:
-        """With a limit on all, an order is timed from when it is sent: it must not wait then."""
-        limited = any(order.limited for order in sent.values())
+    def _most(self, sent: dict[Future, Errand]) -> int:
+        """With a limit on all, an errand is timed from when it is sent: it must not wait then."""
+        limited = any(errand.limited for errand in sent.values())
         return self.width if limited else self.width * _AHEAD
 
-    def _submit(self, order: Order) -> Future:
+    def _submit(self, errand: Errand) -> Future:
         scratch = str(self.scratch) if self.scratch else ""
-        plain = {"order": order.to_plain(), "session": self.session, "scratch": scratch}
+        plain = {"errand": errand.to_plain(), "session": self.session, "scratch": scratch}
         return self.cluster.submit("job", plain)
 
-    def _delivery(self, future: Future, order: Order) -> Delivery | None:
+    def _delivery(self, future: Future, errand: Errand) -> Delivery | None:
         """None while it is being made anew."""
         try:
             answer = self.cluster.answer(future)
         except LostError as error:
-            return Delivery(order.number, cut_short=f"lost: {error}")
+            return Delivery(errand.number, cut_short=f"lost: {error}")
         if answer is None:
             return None
         self.answered(answer)
         return Delivery.from_plain(answer["delivery"], f"results of host {answer['host']}")
 
     def answered(self, answer: Plain) -> None:
-        """For who wants to know which host had an order, and for how long."""
+        """For who wants to know which host had an errand, and for how long."""

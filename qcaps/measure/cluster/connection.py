@@ -164,9 +164,10 @@ def connected(access: Access, subjects: Sequence[str] = (), *, alike: bool = Tru
         import distributed
     except ImportError:
         raise UsageError(f"--on {access.address}: Dask is not installed: {INSTALL}") from None
-    # What it logs of a connection that fails is said in our line.
-    for one in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(one).setLevel(logging.CRITICAL + 1)
+    # What it logs of a connection that fails is said in our line; its loggers have a handler each.
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).disabled = True
     security = _security(access)
     try:
         with warnings.catch_warnings():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import random
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,8 +19,14 @@ import pytest
 
 import qcaps
 from qcaps.measure.cell import Cell
+from qcaps.measure.cluster import connection
 from qcaps.measure.cluster.connection import Access, connected
 from qcaps.measure.cluster.errands import OnHosts
+from qcaps.measure.cluster.gating import ManyBenches
+from qcaps.measure.gate.benches import take_pairs
+from qcaps.measure.gate.decision import GateOutcome
+from qcaps.measure.gate.pair_store import PairStore
+from qcaps.measure.gate.revisions import ArmSource, arm_from
 from qcaps.measure.results import results_file
 from qcaps.measure.schedule import Log, Plan, measure
 from tests.conftest import without_component
@@ -169,6 +177,45 @@ def test_a_gate_s_pairs_are_each_of_one_host_and_a_noisy_host_is_left_out(
     assert [row["verdict"] for row in again["rows"]] == ["PASS"]
 
 
+@pytest.mark.slow
+def test_rounds_of_a_host_that_is_gone_are_taken_by_another_and_count_once(
+    cluster: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_LOST_SECONDS", 3.0)
+    cluster.start("gone")
+    loop, store, outcome = Cell("loop", 500, subject="loop"), PairStore(None), GateOutcome()
+    base, head = (arm_from(ArmSource(name), Path(), Path(), print) for name in ("base", "head"))
+
+    def end() -> None:
+        deadline = time.monotonic() + 60
+        while not any(is_timing(pid) for pid in below(cluster.workers["gone"].pid)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        cluster.end("gone")
+
+    with hosts_of(cluster) as hosts:
+        benches = ManyBenches(
+            cluster=hosts.cluster,
+            arms=(base, head),
+            sources={loop: ""},
+            session={},
+            patience=60.0,
+            draw=random.Random(1),
+            notes=outcome.notes,
+        )
+        benches.check_counts(outcome)
+        ending = threading.Thread(target=end)
+        ending.start()
+        take_pairs(benches, {loop: 12}, store)
+        ending.join(60)
+    assert outcome.counts[loop][0].lookups == 0
+    assert outcome.notes == ["host gone is left out: it has had no Dask worker for 3 s"]
+    assert [pair.number for pair in store.pairs[loop]] == list(range(12))
+    assert {pair.host for pair in store.pairs[loop]} >= {"a", "b"}
+    assert all(pair.host == run.facts["hostname"] == other.facts["hostname"]
+               for pair, (run, other) in zip(store.pairs[loop], store.runs(loop), strict=True))  # fmt: skip
+
+
 def test_each_host_s_doctor_is_a_column(cluster: Loopback) -> None:
     said = call("doctor", *cluster.options).stdout.splitlines()
     assert said[0].split() == ["check", "a", "b"]
@@ -247,7 +294,7 @@ def test_when_the_scheduler_dies_it_says_so_and_keeps_what_it_has(tmp_path: Path
 
 def is_timing(pid: int) -> bool:
     with suppress(OSError):
-        return "worker.work" in Path(f"/proc/{pid}/cmdline").read_text()
+        return "qcaps.measure.worker." in Path(f"/proc/{pid}/cmdline").read_text()
     return False
 
 

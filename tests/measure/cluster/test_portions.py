@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,22 @@ def test_a_portion_made_by_another_qcaps_is_refused(monkeypatch: pytest.MonkeyPa
 )
 def test_whoever_reaches_a_scheduler_without_tls_may_run_anything(*, address: str, anyone: bool) -> None:
     assert is_open(Access(address)) == anyone
+
+
+def test_two_on_one_host_measure_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(host.HOST, f"lock-{os.getpid()}")
+    entered: list[str] = []
+
+    def second() -> None:
+        with host._alone():
+            entered.append("second")
+
+    with host._alone():
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        entered.append("first")
+    waiting.join(10)
+    host._lock_file().unlink()
+    assert entered == ["first", "second"]

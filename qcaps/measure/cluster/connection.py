@@ -230,13 +230,13 @@ def _hosts(client: Any, access: Access, subjects: Sequence[str]) -> dict[str, on
     """What each host is. Raises QcapsError for one that cannot measure."""
     _check_dask(client, access)
     workers = client.scheduler_info(n_workers=-1)["workers"]
-    if not workers:
-        raise QcapsError(f"{access.address}: no workers; on each host: {START.format('HOST')}")
     found: dict[str, on_host.Plain] = {}
     names: dict[str, str] = {}
     for address, one in client.run(on_host.identity, tuple(subjects), on_error="return").items():
         worker = workers.get(address, {})
         name = str(worker.get("name", address))
+        if isinstance(one, OSError):
+            continue  # it is on its way out
         if isinstance(one, Exception):
             raise MismatchError(
                 f"Dask worker {name}: has no qcaps, or an older one: {INSTALL} there"
@@ -250,6 +250,8 @@ def _hosts(client: Any, access: Access, subjects: Sequence[str]) -> dict[str, on
                 f"host {host}: its Dask worker has not the resources bench=1,{host}=1: {START.format(host)}"
             )
         found[host], names[host] = one, name
+    if not found:
+        raise QcapsError(f"{access.address}: no workers; on each host: {START.format('HOST')}")
     return found
 
 

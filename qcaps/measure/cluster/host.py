@@ -39,6 +39,8 @@ HOST = "QCAPS_HOST"
 _MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of ours is made in it
 _LOCKS = (Path("/run/lock"), Path(tempfile.gettempdir()))
 _COMMAND_SECONDS = 600.0
+_CPUS = os.sched_getaffinity(0)
+"""As this process was given them, before its threads make room."""
 
 
 class UnwantedError(QcapsError):
@@ -133,12 +135,13 @@ def _lock_file() -> Path:
 
 
 def _leave_the_timing_cpu() -> None:
-    """Move Dask's own threads off the CPU that times; the one that starts what is timed keeps its choice."""
-    cpus = os.sched_getaffinity(0)
-    others = cpus - {timing_cpu()}
+    """Move Dask's own threads off the CPU that times; the one that starts what is timed may go anywhere."""
+    own = threading.get_native_id()
+    os.sched_setaffinity(own, _CPUS)
+    others = _CPUS - {timing_cpu()}
     for thread in os.listdir("/proc/self/task") if others else ():  # noqa: PTH208  # names, no paths
         with suppress(OSError):  # it has ended
-            if int(thread) != threading.get_native_id():
+            if int(thread) != own:
                 os.sched_setaffinity(int(thread), others)
 
 

@@ -12,12 +12,14 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import qcaps
+from qcaps.errors import QcapsError
 from qcaps.measure.cell import Cell
 from qcaps.measure.cluster import connection
 from qcaps.measure.cluster.connection import Access, connected
@@ -114,13 +116,16 @@ def test_a_run_uses_every_host_and_says_which(cluster: Loopback, tmp_path: Path)
 
 @contextmanager
 def hosts_of(cluster: Loopback) -> Iterator[OnHosts]:
-    pem = {name: cluster.folder / file for name, file in FILES.items()}
-    with connected(Access(cluster.address, **pem)) as joined:
+    with connected(access_to(cluster)) as joined:
         yield OnHosts(joined, {})
 
 
+def access_to(cluster: Loopback) -> Access:
+    return Access(cluster.address, **{name: cluster.folder / file for name, file in FILES.items()})
+
+
 @pytest.mark.slow
-def test_a_killed_worker_takes_its_children_along_and_its_order_is_done_once(
+def test_a_killed_worker_takes_its_children_along_and_its_errand_is_done_once(
     cluster: Loopback, tmp_path: Path
 ) -> None:
     cells = tuple(Cell("loop", 20_000 + number, subject="loop") for number in range(8))
@@ -226,24 +231,29 @@ def test_each_host_s_doctor_is_a_column(cluster: Loopback) -> None:
     )
 
 
-def test_what_does_not_fit_is_one_line(cluster: Loopback, tmp_path: Path) -> None:
-    run = ["run", "--scenario", "serials", "-n", "1", "-o", str(tmp_path / "out")]
+def refusal(access: Access) -> str:
+    """Why there is no cluster."""
+    with pytest.raises(QcapsError) as refused, connected(access):
+        pass
+    return str(refused.value)
+
+
+def test_workers_that_do_not_fit_are_refused_by_name(cluster: Loopback, tmp_path: Path) -> None:
     cluster.start("twin", host="a")
-    assert "host a: two Dask workers (" in one_line(*run, *cluster.options)
+    assert "host a: two Dask workers (" in refusal(access_to(cluster))
     cluster.end("twin")
     cluster.start("bare", resources="bench=1")
-    assert "host bare: its Dask worker has not the resources bench=1,bare=1" in one_line(
-        *run, *cluster.options
-    )
+    assert "host bare: its Dask worker has not the resources bench=1,bare=1" in refusal(access_to(cluster))
     cluster.end("bare")
     shutil.copytree(Path(qcaps.__file__).parent, tmp_path / "other" / "qcaps")
     with (tmp_path / "other" / "qcaps" / "errors.py").open("a") as file:
         file.write("# another\n")
     cluster.start("other", PYTHONPATH=str(tmp_path / "other"))
-    said = one_line(*run, *cluster.options, status=4)
-    assert "qcaps is not the same everywhere (" in said
-    assert "): host other" not in said
-    assert ": host other)" in said
+    said = refusal(access_to(cluster))
+    assert said.startswith("qcaps is not the same everywhere (")
+    assert said.endswith(": host other): times do not compare")
+    with connected(access_to(cluster), alike=False) as doctor:  # which is there to say so
+        assert doctor.hosts.keys() == {"a", "b", "other"}
     cluster.end("other")
 
 
@@ -267,7 +277,7 @@ def long_run(cluster: Loopback, folder: Path) -> Iterator[subprocess.Popen[str]]
 
 
 @pytest.mark.slow
-def test_interrupted_it_takes_its_orders_back_and_keeps_what_it_has(
+def test_interrupted_it_takes_its_errands_back_and_keeps_what_it_has(
     cluster: Loopback, tmp_path: Path
 ) -> None:
     with long_run(cluster, tmp_path) as process:
@@ -299,19 +309,17 @@ def is_timing(pid: int) -> bool:
 
 
 def test_a_scheduler_that_is_not_there_or_speaks_otherwise_is_one_line(
-    cluster: Loopback, tmp_path: Path
+    cluster: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = ["run", "--scenario", "serials", "-n", "1", "-o", str(tmp_path / "out")]
-    _, _, *pem = cluster.options
-    assert "TLS needs --tls-ca" in one_line(*run, "--on", cluster.address, status=2)
-    assert "it hangs up: it speaks TLS" in one_line(*run, "--on", cluster.address.replace("tls", "tcp"))
-    assert "no scheduler answers there" in one_line(*run, "--on", "tls://127.0.0.1:1", *pem)
-    assert "expected tls://HOST:PORT" in one_line(*run, "--on", "localhost", status=2)
+    run = ["run", "--scenario", "serials", "-n", "1", "-o", str(tmp_path / "out"), "--on"]
+    assert "TLS needs --tls-ca" in one_line(*run, cluster.address, status=2)
+    assert "expected tls://HOST:PORT" in one_line(*run, "localhost", status=2)
+    assert "it hangs up: it speaks TLS" in one_line(*run, cluster.address.replace("tls", "tcp"))
+    monkeypatch.setattr(connection, "_CONNECT_SECONDS", 2.0)
+    assert "no scheduler answers there" in refusal(replace(access_to(cluster), address="tls://127.0.0.1:1"))
     preload = tmp_path / "other_dask.py"
     preload.write_text(OTHER_DASK)
     with loopback(tmp_path, tls=False, preload=str(preload)) as plain:
-        assert "the scheduler has distributed 2020.1.0, this command " in one_line(
-            *run, *plain.options, status=4
-        )
-        tls = plain.address.replace("tcp", "tls")
-        assert "no TLS with it: it speaks none" in one_line(*run, "--on", tls, *pem)
+        assert "the scheduler has distributed 2020.1.0, this command " in refusal(Access(plain.address))
+        tls = replace(access_to(cluster), address=plain.address.replace("tcp", "tls"))
+        assert "no TLS with it: it speaks none" in refusal(tls)

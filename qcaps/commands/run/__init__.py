@@ -192,7 +192,7 @@ def _carrier(args: argparse.Namespace, plan: Plan) -> Iterator[Carrier]:
     from qcaps.measure.carrying import Here
 
     if args.on:
-        from qcaps.measure.cluster.orders import OnHosts
+        from qcaps.measure.cluster.errands import OnHosts
         from qcaps.measure.results.session import command_line
 
         with joined(args, (cell.subject for cell in plan.cells)) as cluster:

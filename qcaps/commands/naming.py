@@ -116,7 +116,12 @@ def check_serves_us(uri: str, *, yes: bool) -> None:
 
 
 def subjects_of(names: Sequence[str], *, yes: bool) -> tuple[str, ...]:
-    """The subjects as cells name them, each once; `reference` beside a libvirt follows its release.
+    """The subjects as cells name them, each once. Raises as `each_canonical`."""
+    return tuple(dict.fromkeys(each_canonical(names, yes=yes)))
+
+
+def each_canonical(names: Sequence[str], *, yes: bool) -> list[str]:
+    """Each subject as cells name it; `reference` beside a libvirt is that of the libvirt's release.
 
     Raises UsageError; LiveError for a libvirt that is not there.
     """
@@ -141,7 +146,7 @@ def subjects_of(names: Sequence[str], *, yes: bool) -> tuple[str, ...]:
     if REFERENCE in found and libvirts:
         beside = reference_beside(libvirts)
         found = [beside if name == REFERENCE else name for name in found]
-    return tuple(dict.fromkeys(found))
+    return found
 
 
 def reference_beside(libvirts: Sequence[str]) -> str:

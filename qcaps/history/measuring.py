@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from qcaps.history import plan, records
 from qcaps.history.records import Compared
-from qcaps.measure.gate import decision, revisions
+from qcaps.measure.gate import checkout, decision, revisions
 from qcaps.measure.gate.arms import Arm, ArmError
 from qcaps.measure.gate.pair_store import PairStore
 from qcaps.measure.gate.relay import Relay
@@ -132,7 +132,7 @@ def _measure_one(
         arm = session.arm(target)
         _against(session, target, arm, head, [(every[b.name], numbers[b], missing[b]) for b in bases])
     except ArmError as error:
-        last = error.lines[-1:] if isinstance(error, revisions.BuildError) else ()
+        last = error.lines[-1:] if isinstance(error, checkout.BuildError) else ()
         why = str(error).removeprefix(f"--head-rev {revision.name}: ")
         _gap(session, head, revision, ": ".join((why, *last)))
     else:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from qcaps.history import changes, levels, records
 from qcaps.measure.gate.counting import COUNTED
 from qcaps.measure.gate.verdict import Verdict
@@ -74,16 +72,9 @@ def read(
     Raises QcapsError where ruptures is not installed.
     """
     order = {number: at for at, number in enumerate(line)}
-    rows = np.array(
-        store.connection.execute(
-            "SELECT environment, base, head, base_seconds, head_seconds FROM pair WHERE benchmark = ?",
-            (benchmark,),
-        ).fetchall(),
-        dtype=float,
-    ).reshape(-1, 5)
     parts = [
         part
-        for environment, found in levels.edges(rows).items()
+        for environment, found in levels.edges(pairs_of(store, benchmark)).items()
         for part in levels.chained(found, anchors, environment)
     ]
     found_segments = levels.segments(parts, order)
@@ -97,6 +88,15 @@ def read(
     return Track(
         benchmark, cell, tuple(found_segments), counts, tuple(count_steps), tuple(settled), tuple(suspects)
     )
+
+
+def pairs_of(store: HistoryStore, benchmark: int) -> list[tuple[int, float]]:
+    """The pairs of a benchmark, as `levels.edges` takes them: what was compared, and head over base."""
+    return store.connection.execute(
+        f"SELECT {levels.KEY}, head_seconds / base_seconds FROM pair WHERE benchmark = ?"  # noqa: S608  # ours
+        " ORDER BY environment, base, head, number",
+        (benchmark,),
+    ).fetchall()
 
 
 def read_all(store: HistoryStore) -> list[Track]:

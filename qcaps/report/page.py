@@ -65,14 +65,14 @@ def build(
         "version": __version__,
         "data_uri": _data_uri,
     }
-    environment = _environment(content)
+    templates = environment(content)
     older = _written_before(directory)
     files = [path for one in drawn.values() for path in one.files]
     names = [*(path.name for path in files), SUMMARY, NUMBERS]
     given["files"] = [*names, *(link.name for section in shown for link in section.content.links)]
     for name, text in (
-        (PAGE, environment.get_template("report.html.j2").render(given)),
-        (SUMMARY, environment.get_template("summary.md.j2").render(given)),
+        (PAGE, templates.get_template("report.html.j2").render(given)),
+        (SUMMARY, templates.get_template("summary.md.j2").render(given)),
         (NUMBERS, json.dumps(numbers, indent=2) + "\n"),
         *((link.name, link.text) for section in shown for link in section.content.links),
     ):
@@ -130,11 +130,12 @@ def _data_uri(link: Download) -> str:
     return f"data:{link.media_type};base64,{encoded}"
 
 
-def _environment(content: ContentFolders) -> Environment:
+def environment(content: ContentFolders) -> Environment:
+    """What fills in the templates: all text is escaped, and what cannot be seen is spelt."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # 40 ms
 
     folders = [folder / "templates" for folder in content.folders("reports")]
-    environment = Environment(
+    templates = Environment(
         loader=FileSystemLoader(folders),
         autoescape=select_autoescape(("html", "html.j2")),
         undefined=StrictUndefined,
@@ -143,5 +144,5 @@ def _environment(content: ContentFolders) -> Environment:
         # markup is what a template made itself, of text that came through here
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
-    environment.filters["markdown"] = escaping.markdown
-    return environment
+    templates.filters["markdown"] = escaping.markdown
+    return templates

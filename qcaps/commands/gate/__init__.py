@@ -73,6 +73,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="pytest-benchmark, github, bencher, junit, markdown, csv: a file each in the output folder",
     )
     parser.add_argument(
+        "--git-bisect",
+        action="store_true",
+        help="exit as 'git bisect run' wants it: 0 good, 1 bad, 125 cannot be told, 255 stop",
+    )
+    parser.add_argument(
         "--wait",
         type=seconds,
         default=0.0,
@@ -106,6 +111,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge, report, and say by the exit status what came out."""
+    if args.git_bisect:
+        from qcaps.commands.gate import git_bisect
+
+        return git_bisect.translated(lambda: _gate(args))
+    return _gate(args)
+
+
+def _gate(args: argparse.Namespace) -> int:
     from qcaps.files import held, scratch_folder  # `--help` need not pay for any of this
     from qcaps.measure.gate import decision, pair_store
     from qcaps.measure.results import kept

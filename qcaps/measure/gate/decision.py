@@ -72,6 +72,7 @@ class GateOutcome:
     counts: dict[Cell, tuple[Counts, Counts]] = field(default_factory=dict)
     laws: dict[Cell, tuple[int | None, int | None]] = field(default_factory=dict)
     faults: list[CountFault] = field(default_factory=list)
+    better: list[CountFault] = field(default_factory=list)
     noisy: str = ""
     judged: list[Judged] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -136,6 +137,7 @@ def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], out
                 found = [_placed(one, base_names, head_names) for one in found]
             worse, better = counting.told_apart(found, fewer_is_better=libvirts)
             outcome.faults += worse
+            outcome.better += better
             outcome.notes += [f"{one} (fewer is no fault)" for one in better]
 
 

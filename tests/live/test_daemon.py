@@ -247,6 +247,30 @@ def probes_in(tracefs: Path) -> list[str]:
     return [line for line in (tracefs / "uprobe_events").read_text().splitlines() if "qcaps_" in line]
 
 
+def test_a_log_that_somebody_else_sets_meanwhile_is_no_count_of_nothing(running: str) -> None:
+    log = AdminLog(running)
+    before = log.settings()
+    with RunningDaemon(running) as subject:
+        xml = scenario("disks").xml(1)
+        assert subject.define(xml).lookups == 14
+        log.set(before)
+        with pytest.raises(LiveError, match="did somebody else set its log"):
+            subject.define(xml)
+
+
+def test_a_daemon_that_ends_in_mid_run_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with daemon() as (uri, process):
+        with RunningDaemon(uri) as subject:
+            assert subject.define(scenario("disks").xml(1)).lookups == 14
+            process.kill()
+            process.wait()
+            with pytest.raises(LibvirtDied, match="the connection was lost"):
+                subject.define(scenario("disks").xml(1))
+        asked = ["run", "disks", "-n", "2", "--subject", f"libvirt:{uri}", "--yes", "--pairs", "4"]
+        assert main([*asked, "--output", str(tmp_path / "out")]) == 1
+        assert "Failed to connect" in capsys.readouterr().err
+
+
 def test_log_and_uprobes_agree_on_a_running_daemon_and_leave_nothing(running: str, tracefs: Path) -> None:
     log = AdminLog(running)
     before = log.settings()

@@ -11,12 +11,13 @@ import pytest
 from qcaps.live.counting.adminlog import LogSettings, admin_uri, with_file
 from qcaps.live.counting.entries import (
     LOOKUP,
+    UNSEEN_BY_PROBES,
+    UNSEEN_IN_LOG,
     Activity,
     FunctionEntry,
     follow,
     logged,
     of_all,
-    of_seen_tag,
     of_tag,
     of_thread,
 )
@@ -74,7 +75,9 @@ def test_calls_of_others_on_the_same_thread_do_not_count(tmp_path: Path) -> None
         + define(1, "someone's")
         + lookup(1)
     )
-    assert of_tag("qcaps-12", logged(log, 0, log.stat().st_size)) == 2
+    assert of_tag("qcaps-12", UNSEEN_IN_LOG, logged(log, 0, log.stat().st_size)) == 2
+    with pytest.raises(LiveError, match="did somebody else set its log"):
+        of_tag("qcaps-13", UNSEEN_IN_LOG, logged(log, 0, log.stat().st_size))
 
 
 def test_filters_and_outputs_are_added_to_what_is_set(tmp_path: Path) -> None:
@@ -130,14 +133,15 @@ def test_what_follows_the_end_of_a_call_is_nobodys() -> None:
         FunctionEntry(1, b"", b""),
         FunctionEntry(1, LOOKUP, b""),
     ]
-    assert of_tag("qcaps-12", found) == of_seen_tag("qcaps-12", found) == 1
+    assert of_tag("qcaps-12", UNSEEN_BY_PROBES, found) == 1
     assert Activity(lambda: found).lookups() == {"define": 1, "other": 1}
 
 
 def test_a_call_of_ours_that_was_not_seen_is_an_error() -> None:
     with pytest.raises(LiveError, match="--libvirt"):
-        of_seen_tag(
+        of_tag(
             "qcaps-12",
+            UNSEEN_BY_PROBES,
             [FunctionEntry(1, b"virDomainDefineXMLFlags", b"qcaps-34"), FunctionEntry(1, LOOKUP, b"")],
         )
 

@@ -68,26 +68,28 @@ def of_all(entries: Iterable[FunctionEntry]) -> int:
     return sum(one.function == LOOKUP for one in entries)
 
 
-def of_tag(tag: str, entries: Iterable[FunctionEntry]) -> int:
-    """How many lookups were made in calls of the API that speak of `tag`."""
+UNSEEN_IN_LOG: Final = "the daemon's log does not show our call: did somebody else set its log meanwhile?"
+UNSEEN_BY_PROBES: Final = (
+    "uprobes: our call was not seen: does the daemon use this libvirt? --libvirt names one"
+)
+
+
+def of_tag(tag: str, unseen: str, entries: Iterable[FunctionEntry]) -> int:
+    """How many lookups were made in calls of the API that speak of `tag`.
+
+    Raises LiveError, in the words `unseen`, if no call speaks of it: nothing seen is not nothing done.
+    """
     ours: dict[int, bool] = {}
-    lookups = 0
+    lookups, seen = 0, False
     for thread, function, text in entries:
         if function == LOOKUP:
             lookups += ours.get(thread, False)
         elif not function.startswith(_OF_CAPABILITIES):
             ours[thread] = tag.encode() in text
+            seen = seen or ours[thread]
+    if not seen:
+        raise LiveError(unseen)
     return lookups
-
-
-def of_seen_tag(tag: str, entries: Iterable[FunctionEntry]) -> int:
-    """Likewise; raises LiveError if no call speaks of it, where each of ours should have been seen."""
-    seen = list(entries)
-    if not any(tag.encode() in one.text for one in seen):
-        raise LiveError(
-            "uprobes: our call was not seen: does the daemon use this libvirt? --libvirt names one"
-        )
-    return of_tag(tag, seen)
 
 
 class Activity:

@@ -18,10 +18,11 @@ from qcaps.live.counting.adminlog import AdminLog, with_file
 from qcaps.live.counting.entries import (
     CALL_FILTERS,
     LOOKUP_FILTER,
+    UNSEEN_BY_PROBES,
+    UNSEEN_IN_LOG,
     Activity,
     follow,
     of_all,
-    of_seen_tag,
     of_tag,
     of_thread,
 )
@@ -193,8 +194,8 @@ def _running(setup: Setup) -> Connected:
     if setup.counting == "uprobes":
         check_same_files(setup.uri, Path(setup.library), Path(setup.driver))
         probes = Uprobes(Path(setup.library), Path(setup.driver))
-        meter: Meter = Probed(probes.take, partial(of_seen_tag, tag))
-        return Connected(libvirt, connection, meter, tag, Activity(probes.take), probes.close)
+        meter: Meter = Probed(probes.take, partial(of_tag, tag, UNSEEN_BY_PROBES))
+        return Connected(libvirt, connection, meter, tag, Activity(probes.take), release=probes.close)
     log = AdminLog(setup.uri, setup.admin)
     before = log.settings()
     path = Path(setup.folder) / "debug.log"
@@ -206,7 +207,12 @@ def _running(setup: Setup) -> Connected:
         raise
     activity = Activity(follow(path))
     return Connected(
-        libvirt, connection, DebugLog(path, partial(of_tag, tag)), tag, activity, partial(log.set, before)
+        libvirt,
+        connection,
+        DebugLog(path, partial(of_tag, tag, UNSEEN_IN_LOG)),
+        tag,
+        activity,
+        release=partial(log.set, before),
     )
 
 

@@ -17,6 +17,7 @@ from qcaps.history import records, track
 from qcaps.history.records import Compared
 from qcaps.measure.gate import decision
 from qcaps.measure.gate.arms import ArmError
+from qcaps.measure.gate.benches import OneBench
 from qcaps.measure.gate.decision import GateOutcome, Judged, Progress
 from qcaps.measure.gate.pair_store import PairStore
 from qcaps.measure.gate.series import Pair, Series
@@ -126,7 +127,7 @@ def _gate(
         def show(progress: Progress) -> None:
             session.on_progress(f"{what} {progress.done} of {progress.wanted} pairs")
 
-        decision.take_verdicts(session.bench, arms, pairs, outcome, show)
+        decision.take_verdicts(OneBench(session.bench, arms), pairs, outcome, show)
     except ArmError as error:
         session.say(f"{known[before]}..{known[after]}: not settled: {error}")
         return None

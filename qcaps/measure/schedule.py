@@ -16,6 +16,7 @@ from qcaps.measure.cell import BASELINE, Cell, baseline_of, by_comparison
 from qcaps.measure.domains import SCENARIOS, DomainSources
 from qcaps.measure.results import results_file
 from qcaps.measure.results.results_file import CUT_SHORT, Results
+from qcaps.measure.suite import source
 from qcaps.measure.worker.work import Job
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Plan:
         found: dict[Cell, str | RefusedDomain] = {}
         for comparison in by_comparison(self.cells):
             try:
-                found[comparison] = self.domains.get(comparison.scenario).xml(comparison.n, comparison.seed)
+                found[comparison] = source(comparison, self.domains)
             except UsageError:
                 raise
             except QcapsError as error:

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOOKUP_FILTER: Final = "1:qemu.qemu_capabilities"
-"""What libvirt must log for lookups to be counted."""
-
-CALL_FILTERS: Final = "1:libvirt.domain 1:libvirt.host"
-"""What it must log beside them for a lookup to be told whose it is: the calls of its API."""
+"""What a libvirt of ours must log for lookups to be counted."""
 
 LOOKUP: Final = b"virQEMUCapsCacheLookup"
 _OF_CAPABILITIES: Final = b"virQEMUCaps"
@@ -68,28 +65,27 @@ def of_all(entries: Iterable[FunctionEntry]) -> int:
     return sum(one.function == LOOKUP for one in entries)
 
 
-UNSEEN_IN_LOG: Final = "the daemon's log does not show our call: did somebody else set its log meanwhile?"
-UNSEEN_BY_PROBES: Final = (
-    "uprobes: our call was not seen: does the daemon use this libvirt? --libvirt names one"
-)
-
-
-def of_tag(tag: str, unseen: str, entries: Iterable[FunctionEntry]) -> int:
-    """How many lookups were made in calls of the API that speak of `tag`.
-
-    Raises LiveError, in the words `unseen`, if no call speaks of it: nothing seen is not nothing done.
-    """
+def of_tag(tag: str, entries: Iterable[FunctionEntry]) -> int:
+    """How many lookups were made in calls of the API that speak of `tag`."""
     ours: dict[int, bool] = {}
-    lookups, seen = 0, False
+    lookups = 0
     for thread, function, text in entries:
         if function == LOOKUP:
             lookups += ours.get(thread, False)
         elif not function.startswith(_OF_CAPABILITIES):
             ours[thread] = tag.encode() in text
-            seen = seen or ours[thread]
-    if not seen:
-        raise LiveError(unseen)
     return lookups
+
+
+def of_seen_tag(tag: str, entries: Iterable[FunctionEntry]) -> int:
+    """Likewise; raises LiveError if no call speaks of it, where each of ours should have been seen."""
+    seen = list(entries)
+    if not any(tag.encode() in one.text for one in seen):
+        raise LiveError(
+            "our call was not seen: by uprobes, does the daemon use this libvirt? --libvirt names one; "
+            "in its log, has somebody changed what it logs?"
+        )
+    return of_tag(tag, seen)
 
 
 class Activity:

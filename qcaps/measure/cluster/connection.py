@@ -16,7 +16,7 @@ from qcaps.measure.cluster import host as on_host
 from qcaps.measure.gate.arms import ArmError, MismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from distributed import Future
@@ -52,11 +52,11 @@ class Access:
 
 @dataclass
 class Cluster:
-    """A scheduler that answers, and its hosts: `hosts` maps a host's name to its worker's."""
+    """A scheduler that answers, and what its hosts are, by their names: as `host.identity` has it."""
 
     access: Access
     client: Any
-    hosts: dict[str, str]
+    hosts: dict[str, on_host.Plain]
     _session: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     _count: int = 0
     _seen: dict[str, float] = field(default_factory=dict)
@@ -69,22 +69,29 @@ class Cluster:
         self._count += 1
         return self.client.submit(
             on_host.carry_out_portion,
-            {"do": do, "qcaps": on_host.LOADED, **plain},
+            {"do": do, "qcaps": self.hosts[host]["qcaps"] if host else on_host.QCAPS, **plain},
             key=f"qcaps-{self._session}-{do}-{self._count}",
             pure=False,
             retries=_RETRIES,
             resources={BENCH: 1, **({host: 1} if host else {})},
         )
 
-    def first_of(self, futures: Collection[Future]) -> list[Future]:
-        """Those that are done, at least one. Raises QcapsError if there is nobody left to do any."""
+    def first_of(
+        self, futures: Collection[Future], homes: Mapping[Future, str] | None = None
+    ) -> list[Future]:
+        """Those that are done, at least one; or those whose home, a host, is gone: to be answered LostError.
+
+        Raises QcapsError if there is nobody left to do any.
+        """
         from distributed import CancelledError, wait
 
         while True:
             try:
                 return list(wait(list(futures), timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED").done)
             except TimeoutError:
-                self.present()
+                there = self.present()
+                if lost := [one for one in futures if homes and homes[one] not in there]:
+                    return lost
             except CancelledError:
                 raise self._gone() from None
 
@@ -93,6 +100,9 @@ class Cluster:
         from distributed import CancelledError
         from distributed.scheduler import KilledWorker
 
+        if not future.done():
+            self.cancel([future])
+            raise LostError(f"it has had no Dask worker for {_LOST_SECONDS:.0f} s")
         try:
             found: on_host.Plain = future.result()
         except CancelledError:
@@ -137,10 +147,11 @@ class Cluster:
 
 
 @contextmanager
-def connected(access: Access, subjects: Sequence[str] = ()) -> Iterator[Cluster]:
-    """A cluster whose hosts have one qcaps, one Python, one Dask, and one version of each subject.
+def connected(access: Access, subjects: Sequence[str] = (), *, alike: bool = True) -> Iterator[Cluster]:
+    """A cluster whose hosts have one Dask and, if they are to be `alike`, one of all that times depend on.
 
-    Raises QcapsError, and MismatchError for versions that differ.
+    That is one qcaps, Python, and version of each subject. Raises QcapsError, and MismatchError where they
+    differ.
     """
     try:
         import distributed
@@ -155,7 +166,10 @@ def connected(access: Access, subjects: Sequence[str] = ()) -> Iterator[Cluster]
     except Exception as error:  # noqa: BLE001  # Dask, its TLS and another version's protocol raise anything
         raise _no_connection(access, error) from None
     try:
-        yield Cluster(access, client, _hosts(client, access, subjects))
+        hosts = _hosts(client, access, subjects)
+        if alike:
+            _check_alike(hosts, on_host.identity(subjects))
+        yield Cluster(access, client, hosts)
     finally:
         with suppress(Exception):
             client.close(timeout=_LOOK_SECONDS)
@@ -202,33 +216,30 @@ def _no_connection(access: Access, error: BaseException) -> QcapsError:
     return QcapsError(f"{access.address}: {why} ({type(error).__name__}: {error!s:.120})")
 
 
-def _hosts(client: Any, access: Access, subjects: Sequence[str]) -> dict[str, str]:  # noqa: ANN401  # Dask's
-    """The host of each worker. Raises QcapsError for what cannot measure, or not the same."""
+def _hosts(client: Any, access: Access, subjects: Sequence[str]) -> dict[str, on_host.Plain]:  # noqa: ANN401  # Dask's
+    """What each host is. Raises QcapsError for one that cannot measure."""
     _check_dask(client, access)
     workers = client.scheduler_info(n_workers=-1)["workers"]
     if not workers:
         raise QcapsError(f"{access.address}: no workers; on each host: {START.format('HOST')}")
-    said = client.run(on_host.identity, tuple(subjects), on_error="return")
-    found: dict[str, str] = {}
-    identities: dict[str, on_host.Plain] = {}
-    for address, one in said.items():
-        worker = str(workers.get(address, {}).get("name", address))
+    found: dict[str, on_host.Plain] = {}
+    names: dict[str, str] = {}
+    for address, one in client.run(on_host.identity, tuple(subjects), on_error="return").items():
+        worker = workers.get(address, {})
+        name = str(worker.get("name", address))
         if isinstance(one, Exception):
             raise MismatchError(
-                f"Dask worker {worker}: has no qcaps, or an older one: {INSTALL}"
+                f"Dask worker {name}: has no qcaps, or an older one: {INSTALL} there"
                 f" ({type(one).__name__}: {one!s:.200})"
             )
-        host, resources = one.pop("host"), workers.get(address, {}).get("resources", {})
+        host = one["host"]
         if host in found:
-            raise QcapsError(f"host {host}: two Dask workers ({found[host]}, {worker}): one a host; end one")
-        if not {BENCH, host} <= resources.keys():
+            raise QcapsError(f"host {host}: two Dask workers ({names[host]}, {name}): one a host; end one")
+        if not {BENCH, host} <= worker.get("resources", {}).keys():
             raise QcapsError(
                 f"host {host}: its Dask worker has not the resources bench=1,{host}=1: {START.format(host)}"
             )
-        found[host], identities[host] = worker, one
-    here = on_host.identity(subjects)
-    del here["host"]
-    _check_alike(identities, here)
+        found[host], names[host] = one, name
     return found
 
 
@@ -244,21 +255,23 @@ def _check_dask(client: Any, access: Access) -> None:  # noqa: ANN401  # Dask's
             )
 
 
-def _check_alike(identities: dict[str, on_host.Plain], here: on_host.Plain) -> None:
+def _check_alike(hosts: Mapping[str, on_host.Plain], here: on_host.Plain) -> None:
     """Raise MismatchError for hosts that differ from each other, or from us in what we send."""
-    for host, one in identities.items():
+    for host, one in hosts.items():
         if one["qcaps"] != one["qcaps on its disk"]:
             raise MismatchError(
                 f"host {host}: its qcaps was changed since its Dask worker started: restart it"
             )
-    everyone = {"this command": here, **{f"host {host}": one for host, one in identities.items()}}
+    everyone = {"this command": here, **{f"host {host}": one for host, one in hosts.items()}}
     for what in here:
+        if what == "host":
+            continue
         having = defaultdict(list)
         for who, one in everyone.items():
             having[one[what]].append(who)
         for value in having:
-            if value.startswith("none: "):
-                raise QcapsError(f"{having[value][0]}: {what}: {value.removeprefix('none: ')}")
+            if value.startswith(on_host.NONE):
+                raise QcapsError(f"{having[value][0]}: {what}: {value.removeprefix(on_host.NONE)}")
         if len(having) > 1:
             sides = "; ".join(f"{value}: {', '.join(who)}" for value, who in having.items())
             raise MismatchError(f"{what} is not the same everywhere ({sides}): times do not compare")

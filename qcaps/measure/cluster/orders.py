@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from qcaps.measure.carrying import OnLine, Order
     from qcaps.measure.cluster.connection import Cluster
+    from qcaps.measure.cluster.host import Plain
     from qcaps.measure.results.results_file import Metadata
 
 _AHEAD = 4
@@ -65,4 +66,8 @@ class OnHosts:
             answer = self.cluster.answer(future)
         except LostError as error:
             return Delivery(order.number, cut_short=f"lost: {error}")
+        self.answered(answer)
         return Delivery.from_plain(answer["delivery"], f"results of host {answer['host']}")
+
+    def answered(self, answer: Plain) -> None:
+        """For who wants to know which host had an order, and for how long."""

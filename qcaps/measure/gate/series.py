@@ -18,10 +18,15 @@ _FEWEST_POINTS = 3
 
 
 class Pair(NamedTuple):
-    """One pair, in seconds: base's block value, and head's as their turns relate them."""
+    """One pair, in seconds: base's block value, and head's as their turns relate them.
+
+    `number` is the round's in its gate, `host` where both sides were measured.
+    """
 
     base: float
     head: float
+    host: str = ""
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,24 @@ class Series:
     difference: Callable[[Sequence[Pair]], float]
 
     def differences(self, pairs: Mapping[Cell, Sequence[Pair]]) -> list[float]:
-        """One difference for each round that has a pair of every cell."""
-        columns = (pairs.get(cell, ()) for cell in self.cells)
-        return [self.difference(rows) for rows in zip(*columns, strict=False)]
+        """One difference for each pair of every cell, all from one host, in the order they became whole."""
+        return [self.difference(row) for row in self._rows(pairs)]
+
+    def hosts(self, pairs: Mapping[Cell, Sequence[Pair]]) -> list[str]:
+        """The host of each difference."""
+        return [row[0].host for row in self._rows(pairs)]
+
+    def _rows(self, pairs: Mapping[Cell, Sequence[Pair]]) -> list[tuple[Pair, ...]]:
+        columns = [pairs.get(cell, ()) for cell in self.cells]
+        rows = [
+            row
+            for host in dict.fromkeys(pair.host for pair in columns[0])
+            for row in zip(
+                *([pair for pair in column if pair.host == host] for column in columns), strict=False
+            )
+        ]
+        # What comes later comes last, so that no difference changes its place.
+        return sorted(rows, key=lambda row: max(pair.number for pair in row))
 
 
 def all_series(devices: Mapping[Cell, int], unlike: Collection[Cell] = ()) -> tuple[Series, ...]:
@@ -69,7 +89,7 @@ def _line(cells: tuple[Cell, ...], devices: Mapping[Cell, int]) -> tuple[Series,
     family = f"{one.scenario} {one.task} {one.validity} {one.policy}"
 
     def lines(pairs: Sequence[Pair]) -> tuple[tuple[float, float], tuple[float, float]]:
-        base, head = (np.array(side) for side in zip(*pairs, strict=True))
+        base, head = (np.array([getattr(pair, side) for pair in pairs]) for side in ("base", "head"))
         # Noise is in proportion to the time, so each point weighs by its own; the same weights on both sides.
         (b1, b0), (h1, h0) = (np.polyfit(xs, side, 1, w=1 / base) for side in (base, head))
         return (float(b0), float(b1)), (float(h0), float(h1))

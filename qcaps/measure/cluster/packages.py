@@ -1,0 +1,45 @@
+"""An arm's package as bytes: what is gated need not be installed on a host, nor its repository be there."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Packed(NamedTuple):
+    """A package, compressed; `digest` tells it from others."""
+
+    digest: str
+    data: bytes
+
+
+def pack(package: Path) -> Packed:
+    """The modules of a package and the files beside them: not what was compiled, nor the content it ships."""
+
+    def kept(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        parts = entry.name.split("/")
+        if "__pycache__" in parts or parts[1:2] == ["_content"]:
+            return None
+        # The same package is the same bytes, whoever packs it, and whenever.
+        entry.uid = entry.gid = entry.mtime = 0
+        entry.uname = entry.gname = ""
+        return entry
+
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as archive:
+        archive.add(package, package.name, filter=kept)
+    compressed = io.BytesIO()
+    with tarfile.open(fileobj=compressed, mode="w:xz", preset=1) as archive:
+        archive.add(package, package.name, filter=kept)
+    return Packed(hashlib.sha256(plain.getvalue()).hexdigest()[:16], compressed.getvalue())
+
+
+def unpack(packed: Packed, folder: Path) -> None:
+    """Put the package into a folder."""
+    with tarfile.open(fileobj=io.BytesIO(packed.data), mode="r:xz") as archive:
+        archive.extractall(folder, filter="data")

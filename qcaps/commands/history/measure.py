@@ -255,7 +255,7 @@ def _say(args: argparse.Namespace, session: HistorySession, chosen: list[Target]
         return
     for one in gaps:
         print(f"gap: {names[one.revision]}{f' {one.benchmark}' if one.benchmark else ''}: {one.why}")
-    print(f"{args.store}: {len(chosen)} revisions, {len(gaps)} gaps, {pairs} pairs")
+    print(f"{args.store}: {len(chosen)} revisions, {len(gaps)} gap{'s' * (len(gaps) != 1)}, {pairs} pairs")
     for event in found:
         print("\n".join(event_lines(event)))
     if session.noisy:

@@ -128,7 +128,7 @@ def measure_and_report(args: argparse.Namespace, *, worst_first: bool = False) -
         if not log.results.measured:
             if interrupted:
                 raise KeyboardInterrupt
-            _complain(log)
+            _complain(log, plan)
             raise QcapsError(
                 "nothing was measured" + ("" if log.refused or log.lost else ": there was no time")
             )
@@ -139,7 +139,7 @@ def measure_and_report(args: argparse.Namespace, *, worst_first: bool = False) -
             return INTERRUPTED
         if not log.lost:
             _keep(output, identity, finished=True)
-    _complain(log)
+    _complain(log, plan)
     return 1 if log.refused or log.lost else 0
 
 
@@ -192,7 +192,7 @@ def _carrier(args: argparse.Namespace, plan: Plan) -> Iterator[Carrier]:
     from qcaps.measure.carrying import Here
 
     if args.on:
-        from qcaps.measure.cluster.orders import OnHosts
+        from qcaps.measure.cluster.errands import OnHosts
         from qcaps.measure.results.session import command_line
 
         with joined(args, (cell.subject for cell in plan.cells)) as cluster:
@@ -257,9 +257,11 @@ def _exports(args: argparse.Namespace) -> list[Export]:
     return [by_name(name) for name in names]
 
 
-def _complain(log: Log) -> None:
+def _complain(log: Log, plan: Plan) -> None:
     for comparison, why in log.refused.items():
         say(f"not measured: {comparison.name}: {why}")
+    for line in plan.domains.beyond((one.scenario, one.n) for one in log.refused):
+        say(line)
     for comparison, what in log.lost.items():
         say(f"cut short: {comparison.name}: its worker was {what}; the same command measures it again")
     for comparison in log.not_reached:

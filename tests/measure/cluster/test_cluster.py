@@ -39,9 +39,10 @@ if TYPE_CHECKING:
 
 QUICKEST = """
 from qcaps.measure.cell import Cell
-SUMMARY = "a loop"
+SUMMARY = "loops"
 def cells():
-    yield Cell("loop", 500, subject="loop")
+    for number in range(8):
+        yield Cell(f"loop-{number}", 500, subject="loop")
 """
 NOISY = """
 import random
@@ -163,23 +164,24 @@ def test_a_gate_s_pairs_are_each_of_one_host_and_a_noisy_host_is_left_out(
     (tmp_path / "margins.toml").write_text('[default]\ndelta = "30 %"\nmargin = "60 %"\n')
     gate = ["gate", "--base-python", sys.executable, "--suite", "quickest", *content(tmp_path)]
     margins = ["--margins", str(tmp_path / "margins.toml"), "-o", str(tmp_path / "out")]
-    done = call(*gate, *margins, *cluster.options, "--json")
-    cluster.end("loud")
+    try:
+        done = call(*gate, *margins, *cluster.options, "--json")
+    finally:
+        cluster.end("loud")
     report = json.loads(done.stdout)
-    assert [row["verdict"] for row in report["rows"]] == ["PASS"]
+    assert [row["verdict"] for row in report["rows"]] == ["PASS"] * 8
     (left_out,) = (note for note in report["notes"] if note.startswith("host "))
     assert left_out.startswith("host loud is left out: ")
-    (base,), (head,) = (
-        results_file.read(tmp_path / "out" / f"{side}.json").measured for side in ("base", "head")
-    )
-    hosts = [(run.worker, run.facts["hostname"], run.facts["gate_session"]) for run in base.runs]
-    assert hosts == [(run.worker, run.facts["hostname"], run.facts["gate_session"]) for run in head.runs]
-    assert {host for _, host, _ in hosts} == {"a", "b"}
-    assert [number for number, *_ in hosts] == list(range(len(hosts)))
+    base, head = (results_file.read(tmp_path / "out" / f"{side}.json") for side in ("base", "head"))
+    for one, other in zip(base.measured, head.measured, strict=True):
+        hosts = [(run.worker, run.facts["hostname"], run.facts["gate_session"]) for run in one.runs]
+        assert hosts == [(run.worker, run.facts["hostname"], run.facts["gate_session"]) for run in other.runs]
+        assert {host for _, host, _ in hosts} == {"a", "b"}
+        assert [number for number, *_ in hosts] == sorted({number for number, *_ in hosts})
     # what it wrote is judged again from the files as it was
     files = [str(tmp_path / "out" / f"{side}.json") for side in ("base", "head")]
     again = json.loads(call("gate", *files, *margins[:2], "--json").stdout)
-    assert [row["verdict"] for row in again["rows"]] == ["PASS"]
+    assert [row["verdict"] for row in again["rows"]] == ["PASS"] * 8
 
 
 @pytest.mark.slow

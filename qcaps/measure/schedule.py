@@ -150,7 +150,9 @@ def _errands(
 def _take(one: Delivery, comparison: Cell, log: Log) -> None:
     """Put a delivery where it belongs."""
     if one.refused:
-        log.refused[comparison] = one.refused
+        # a libvirt's own words begin with the cell, which is said already
+        itself = one.refused.startswith(comparison.name)
+        log.refused[comparison] = one.refused.partition(": ")[2] if itself else one.refused
     if one.cut_short:
         log.lost[comparison] = one.cut_short
     if not one.steady:

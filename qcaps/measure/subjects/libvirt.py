@@ -191,7 +191,7 @@ def _process(subject: str) -> LibvirtProcess:
 def opened(subject: str, most_memory: int = 0) -> LibvirtProcess:
     """A libvirt of this subject, to be closed by the caller. Raises LiveError.
 
-    One of ours may have `most_memory` bytes, if that is not 0, and is handed what is known of QEMU.
+    One of ours may have `most_memory` bytes, if that is not 0.
     """
     kind, which = split(subject)
     if is_running(subject):

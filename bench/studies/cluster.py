@@ -4,8 +4,8 @@
     python bench/studies/cluster.py kills --cells 1000 --hosts 4 --kills 20
 
 Both start a scheduler and workers on the loopback, with TLS; the hosts are one machine under several names.
-`overhead`: orders of about a second; the share by which all took longer than the hosts were measuring, which
-is what a run on one host does too: a process for the order, its answer as results. `kills`: short orders,
+`overhead`: errands of about a second; the share by which all took longer than the hosts were measuring, which
+is what a run on one host does too: a process for the errand, its answer as results. `kills`: short errands,
 while Dask workers are killed at random; every comparison must be there once, whole.
 """
 
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from qcaps.measure.cell import Cell
 from qcaps.measure.cluster.connection import Access, connected
-from qcaps.measure.cluster.orders import OnHosts
+from qcaps.measure.cluster.errands import OnHosts
 from qcaps.measure.schedule import Log, Plan, measure
 
 # A cluster on the loopback is what the tests have, beside this folder.
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SECOND, _SHORT = (20_000, 40), (500, 2)
-"""Length of the loop and pairs of an order of about one second, and of a short one."""
+"""Length of the loop and pairs of an errand of about one second, and of a short one."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Watched(OnHosts):
     seconds: list[tuple[str, float]] = field(default_factory=list)
 
     def answered(self, answer: Mapping[str, Any]) -> None:
-        """One order is done."""
+        """One errand is done."""
         self.seconds.append((answer["host"], answer["seconds"]))
 
 
@@ -72,7 +72,7 @@ def _overhead(args: argparse.Namespace, found: Loopback, place: Path) -> int:
     measuring = sum(seconds for _, seconds in hosts.seconds)
     share = wall * args.hosts / measuring - 1
     sys.stdout.write(
-        f"{args.cells} orders of {measuring / args.cells:.2f} s on {args.hosts} hosts: {wall:.1f} s,"
+        f"{args.cells} errands of {measuring / args.cells:.2f} s on {args.hosts} hosts: {wall:.1f} s,"
         f" {100 * share:.1f} % over measuring\n"
     )
     return int(share > 0.03)  # noqa: PLR2004  # what is promised
@@ -101,10 +101,12 @@ def _kills(args: argparse.Namespace, found: Loopback, place: Path) -> int:
     once = len(runs) == args.cells and set(runs.values()) == {1}
     shares = Counter(host for host, _ in hosts.seconds)
     sys.stdout.write(
-        f"{args.cells} orders on {args.hosts} hosts in {wall:.0f} s, {killed.total()} kills:"
+        f"{args.cells} errands on {args.hosts} hosts in {wall:.0f} s, {killed.total()} kills:"
         f" {len(runs)} comparisons are there, {sum(runs.values())} runs, all whole: {whole};"
         f" lost {len(log.lost)}, refused {len(log.refused)}; by host {dict(sorted(shares.items()))}\n"
     )
+    for comparison, why in (*log.lost.items(), *log.refused.items()):
+        sys.stdout.write(f"{comparison.name}: {why}\n")
     return int(not (once and whole and killed.total() == args.kills))
 
 

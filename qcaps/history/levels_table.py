@@ -20,7 +20,7 @@ UNDATED = "1970-01-01T00:00:00+00:00"
 
 
 def as_csv(store: HistoryStore) -> str:
-    """Time, commit, version, then each benchmark's ratio to the first anchor and its lookups; empty if none.
+    """Time, commit, version, then each benchmark's ratio to the first anchor and its lookups, or nothing.
 
     Of segments that no common revisions join, the newest; ratios of two would not compare.
     """

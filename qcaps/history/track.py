@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.history import changes, levels, records
+from qcaps.history.layout import scatter as layout_scatter
 from qcaps.measure.gate.counting import COUNTED
 from qcaps.measure.gate.verdict import Verdict
 
@@ -53,7 +54,10 @@ class Settled(NamedTuple):
 
 @dataclass(frozen=True)
 class Track:
-    """One benchmark. `suspects` are by the number of their segment; revisions are by their number."""
+    """One benchmark. `suspects` are by the number of their segment; revisions are by their number.
+
+    `layout` is what builds of one commit scatter by, as a standard deviation of ln of time.
+    """
 
     benchmark: int
     cell: Cell
@@ -61,6 +65,7 @@ class Track:
     counts: dict[int, Counted]
     count_steps: tuple[CountStep, ...]
     settled: tuple[Settled, ...]
+    layout: float
     suspects: tuple[tuple[int, Suspect], ...]
 
 
@@ -80,13 +85,21 @@ def read(
     found_segments = levels.segments(parts, order)
     counts, count_steps = _counts(store, benchmark, order)
     settled = _settled(store, benchmark, order)
+    scatter = layout_scatter(store, benchmark)
     suspects = [
         (number, one)
         for number, segment in enumerate(found_segments)
-        for one in _suspects(segment, order, count_steps, settled)
+        for one in _suspects(segment, order, count_steps, settled, scatter)
     ]
     return Track(
-        benchmark, cell, tuple(found_segments), counts, tuple(count_steps), tuple(settled), tuple(suspects)
+        benchmark,
+        cell,
+        tuple(found_segments),
+        counts,
+        tuple(count_steps),
+        tuple(settled),
+        scatter,
+        tuple(suspects),
     )
 
 
@@ -117,12 +130,13 @@ def _suspects(
     order: Mapping[int, int],
     count_steps: Iterable[CountStep],
     settled: Sequence[Settled],
+    scatter: float,
 ) -> list[Suspect]:
     """What no count and no gate explains yet, and no gate has refuted."""
     known = [(one.before, one.after) for one in count_steps]
     known += [(one.before, one.after) for one in settled if one.verdict in CHANGED]
     places = [place_in(segment, before, after, order) for before, after in known]
-    found = changes.suspects(segment.levels, [at for at in places if at is not None])
+    found = changes.suspects(segment.levels, [at for at in places if at is not None], scatter)
     refuted = [(order[one.before], order[one.after]) for one in settled if one.verdict is Verdict.PASS]
     return [
         one

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.errors import QcapsError, UsageError
-from qcaps.measure.carrying import Order
+from qcaps.measure.carrying import Errand
 from qcaps.measure.cell import BASELINE, Cell, baseline_of, by_comparison
 from qcaps.measure.domains import SCENARIOS, DomainSources
 from qcaps.measure.results import results_file
@@ -104,11 +104,11 @@ def measure(plan: Plan, file: Path, log: Log, carrier: Carrier, on_progress: OnP
     }
     jobs = [comparison for _ in range(plan.processes) for comparison in groups]
 
-    def on_line(order: Order, lines: int) -> None:
-        blocks = order.job.pairs * len(order.job.cells) + 1  # one line says that the worker is ready
-        on_progress(order.number + min(lines / blocks, 1.0), len(jobs), jobs[order.number].name)
+    def on_line(errand: Errand, lines: int) -> None:
+        blocks = errand.job.pairs * len(errand.job.cells) + 1  # one line says that the worker is ready
+        on_progress(errand.number + min(lines / blocks, 1.0), len(jobs), jobs[errand.number].name)
 
-    for deliveries in carrier.carry_out(_orders(plan, jobs, groups, log, carrier.width), on_line):
+    for deliveries in carrier.carry_out(_errands(plan, jobs, groups, log, carrier.width), on_line):
         for one in deliveries:
             _take(one, jobs[one.number], log)
         if any(one.measured for one in deliveries):
@@ -120,9 +120,9 @@ def measure(plan: Plan, file: Path, log: Log, carrier: Carrier, on_progress: OnP
     log.not_reached = tuple(comparison for comparison in groups if comparison not in reached)
 
 
-def _orders(
+def _errands(
     plan: Plan, jobs: Sequence[Cell], groups: Mapping[Cell, tuple[Cell, ...]], log: Log, width: int
-) -> Iterator[Order]:
+) -> Iterator[Errand]:
     """The jobs that are left, each when it can begin: so much time has gone by then, and so much is known."""
     draw = random.Random(plan.seed)
     seeds = [(draw.randrange(2**32), draw.randrange(1, 2**32)) for _ in jobs]
@@ -144,7 +144,7 @@ def _orders(
             seed=order_seed,
             trace=worker < len(groups),
         )
-        yield Order(worker, job, hash_seed, patience, limited=plan.limit is not None)
+        yield Errand(worker, job, hash_seed, patience, limited=plan.limit is not None)
 
 
 def _take(one: Delivery, comparison: Cell, log: Log) -> None:

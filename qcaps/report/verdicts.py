@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from qcaps.report import escaping
+from qcaps.report import escaping, work
 from qcaps.report.table import duration
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from qcaps.measure.gate.decision import GateOutcome, Judged
+    from qcaps.measure.gate.doing import Doing
 
 HEADINGS = (
     "benchmark",
@@ -77,7 +78,8 @@ class CountRow:
 class GateReport:
     """A gate's answer. `faults` are counts that differ; `noisy` says why the host cannot judge.
 
-    `better` is how many counts of a libvirt are lower than base's or its law's, which is no fault.
+    `better` is how many counts of a libvirt are lower than base's or its law's, which is no
+    fault; `work` is what they do otherwise, by name, where that was asked for.
     """
 
     base: str
@@ -88,6 +90,7 @@ class GateReport:
     noisy: str = ""
     notes: tuple[str, ...] = ()
     better: int = 0
+    work: tuple[Doing, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -130,6 +133,7 @@ def from_outcome(outcome: GateOutcome, base: str, head: str) -> GateReport:
         outcome.noisy,
         tuple(outcome.notes),
         len(outcome.better),
+        tuple(outcome.work),
     )
 
 
@@ -214,6 +218,8 @@ def markdown(report: GateReport) -> str:
         lines += [f"* {said(detectable)}"]
     if counted := _counted(report):
         lines += ["", *_grid(("benchmark", *_COUNTED), counted, left=1)]
+    if rows := work.texts(report.work):
+        lines += ["", *_grid(work.HEADINGS, rows, left=work.LEFT)]
     if report.rows:
         lines += ["", *_grid(HEADINGS, [texts(row) for row in report.rows], left=_LEFT), "", LEGEND]
     return "\n".join(lines) + "\n"

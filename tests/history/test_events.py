@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import subprocess
@@ -204,6 +205,38 @@ def test_a_store_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> No
         made = store.connection.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
     with reading(path) as store:
         assert store.connection.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall() == made
+
+
+def test_each_action_prints_one_object(
+    tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, other, out = tmp_path / "h.db", tmp_path / "other.db", tmp_path / "out"
+    line = commits.commits(repository, "HEAD")
+    for one, revisions in ((path, line), (other, line[:12])):
+        with writing(one) as store:
+            measured(store, revisions, lambda at, _cell: 0.05 * (at >= 10))
+
+    def said(*action: str, store: Path = path, status: int = 0) -> dict[str, object]:
+        assert main(["history", *action, "--json", "--store", str(store)]) == status
+        found: dict[str, object] = json.loads(capsys.readouterr().out)
+        return found
+
+    known = ("--repo", str(repository))
+    assert said("alerts", *known, "--strict", status=3)["schema"] == "qcaps/history-alerts/1"
+    assert said("page", *known, "-o", str(out / "h.html"))["schema"] == "qcaps/history-page/1"
+    assert said("merge", str(path), store=other)["schema"] == "qcaps/history-merge/1"
+    assert said("prune", "--before", "v1", store=other)["schema"] == "qcaps/history-prune/1"
+    assert said("prune", "--list")["schema"] == "qcaps/history-environments/1"
+    assert said("export", line[20].name[:10], "-o", str(out))["schema"] == "qcaps/history-export/1"
+    files = (str(out / "base.json"), str(out / "head.json"))
+    taken = said("import", *files, *known, store=tmp_path / "new.db")
+    assert taken["schema"] == "qcaps/history-import/1"
+    assert (taken["head"], taken["new_pairs"]) == (line[20].name, 3 * 8)
+    said("export", "-o", str(out))
+    rows = list(csv.DictReader((out / "history.csv").open()))
+    assert [row["commit"] for row in rows] == [one.name for one in line]
+    assert float(rows[-1][f"{CELLS[0].name} ratio"]) == pytest.approx(1.05, abs=0.02)
+    assert {row[f"{CELLS[0].name} lookups"] for row in rows} == {"2"}
 
 
 def _pragma(path: Path) -> int:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from qcaps.history import changes, levels, plan
+from qcaps.history import changes, layout, levels, plan, records
 from qcaps.history.levels import Edge, Level
 from qcaps.history.records import Revision
+from qcaps.history.store import writing
+from qcaps.measure.cell import Cell
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TRUTH = {number: 0.02 * math.sin(number) + (0.05 if number >= 30 else 0.0) for number in range(60)}
 ANCHORS = [0, 1, 20, 40]
@@ -103,3 +109,25 @@ def test_each_revision_is_measured_against_the_two_anchors_before_it() -> None:
     assert plan.becomes_anchor(line[4], [line[0]], ())
     assert not plan.becomes_anchor(line[4], anchors, ())
     assert plan.becomes_anchor(line[4], anchors, {"c4"})
+
+
+def test_a_layouts_scatter_is_told_from_the_pairs_error(tmp_path: Path) -> None:
+    draw = np.random.default_rng(3)
+    cell = Cell("disks", 4)
+    with writing(tmp_path / "h.db") as store:
+        with store.transaction() as connection:
+            place = records.environment_id(connection, {})
+            benchmark = records.benchmark_id(connection, cell)
+            assert layout.scatter(store, benchmark) == 0.0
+            first = draw.normal(0, 0.02)
+            for number in range(1, 60):
+                revision = records.revision_id(connection, Revision(0, "c0"))
+                apart = draw.normal(0, 0.02) - first + draw.normal(0, 0.005)
+                row = (benchmark, place, revision, number, apart, 0.005**2)
+                connection.execute("INSERT INTO layout VALUES (?, ?, ?, ?, ?, ?)", row)
+        assert layout.scatter(store, benchmark) == pytest.approx(0.02, rel=0.25)
+    # a step of one layout is no suspect any more, one of ten is
+    for size, expected in ((0.02, []), (0.2, [30])):
+        line = [Level(n, size * (n >= 30) + draw.normal(0, 0.002), 0.002, 0.002, 16, 1) for n in range(36)]
+        assert [one.at for one in changes.suspects(line, layout=0.02)] == expected
+        assert [one.at for one in changes.suspects(line)] == [30]

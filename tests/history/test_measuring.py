@@ -18,6 +18,7 @@ from bench.studies import planted
 from qcaps.commands import main
 from qcaps.history import records
 from qcaps.history.store import reading
+from tests.support.repositories import BUILD, commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +52,7 @@ def test_what_was_planted_is_found_where_it_is(tmp_path: Path, capsys: pytest.Ca
 
     assert main([*measure, names[5], "--pairs", str(PAIRS), "--unsettled", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
+    assert said["schema"] == "qcaps/history/1"
     (gap,) = said["gaps"]
     assert (gap["revision"], gap["benchmark"]) == (names[2], "")
     assert gap["why"].startswith("does not build")
@@ -77,7 +79,7 @@ def test_what_was_planted_is_found_where_it_is(tmp_path: Path, capsys: pytest.Ca
     assert main(alerts) == 1
     shown = capsys.readouterr().out
     assert re.search(rf"worse at {names[4][:12]}, after \w+: commit 4", shown)
-    assert "lookups 0 -> 3" in shown
+    assert "lookups 0 → 3" in shown
     known = repository / "qcaps-acknowledged.toml"
     known.write_text(f'[[acknowledged]]\nrange = "{names[3]}..{names[6]}"\nwhy = "planted"\n')
     assert main([*alerts, "--json"]) == 0
@@ -90,6 +92,32 @@ def test_what_was_planted_is_found_where_it_is(tmp_path: Path, capsys: pytest.Ca
     assert text.count('class="mark worse"') == 4
     assert "does not build" in text
     assert "planted" in text
+
+
+@pytest.mark.slow
+@pytest.mark.libvirt
+def test_commits_of_a_libvirt_are_a_line_and_layouts_have_a_scatter(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository, store = tmp_path / "libvirt", tmp_path / "h.db"
+    names = [commit(repository, "file", text) for text in ("one", "two", "three")]
+    common = ("--repo", str(repository), "--store", str(store), "--builds", str(tmp_path / "builds"))
+    build = f"test $(cat file) != two && {BUILD}; echo $QCAPS_LAYOUT >> {tmp_path}/layouts"
+    what = ("--build", build, "--domain", "simple", "-n", "1", "--task", "define", "--pairs", "2", "--json")
+    assert main(["history", "HEAD", *common, *what]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["revisions"], said["pairs"], said["events"]) == (3, 2, [])
+    assert [one["revision"] for one in said["gaps"]] == [names[1]]
+    assert main(["history", "layouts", names[0], "--times", "3", *common, *what]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["schema"] == "qcaps/history-layouts/1"
+    (scatter,) = said["scatter"].values()
+    assert 0 <= scatter < 0.2  # copies of one library
+    assert (tmp_path / "layouts").read_text().split() == ["0", "1", "2"]
+    with reading(store) as opened:
+        (layouts,) = opened.connection.execute("SELECT count(*) FROM layout").fetchone()
+    assert layouts == 2
+    assert main(["history", "layouts", "HEAD", "--store", str(store), "--repo", str(repository)]) == 2
 
 
 def _taken(store: Path) -> Counter[tuple[str, str, str]]:

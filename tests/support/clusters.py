@@ -45,6 +45,7 @@ class Loopback:
     address: str
     tls: bool
     stack: ExitStack
+    scheduler: subprocess.Popen[bytes]
     workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -107,10 +108,11 @@ def loopback(folder: Path, *hosts: str, tls: bool = True, preload: str = "") -> 
     address = f"{'tls' if tls else 'tcp'}://127.0.0.1"
     command = [*_SCHEDULER, "--host", address, "--port", "0", *_tls(folder, tls=tls)]
     with ExitStack() as stack:
-        stack.enter_context(_process([*command, *(("--preload", preload) if preload else ())], log))
+        more = ("--preload", preload) if preload else ()
+        scheduler = stack.enter_context(_process([*command, *more], log))
         _wait_for(log, "Scheduler at:", 1)
         (line,) = (one for one in log.read_text().splitlines() if "Scheduler at:" in one)
-        found = Loopback(folder, line.split()[-1], tls, stack)
+        found = Loopback(folder, line.split()[-1], tls, stack, scheduler)
         for host in hosts:
             found.start(host)
         yield found

@@ -27,9 +27,10 @@ def examine(cluster: Cluster) -> Examined:
     }
     found: dict[str, tuple[Finding, ...]] = {}
     while sent:
-        for future in cluster.first_of(sent, sent):
-            host = sent.pop(future)
-            found[host] = _findings(host, cluster.answer(future))
+        for future in cluster.first_of(sent):
+            if (answer := cluster.answer(future)) is not None:
+                host = sent.pop(future)
+                found[host] = _findings(host, answer)
     return {host: (*_versions(host, cluster), *found[host]) for host in sorted(found)}
 
 

@@ -83,6 +83,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="pytest-benchmark, github, bencher, junit, markdown, csv: a file each in the output folder",
     )
     parser.add_argument(
+        "--work",
+        action="store_true",
+        help="say which functions and system calls head calls more or less often; never judged",
+    )
+    parser.add_argument(
         "--git-bisect",
         action="store_true",
         help="exit as 'git bisect run' wants it: 0 good, 1 bad, 125 cannot be told, 255 stop",
@@ -182,6 +187,8 @@ def _judge(
         bar(progress.done, progress.wanted, progress.what + so_far)
 
     benches.check_counts(outcome)
+    if args.work:
+        _compare_work(benches, outcome)
     if not outcome.faults and not args.counts_only:
         _warn_of_this_machine(args, outcome)
         outcome.noisy = benches.check_hosts(outcome, _preflight(args, fresh=bool(args.on)), show)
@@ -196,6 +203,16 @@ def _judge(
             decision.take_verdicts(benches, store, outcome, show)
             outcome.notes += decision.host_notes(outcome, store)
     outcome.finished = True
+
+
+def _compare_work(benches: Benches, outcome: GateOutcome) -> None:
+    from qcaps.measure.gate import doing
+    from qcaps.measure.gate.benches import OneBench
+
+    if isinstance(benches, OneBench):
+        outcome.work = doing.compare(benches.bench, benches.arms, outcome.notes.append)
+    else:
+        outcome.notes.append("--work: what is done by name is counted on this machine alone, without --on")
 
 
 def _warn_of_this_machine(args: argparse.Namespace, outcome: GateOutcome) -> None:
@@ -235,7 +252,7 @@ def _say_all(
     from qcaps.files import make_folder, replace_file
     from qcaps.measure.gate.pair_store import HEAD
     from qcaps.measure.results import results_file
-    from qcaps.report import actions, verdicts
+    from qcaps.report import actions, verdicts, work
     from qcaps.report import exports as formats
 
     text = json.dumps(verdicts.to_json(report), indent=2) + "\n"
@@ -253,6 +270,8 @@ def _say_all(
         return
     if (counted := verdicts.counts_table(report)) is not None:
         console().print(counted)
+    if (more := work.table(report.work)) is not None:
+        console().print(more)
     if report.rows:
         console().print(verdicts.table(report, console().width))
     for line in (*report.faults, *report.notes, report.headline):

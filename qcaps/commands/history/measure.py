@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.commands.terminal import Bar
-    from qcaps.history.measuring import Session, Target
+    from qcaps.history.measuring import HistorySession, Target
     from qcaps.history.store import HistoryStore
     from qcaps.measure.cell import Cell
     from qcaps.measure.gate.libvirt_builds import Recipe
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 NOISY = 3
 _NOTHING_NAMED = "what revisions? a range as v1.0..HEAD, or installed libvirts by --subjects"
-_PLAN = ("range", "every", "tags", "suite", "pairs")
+_PLAN = (*("range", "every", "tags", "subjects", "build", "suite", "domain", "grow", "n", "task", "pairs"),)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="RANGE",
         help="commits as A..B, or all up to B (default: as the last time, with what has come since)",
     )
-    add_building(parser)
     parser.add_argument(
         "--every", type=whole(1), metavar="K", help="each Kth commit of the line, and the newest"
     )
@@ -52,6 +51,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SUBJECT",
         help="in place of commits, installed libvirts: libvirt:PREFIX_OR_BUILD",
     )
+    parser.add_argument("--retry", action="store_true", help="try what could not be measured here once more")
+    parser.add_argument(
+        "--unsettled", action="store_true", help="leave suspected changes to a later call: no gates"
+    )
+    add_session(parser)
+
+
+def add_session(parser: argparse.ArgumentParser) -> None:
+    """What a session measures with, and on what."""
+    add_building(parser)
     parser.add_argument(
         "--domain",
         nargs="+",
@@ -65,10 +74,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         default="",
         help="what machines like this one are called in the store (default: this host's name)",
-    )
-    parser.add_argument("--retry", action="store_true", help="try what could not be measured here once more")
-    parser.add_argument(
-        "--unsettled", action="store_true", help="leave suspected changes to a later call: no gates"
     )
     parser.add_argument("--hang", type=seconds, default=120.0, metavar="SECONDS", help="longest block (120)")
     add_options(
@@ -102,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         _take_plan(args, store)
         recipe = None if args.subjects else recipe_of(args)
         chosen = _targets(args, recipe)
-        session = _session(args, store, scratch, on_libvirt=bool(args.subjects or recipe))
+        session = session_of(args, store, scratch, on_libvirt=bool(args.subjects or recipe))
         if args.retry:
             with store.transaction() as connection:
                 records.forget_gaps(connection, session.environment)
@@ -130,11 +135,13 @@ def _take_plan(args: argparse.Namespace, store: HistoryStore) -> None:
     from qcaps.history import commits, records, targets
 
     earlier = json.loads(records.about(store, records.PLAN) or "{}")
+    if args.range:
+        earlier.pop("subjects", None)
+    for name in _PLAN:
+        if not getattr(args, name) and earlier.get(name):
+            setattr(args, name, earlier[name])
     line = targets.LIBVIRTS if args.subjects else commits.line(args.repo)
     records.check_line(store, line)
-    for name in _PLAN:
-        if not getattr(args, name):
-            setattr(args, name, earlier.get(name))
     args.every, args.pairs, args.tags = args.every or 1, args.pairs or 8, args.tags or ""
     if not args.range and not args.subjects:
         raise UsageError(_NOTHING_NAMED)
@@ -167,11 +174,14 @@ def _sources(args: argparse.Namespace, *, on_libvirt: bool) -> dict[Cell, str]:
     return sources(cells, domains)
 
 
-def _session(args: argparse.Namespace, store: HistoryStore, scratch: Path, *, on_libvirt: bool) -> Session:
+def session_of(
+    args: argparse.Namespace, store: HistoryStore, scratch: Path, *, on_libvirt: bool
+) -> HistorySession:
+    """What measures as the command line says. Raises QcapsError."""
     from time import monotonic
 
     from qcaps.history import exchange, records
-    from qcaps.history.measuring import Session
+    from qcaps.history.measuring import HistorySession
     from qcaps.measure.gate.revisions import default_builds
     from qcaps.measure.gate.rounds import Bench
     from qcaps.measure.results.session import session_facts
@@ -181,7 +191,7 @@ def _session(args: argparse.Namespace, store: HistoryStore, scratch: Path, *, on
     here = exchange.this_environment(facts, args.machine, _qemu() if on_libvirt else "")
     with store.transaction() as connection:
         environment = records.environment_id(connection, here)
-    return Session(
+    return HistorySession(
         store=store,
         bench=Bench(
             sources=sources,
@@ -213,7 +223,7 @@ def _qemu() -> str:
     return said.splitlines()[0] if said else ""
 
 
-def _tell_progress(session: Session, bar: Bar, revisions: int) -> None:
+def _tell_progress(session: HistorySession, bar: Bar, revisions: int) -> None:
     """Pairs there are here, of as many as the revisions want of two anchors each."""
 
     def show(what: str) -> None:
@@ -225,7 +235,7 @@ def _tell_progress(session: Session, bar: Bar, revisions: int) -> None:
     session.on_progress = show
 
 
-def _say(args: argparse.Namespace, session: Session, chosen: list[Target]) -> None:
+def _say(args: argparse.Namespace, session: HistorySession, chosen: list[Target]) -> None:
     from qcaps.history import events, records, track
 
     store = session.store

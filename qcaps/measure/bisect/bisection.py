@@ -12,7 +12,7 @@ from qcaps.bounded import read_json
 from qcaps.errors import QcapsError
 from qcaps.files import replace_file
 from qcaps.measure.bisect import judging
-from qcaps.measure.bisect.judging import Change
+from qcaps.measure.bisect.judging import SoughtChange
 from qcaps.measure.bisect.search import BisectSide, BisectStep, Search
 from qcaps.measure.gate.arms import ArmError, MismatchError
 from qcaps.measure.gate.verdict import Interval
@@ -46,7 +46,7 @@ class Bisection:
     identity: Mapping[str, Any]
     search: Search
     by: str = AUTO
-    change: Change | None = None
+    change: SoughtChange | None = None
     finished: bool = False
     file: Path | None = None
 
@@ -75,7 +75,7 @@ class Bisection:
             change = plain["change"]
             if change is not None:
                 cell = next(one for one in bench.sources if one.name == change["cell"])
-                self.change = Change(cell, change["size"], Interval(**change["found"]))
+                self.change = SoughtChange(cell, change["size"], Interval(**change["found"]))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration):
             return False
         self.search.steps, self.by, self.finished = steps, plain["by"], bool(plain["finished"])

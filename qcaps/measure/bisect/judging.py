@@ -66,7 +66,7 @@ def by_counts(found: Counted, good: Counted, bad: Counted) -> Told:
 
 
 @dataclass(frozen=True)
-class Change:
+class SoughtChange:
     """The change that is looked for: on which benchmark, how much (ln of the ratio), from how many pairs."""
 
     cell: Cell
@@ -81,7 +81,7 @@ class Change:
 
 def find_change(
     bench: Bench, arms: tuple[Arm, Arm], delta: float, on_pair: Callable[[int, int, str], None]
-) -> Change | None:
+) -> SoughtChange | None:
     """The benchmark in which the ends differ most surely by more than `delta`; None if they do in none.
 
     Raises ArmError, MismatchError.
@@ -101,14 +101,14 @@ def find_change(
         size = math.log(found.ratio)
         towards = [math.copysign(1.0, size) * one for one in differences]
         if first_beyond(towards, math.log1p(delta), threshold) is not None:
-            changes.append(Change(cell, size, found))
+            changes.append(SoughtChange(cell, size, found))
     return max(changes, key=_sureness, default=None)
 
 
 def by_time(
     bench: Bench,
     arms: tuple[Arm, Arm],
-    change: Change,
+    change: SoughtChange,
     steps: int,
     on_pair: Callable[[int, int, str], None],
 ) -> tuple[Told, Interval]:
@@ -146,7 +146,7 @@ def _side(differences: Sequence[float], limit: float, threshold: float) -> Bisec
     return None
 
 
-def _sureness(change: Change) -> float:
+def _sureness(change: SoughtChange) -> float:
     width = math.log(change.found.high / change.found.low)
     return abs(change.size) / max(width, 1e-9)
 

@@ -6,6 +6,7 @@ import logging
 import ssl
 import time
 import uuid
+import warnings
 from collections import defaultdict
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -60,6 +61,8 @@ class Cluster:
     _session: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     _count: int = 0
     _seen: dict[str, float] = field(default_factory=dict)
+    _homes: dict[str, str] = field(default_factory=dict)
+    """The host of each portion; "" for any."""
 
     def submit(self, do: str, plain: on_host.Plain, host: str = "") -> Future:
         """Have a portion carried out on a host, any without a name; one at a time on each.
@@ -67,19 +70,19 @@ class Cluster:
         A host is asked for by a resource of its name: a worker that is started anew has it too.
         """
         self._count += 1
+        key = f"qcaps-{self._session}-{do}-{self._count}"
+        self._homes[key] = host
         return self.client.submit(
             on_host.carry_out_portion,
             {"do": do, "qcaps": self.hosts[host]["qcaps"] if host else on_host.QCAPS, **plain},
-            key=f"qcaps-{self._session}-{do}-{self._count}",
+            key=key,
             pure=False,
             retries=_RETRIES,
             resources={BENCH: 1, **({host: 1} if host else {})},
         )
 
-    def first_of(
-        self, futures: Collection[Future], homes: Mapping[Future, str] | None = None
-    ) -> list[Future]:
-        """Those that are done, at least one; or those whose home, a host, is gone: to be answered LostError.
+    def first_of(self, futures: Collection[Future]) -> list[Future]:
+        """Those that are done, or have nobody any more who could do them; at least one.
 
         Raises QcapsError if there is nobody left to do any.
         """
@@ -90,35 +93,39 @@ class Cluster:
                 return list(wait(list(futures), timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED").done)
             except TimeoutError:
                 there = self.present()
-                if lost := [one for one in futures if homes and homes[one] not in there]:
+                if lost := [one for one in futures if self._homes[one.key] not in there]:
                     return lost
             except CancelledError:
                 raise self._gone() from None
 
-    def answer(self, future: Future) -> on_host.Plain:
-        """What a portion came to. Raises LostError, or the host's own complaint."""
+    def answer(self, future: Future) -> on_host.Plain | None:
+        """What a portion came to; None if its answer was lost with a worker, and is being made anew.
+
+        Raises LostError, or the host's own complaint.
+        """
         from distributed import CancelledError
         from distributed.scheduler import KilledWorker
 
-        if not future.done():
+        if not future.done() and self._homes[future.key] not in self.present():
             self.cancel([future])
             raise LostError(f"it has had no Dask worker for {_LOST_SECONDS:.0f} s")
         try:
-            found: on_host.Plain = future.result()
+            found: on_host.Plain = future.result(timeout=_LOOK_SECONDS)
+        except TimeoutError:
+            return None
         except CancelledError:
             raise self._gone() from None
         except KilledWorker as error:
             raise LostError(f"its Dask worker died {error.allowed_failures + 1} times") from None
         except Exception as error:  # noqa: BLE001  # whatever a host raises
             raise QcapsError(f"a Dask worker: {type(error).__name__}: {error}") from None
-        finally:
-            future.release()
+        future.release()
         if "error" in found:
             raise _KINDS.get(found["kind"], QcapsError)(f"host {found['host']}: {found['error']}")
         return found
 
     def present(self) -> set[str]:
-        """The hosts whose workers are there, or were a moment ago. Raises QcapsError if all are gone."""
+        """The hosts whose workers are there, or were lately, and "". Raises QcapsError if all are gone."""
         try:
             workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
         except (OSError, RuntimeError):
@@ -134,7 +141,7 @@ class Cluster:
                 f"{self.access.address}: no host has had a Dask worker for {_LOST_SECONDS:.0f} s; what was"
                 " measured is kept: start them, and the same command goes on"
             )
-        return found
+        return {*found, ""}
 
     def cancel(self, futures: Collection[Future]) -> None:
         """Take back what is not done."""
@@ -157,12 +164,15 @@ def connected(access: Access, subjects: Sequence[str] = (), *, alike: bool = Tru
         import distributed
     except ImportError:
         raise UsageError(f"--on {access.address}: Dask is not installed: {INSTALL}") from None
-    # What it logs of a connection that fails is said in our line.
-    for one in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(one).setLevel(logging.CRITICAL + 1)
+    # What it logs of a connection that fails is said in our line; its loggers have a handler each.
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).disabled = True
     security = _security(access)
     try:
-        client = distributed.Client(access.address, timeout=_CONNECT_SECONDS, security=security)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of versions that differ: we refuse them
+            client = distributed.Client(access.address, timeout=_CONNECT_SECONDS, security=security)
     except Exception as error:  # noqa: BLE001  # Dask, its TLS and another version's protocol raise anything
         raise _no_connection(access, error) from None
     try:
@@ -220,13 +230,13 @@ def _hosts(client: Any, access: Access, subjects: Sequence[str]) -> dict[str, on
     """What each host is. Raises QcapsError for one that cannot measure."""
     _check_dask(client, access)
     workers = client.scheduler_info(n_workers=-1)["workers"]
-    if not workers:
-        raise QcapsError(f"{access.address}: no workers; on each host: {START.format('HOST')}")
     found: dict[str, on_host.Plain] = {}
     names: dict[str, str] = {}
     for address, one in client.run(on_host.identity, tuple(subjects), on_error="return").items():
         worker = workers.get(address, {})
         name = str(worker.get("name", address))
+        if isinstance(one, OSError):
+            continue  # it is on its way out
         if isinstance(one, Exception):
             raise MismatchError(
                 f"Dask worker {name}: has no qcaps, or an older one: {INSTALL} there"
@@ -240,6 +250,8 @@ def _hosts(client: Any, access: Access, subjects: Sequence[str]) -> dict[str, on
                 f"host {host}: its Dask worker has not the resources bench=1,{host}=1: {START.format(host)}"
             )
         found[host], names[host] = one, name
+    if not found:
+        raise QcapsError(f"{access.address}: no workers; on each host: {START.format('HOST')}")
     return found
 
 

@@ -131,13 +131,16 @@ class ManyBenches:
                         break
                     number = max(number, turns.first + turns.rounds)
                     sent[self._submit_rounds(free[0], turns)] = (free[0], turns)
-                for future in self.cluster.first_of(sent, {one: host for one, (host, _) in sent.items()}):
-                    host, turns = sent.pop(future)
+                for future in self.cluster.first_of(sent):
+                    host, turns = sent[future]
                     try:
-                        came[turns.first] = (turns, _sides(self.cluster.answer(future), host))
+                        if (answer := self.cluster.answer(future)) is None:
+                            continue
+                        came[turns.first] = (turns, _sides(answer, host))
                     except LostError as error:
                         self._leave_out(host, str(error))
                         again.append(turns)
+                    del sent[future]
                 while due in came:
                     turns, sides = came.pop(due)
                     due += turns.rounds
@@ -150,20 +153,23 @@ class ManyBenches:
     ) -> dict[str, Plain]:
         """What each host answers; one that is lost is left out."""
         sent = {self._submit(do, host, cells): host for host in self._blocks}
-        count, order = len(sent), list(self._blocks)
+        count, hosts = len(sent), list(self._blocks)
         found: dict[str, Plain] = {}
         try:
             while sent:
                 on_progress(Progress(count - len(sent), count, f"{do} on {', '.join(sent.values())}"))
-                for future in self.cluster.first_of(sent, sent):
-                    host = sent.pop(future)
+                for future in self.cluster.first_of(sent):
+                    host = sent[future]
                     try:
-                        found[host] = self.cluster.answer(future)
+                        if (answer := self.cluster.answer(future)) is None:
+                            continue
+                        found[host] = answer
                     except LostError as error:
                         self._leave_out(host, str(error))
+                    del sent[future]
         finally:
             self.cluster.cancel(sent)
-        return {host: found[host] for host in order if host in found}
+        return {host: found[host] for host in hosts if host in found}
 
     def _submit(self, do: str, host: str, cells: Sequence[Cell], **more: object) -> Future:
         blocks = self._blocks[host]

@@ -24,7 +24,7 @@ import qcaps
 from qcaps.child import run_guarded
 from qcaps.errors import QcapsError
 from qcaps.files import make_folder, scratch_folder
-from qcaps.measure.carrying import Order, carry_out, timing_cpu
+from qcaps.measure.carrying import Errand, carry_out, timing_cpu
 from qcaps.measure.results.session import session_facts
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ HOST = "QCAPS_HOST"
 _MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of ours is made in it
 _LOCKS = (Path("/run/lock"), Path(tempfile.gettempdir()))
 _COMMAND_SECONDS = 600.0
+_CPUS = os.sched_getaffinity(0)
+"""As this process was given them, before its threads make room."""
 
 
 class UnwantedError(QcapsError):
@@ -133,12 +135,13 @@ def _lock_file() -> Path:
 
 
 def _leave_the_timing_cpu() -> None:
-    """Move Dask's own threads off the CPU that times; the one that starts what is timed keeps its choice."""
-    cpus = os.sched_getaffinity(0)
-    others = cpus - {timing_cpu()}
+    """Move Dask's own threads off the CPU that times; the one that starts what is timed may go anywhere."""
+    own = threading.get_native_id()
+    os.sched_setaffinity(own, _CPUS)
+    others = _CPUS - {timing_cpu()}
     for thread in os.listdir("/proc/self/task") if others else ():  # noqa: PTH208  # names, no paths
         with suppress(OSError):  # it has ended
-            if int(thread) != threading.get_native_id():
+            if int(thread) != own:
                 os.sched_setaffinity(int(thread), others)
 
 
@@ -169,11 +172,11 @@ def _libvirt(subject: str) -> str:
 
 
 def _job(portion: Plain, scratch: Path) -> Plain:
-    """One order of a plan, and how many seconds its measuring took."""
+    """One errand of a plan, and how many seconds its measuring took."""
     wanted = still_wanted()
-    order, facts = Order.from_plain(portion["order"]), session(portion, scratch)
+    errand, facts = Errand.from_plain(portion["errand"]), session(portion, scratch)
     begun = time.monotonic()
-    done = carry_out(order, scratch, facts, lambda _order, _lines: wanted())
+    done = carry_out(errand, scratch, facts, lambda _errand, _lines: wanted())
     seconds = time.monotonic() - begun
     return {"delivery": done.to_plain(), "seconds": seconds}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import tarfile
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,13 +34,11 @@ def pack(package: Path) -> Packed:
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:
         archive.add(package, package.name, filter=kept)
-    compressed = io.BytesIO()
-    with tarfile.open(fileobj=compressed, mode="w:xz", preset=1) as archive:
-        archive.add(package, package.name, filter=kept)
-    return Packed(hashlib.sha256(plain.getvalue()).hexdigest()[:16], compressed.getvalue())
+    data = plain.getvalue()
+    return Packed(hashlib.sha256(data).hexdigest()[:16], lzma.compress(data, preset=1))
 
 
 def unpack(packed: Packed, folder: Path) -> None:
     """Put the package into a folder."""
-    with tarfile.open(fileobj=io.BytesIO(packed.data), mode="r:xz") as archive:
+    with tarfile.open(fileobj=io.BytesIO(lzma.decompress(packed.data))) as archive:
         archive.extractall(folder, filter="data")

@@ -81,6 +81,27 @@ class OneBench:
                 yield from take_round(self.bench, relay, cells, store.taken)
 
 
+def take_pairs(benches: Benches, wanted: Mapping[Cell, int], store: PairStore) -> None:
+    """As many pairs of each cell in `store` as are wanted, without a verdict; what it has already counts.
+
+    Each pair says by its `host` where it was measured. Counts are to be checked first (`check_counts`): they
+    say how many calls make a block. Raises ArmError and MismatchError.
+    """
+    cells = list(wanted)
+
+    def missing(on: Mapping[Cell, int]) -> dict[Cell, int]:
+        store.save()
+        benches.draw.shuffle(cells)
+        lacking = {cell: wanted[cell] - store.taken(cell) - on.get(cell, 0) for cell in cells}
+        return {cell: pairs for cell, pairs in lacking.items() if pairs > 0}
+
+    try:
+        for sides in benches.take(missing, store):
+            store.add(sides)
+    finally:
+        store.save()
+
+
 def decide(
     bench: Bench,
     arms: tuple[Arm, Arm],

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from qcaps.measure.cell import Cell
     from qcaps.measure.gate.benches import Benches
     from qcaps.measure.gate.counting import CountFault, Lookups
+    from qcaps.measure.gate.doing import Doing
     from qcaps.measure.gate.margins import MarginTable
     from qcaps.measure.gate.pair_store import PairStore
     from qcaps.measure.subject import Counts
@@ -76,6 +77,7 @@ class GateOutcome:
     laws: dict[Cell, tuple[int | None, int | None]] = field(default_factory=dict)
     faults: list[CountFault] = field(default_factory=list)
     better: list[CountFault] = field(default_factory=list)
+    work: list[Doing] = field(default_factory=list)
     noisy: str = ""
     judged: list[Judged] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -1,15 +1,17 @@
-"""What travels: orders, deliveries and packages are plain values, and come back the same."""
+"""What travels: errands, deliveries and packages are plain values, and come back the same."""
 
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
 import qcaps
 from qcaps.errors import QcapsError
-from qcaps.measure.carrying import Delivery, Order
+from qcaps.measure.carrying import Delivery, Errand
 from qcaps.measure.cell import Cell
 from qcaps.measure.cluster import host, packages
 from qcaps.measure.cluster.connection import Access, is_open
@@ -24,8 +26,8 @@ JOB = Job(
 
 
 def test_an_order_and_its_delivery_are_json_and_come_back_the_same() -> None:
-    order = Order(3, JOB, 42, 60.0, limited=True)
-    assert Order.from_plain(json.loads(json.dumps(order.to_plain()))) == order
+    errand = Errand(3, JOB, 42, 60.0, limited=True)
+    assert Errand.from_plain(json.loads(json.dumps(errand.to_plain()))) == errand
     run = Run(3, ((0.1 + 0.2, 0.5),), (0.25,), {"hostname": "a"})
     for delivery in (
         Delivery(3, (Measured(CELL, Counts(1, 2, 3, 4, 0), (run,)),), cut_short="hung", steady=False),
@@ -62,3 +64,22 @@ def test_a_portion_made_by_another_qcaps_is_refused(monkeypatch: pytest.MonkeyPa
 )
 def test_whoever_reaches_a_scheduler_without_tls_may_run_anything(*, address: str, anyone: bool) -> None:
     assert is_open(Access(address)) == anyone
+
+
+def test_two_on_one_host_measure_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(host.HOST, f"lock-{os.getpid()}")
+    entered: list[str] = []
+
+    def second() -> None:
+        with host._alone():
+            entered.append("second")
+
+    with host._alone():
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        entered.append("first")
+    waiting.join(10)
+    host._lock_file().unlink()
+    assert entered == ["first", "second"]

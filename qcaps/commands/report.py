@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
-        "Draw a report from results files: one page that needs neither network nor JavaScript, a summary in\n"
-        "Markdown, figures as SVG and PNG, the numbers as JSON. Several files are shown side by side; of"
-        " what two\n"
-        "of them measured, the newest counts. Exit status 1 if a file could not be read or a section not"
-        " drawn."
+        "Draw a report from results files: one page that needs no network and can be read without\n"
+        "JavaScript, a summary in Markdown, figures as SVG and PNG, the numbers as JSON. Several files are\n"
+        "shown side by side; of what two of them measured, the newest counts. Exit status 1 if a file could\n"
+        "not be read or a section not drawn."
     )
     parser.add_argument(
         "files",
@@ -29,6 +28,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=existing_path,
         metavar="RESULTS",
         help="results.json of a run, gate-report.json of a gate, the output of `qcaps torn`",
+    )
+    parser.add_argument(
+        "--section",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="draw these sections alone, as in --section today ladder (default: all)",
     )
     add_options(parser, "content", "json", output=folder("qcaps-report"))
     parser.epilog = "Example: qcaps report qcaps-results/results.json -o report"
@@ -41,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
     given = sources.load(args.files)
     with held(args.output):
-        report = page.build(given, args.output, args.content)
+        report = page.build(given, args.output, args.content, only=args.section)
     _say(args, given, report)
     return 1 if given.complaints or any(one.failed for one in report.missing) else 0
 

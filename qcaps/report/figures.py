@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from qcaps.content import SHIPPED, ContentFolders
 from qcaps.errors import visible
 from qcaps.files import replacing
-from qcaps.report.svg import for_page
+from qcaps.report.svg import for_page, standing_alone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
     from qcaps.report.section import Section
+    from qcaps.report.svg import PageLook
 
 STYLE = "style.mplstyle"
 WIDE, NARROW = 8.4, 3.8
@@ -39,31 +39,24 @@ class Drawn:
     files: tuple[Path, ...]
 
 
-def draw(
-    section: Section, directory: Path, colours: Mapping[str, str], content: ContentFolders = SHIPPED
-) -> Drawn:
-    """Both widths for the page; and `<name>.svg` and `<name>.png`, with the finding above, on white.
-
-    `colours` maps the style's colours to the page's CSS variables.
-    """
+def draw(section: Section, directory: Path, look: PageLook, content: ContentFolders = SHIPPED) -> Drawn:
+    """Both widths for the page; and `<name>.svg` and `<name>.png`, with the finding above, on white."""
     import matplotlib as mpl  # 0.3 s
 
-    widths = []
     style = content.find_file("reports", STYLE)
+    finding = visible(section.content.finding)
+    words = finding, visible(section.content.description or section.heading)
+    name = section.name.replace("_", "-")
     with mpl.rc_context({"text.parse_math": False, "text.usetex": False}, fname=style):
-        for width, suffix in ((WIDE, "wide"), (NARROW, "narrow")):
-            figure = _figure(section, width)
-            name = f"{section.name.replace('_', '-')}-{suffix}"
-            finding = visible(section.content.finding)
-            words = finding, visible(section.content.description or section.heading)
-            widths.append(for_page(_svg(figure), name, *words, colours))
-            if width == WIDE:
-                box = _write_head(figure, finding)
-                files = tuple(
-                    _save(figure, directory / f"{section.name}.{end}", box) for end in ("svg", "png")
-                )
-    wide, narrow = widths
-    return Drawn(wide, narrow, files)
+        narrow = _svg(_figure(section, NARROW))
+        figure = _figure(section, WIDE)
+        wide = _svg(figure)
+        files = _write(figure, wide, finding, directory / section.name)
+    return Drawn(
+        for_page(wide, f"{name}-wide", *words, look),
+        for_page(narrow, f"{name}-narrow", *words, look),
+        files,
+    )
 
 
 def _figure(section: Section, width: float) -> Figure:
@@ -89,25 +82,27 @@ def _shown(svg: bytes) -> bytes:
     return visible(svg.decode()).encode()
 
 
-def _write_head(figure: Figure, finding: str) -> Bbox:
-    """Above the drawing; the box, in inches, that holds both."""
-    from matplotlib.transforms import Bbox
-
+def _write(figure: Figure, svg: bytes, finding: str, stem: Path) -> tuple[Path, ...]:
+    """The figure as files that stand alone, the finding above it."""
     width, height = figure.get_size_inches()
     lines = textwrap.wrap(finding, int(_LETTERS_AN_INCH * width))
-    place = 0.1 / width, 1 + 0.12 / height
-    figure.text(
-        *place, "\n".join(lines), fontsize=_HEAD_SIZE, fontweight="bold", va="bottom", linespacing=1.25
-    )
     head = 0.3 + len(lines) * _HEAD_SIZE * 1.3 / 72
-    return Bbox.from_extents(-_PAD, -_PAD, width + _PAD, height + head)
-
-
-def _save(figure: Figure, path: Path, box: Bbox) -> Path:
-    # without a date, the same results give the same bytes
-    metadata = {"Date": None} if path.suffix == ".svg" else None
+    files = stem.with_suffix(".svg"), stem.with_suffix(".png")
+    with replacing(files[0]) as file:
+        file.write(standing_alone(svg, lines, _HEAD_SIZE, head * 72))
+    figure.text(
+        *(0.1 / width, 1 + 0.12 / height), "\n".join(lines),
+        fontsize=_HEAD_SIZE, fontweight="bold", va="bottom", linespacing=1.25,
+    )  # fmt: skip
     made = io.BytesIO()
-    figure.savefig(made, format=path.suffix[1:], metadata=metadata, bbox_inches=box)
-    with replacing(path) as file:
-        file.write(_shown(made.getvalue()) if path.suffix == ".svg" else made.getvalue())
-    return path
+    figure.savefig(made, format="png", bbox_inches=_box(width, height + head))
+    with replacing(files[1]) as file:
+        file.write(made.getvalue())
+    return files
+
+
+def _box(width: float, height: float) -> Bbox:
+    """All of it, in inches, and a little more."""
+    from matplotlib.transforms import Bbox
+
+    return Bbox.from_extents(-_PAD, -_PAD, width + _PAD, height)

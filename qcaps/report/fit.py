@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qcaps.measure.statistics import FEWEST_PAIRS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -61,9 +63,10 @@ class FittedSpeedup:
 def fit_line(samples: Mapping[int, Sequence[float]]) -> Line | None:
     """The line through block values (seconds) by device count; None with fewer than two counts.
 
-    None too for values so wild that no line can be computed.
+    None too where a count has fewer blocks than an interval needs, and for values so wild that no line can be
+    computed.
     """
-    if len(samples) < _FEWEST_POINTS:
+    if len(samples) < _FEWEST_POINTS or min(map(len, samples.values())) < FEWEST_PAIRS:
         return None
     with np.errstate(all="ignore"):
         intercepts, slopes = _lines(samples)

@@ -6,7 +6,9 @@ import base64
 import html
 import json
 import re
+import shlex
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from qcaps import __version__
@@ -15,8 +17,9 @@ from qcaps.content import SHIPPED, ContentFolders
 from qcaps.errors import QcapsError, visible
 from qcaps.files import replace_file
 from qcaps.measure.cell import BASELINE
-from qcaps.report import escaping, figures, summary
+from qcaps.report import escaping, figures, summary, terms
 from qcaps.report.section import Absent, Section, absent, failure, present, sections
+from qcaps.report.svg import PageLook
 from qcaps.report.table import marked
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from qcaps.report.sources import Sources
 
 PAGE, SUMMARY, NUMBERS = "report.html", "summary.md", "summary.json"
+_WORDS = "words"
 _FILES = re.compile(r'<meta name="qcaps-files" content="(?P<names>[^"]*)">')
 _VARIABLE = re.compile(r"(?P<name>--[a-z0-9-]+):\s*(?P<colour>#[0-9a-fA-F]{6})")
 
@@ -44,15 +48,21 @@ class PageReport:
 
 
 def build(
-    sources: Sources, directory: Path, content: ContentFolders = SHIPPED, baseline: str = BASELINE
+    sources: Sources,
+    directory: Path,
+    content: ContentFolders = SHIPPED,
+    baseline: str = BASELINE,
+    only: Sequence[str] = (),
 ) -> PageReport:
-    """Write the report into a folder that exists. Raises QcapsError if it cannot be written.
+    """Write the report into a folder that exists, of all sections or of `only` those named.
 
-    `baseline` is that of the numbers in `summary.json`; the sections have their own.
+    `baseline` is that of the numbers in `summary.json`; the sections have their own. Raises QcapsError if it
+    cannot be written, UsageError for a section there is not.
     """
-    found = sections(sources, content)
+    found = sections(sources, content, only)
     style = content.find_file("reports", "templates/report.css").read_text(encoding="utf-8")
-    drawn, found = _draw(found, directory, _colours(style), content)
+    words = terms.read(content)
+    drawn, found = _draw(found, directory, PageLook(_colours(style), terms.hints(words)), content)
     shown, missing = present(found), tuple(one for one in absent(found) if one.why)
     numbers = summary.to_json(summary.speedups(sources.results, baseline))
     given: dict[str, Any] = {
@@ -61,18 +71,24 @@ def build(
         "shown": shown,
         "missing": missing,
         "drawn": drawn,
+        "parts": _parts(shown),
         "style": style,
+        "script": content.find_file("reports", "templates/report.js").read_text(encoding="utf-8"),
         "version": __version__,
         "data_uri": _data_uri,
     }
-    environment = _environment(content)
+    explained = words if any(section.name == _WORDS for section in shown) else ()
+    templates = environment(content)
+    templates.filters["hinted"] = lambda text: terms.hinted(visible(text), explained)
+    templates.filters["hint"] = terms.hints(explained).get
+    templates.globals["redraw"] = lambda section: _redraw(sources, section)
     older = _written_before(directory)
     files = [path for one in drawn.values() for path in one.files]
     names = [*(path.name for path in files), SUMMARY, NUMBERS]
     given["files"] = [*names, *(link.name for section in shown for link in section.content.links)]
     for name, text in (
-        (PAGE, environment.get_template("report.html.j2").render(given)),
-        (SUMMARY, environment.get_template("summary.md.j2").render(given)),
+        (PAGE, templates.get_template("report.html.j2").render(given)),
+        (SUMMARY, templates.get_template("summary.md.j2").render(given)),
         (NUMBERS, json.dumps(numbers, indent=2) + "\n"),
         *((link.name, link.text) for section in shown for link in section.content.links),
     ):
@@ -96,7 +112,7 @@ def _written_before(directory: Path) -> set[str]:
 
 
 def _draw(
-    found: Sequence[Section | Absent], directory: Path, colours: dict[str, str], content: ContentFolders
+    found: Sequence[Section | Absent], directory: Path, look: PageLook, content: ContentFolders
 ) -> tuple[dict[str, Drawn], tuple[Section | Absent, ...]]:
     """Figures by section, and the sections again: one that cannot be drawn is absent."""
     drawn: dict[str, Drawn] = {}
@@ -104,7 +120,7 @@ def _draw(
     for section in found:
         if isinstance(section, Section) and section.draw is not None:
             try:
-                drawn[section.name] = figures.draw(section, directory, colours, content)
+                drawn[section.name] = figures.draw(section, directory, look, content)
             except QcapsError:
                 raise
             except Exception as error:  # noqa: BLE001  # a user's own module, or results nobody thought of
@@ -112,6 +128,16 @@ def _draw(
                 continue
         still.append(section)
     return drawn, tuple(still)
+
+
+def _parts(shown: Sequence[Section]) -> list[tuple[str, list[Section]]]:
+    """Neighbours of one part of the page together."""
+    return [(part, list(own)) for part, own in groupby(shown, key=lambda section: section.part)]
+
+
+def _redraw(sources: Sources, section: Section) -> str:
+    """The command that draws one section again, from the files this page was drawn from."""
+    return shlex.join(("qcaps", "report", *sources.names, "--section", section.name))
 
 
 def _colours(style: str) -> dict[str, str]:
@@ -130,11 +156,12 @@ def _data_uri(link: Download) -> str:
     return f"data:{link.media_type};base64,{encoded}"
 
 
-def _environment(content: ContentFolders) -> Environment:
+def environment(content: ContentFolders) -> Environment:
+    """What fills in the templates: all text is escaped, and what cannot be seen is spelt."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # 40 ms
 
     folders = [folder / "templates" for folder in content.folders("reports")]
-    environment = Environment(
+    templates = Environment(
         loader=FileSystemLoader(folders),
         autoescape=select_autoescape(("html", "html.j2")),
         undefined=StrictUndefined,
@@ -143,5 +170,5 @@ def _environment(content: ContentFolders) -> Environment:
         # markup is what a template made itself, of text that came through here
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
-    environment.filters["markdown"] = escaping.markdown
-    return environment
+    templates.filters["markdown"] = escaping.markdown
+    return templates

@@ -10,7 +10,8 @@ A module declares
     def content(value) -> Content            the same in words and tables; its finding is a sentence
     def draw(value, figure) -> None          optional: a figure, as wide as it is handed in
 
-and may set TEMPLATE to a template of its own. The look is `reports/style.mplstyle` and `reports/templates/`.
+and may set TEMPLATE to a template of its own, and PART to the part of the page it belongs to. The
+look is `reports/style.mplstyle` and `reports/templates/`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qcaps.content import SHIPPED, ContentFolders
-from qcaps.errors import QcapsError
+from qcaps.errors import QcapsError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,13 +34,25 @@ _DECLARED = ("ORDER", "HEADING", "MISSING", "data", "content")
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under headings. `left` headings are words, the others numbers; `bad` are (row, column)."""
+    """Rows of text under headings. `left` headings are words, the others numbers; `bad` are (row, column).
+
+    `folded` ones are shown when asked for; None: where the section has a figure.
+    """
 
     caption: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     left: tuple[str, ...] = ()
     bad: frozenset[tuple[int, int]] = frozenset()
+    folded: bool | None = None
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A command for the reader to type, and what it is for."""
+
+    words: str
+    command: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,7 @@ class Content:
     finding: str
     description: str = ""
     notes: tuple[str, ...] = ()
+    commands: tuple[Typed, ...] = ()
     tables: tuple[Table, ...] = ()
     links: tuple[Download, ...] = ()
 
@@ -73,6 +87,7 @@ class Section:
     value: Any
     content: Content
     draw: Any = None
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,9 +100,19 @@ class Absent:
     failed: bool = False
 
 
-def sections(sources: Sources, content: ContentFolders = SHIPPED) -> tuple[Section | Absent, ...]:
-    """All sections in order. One that fails is absent, with its fault; the others stand."""
-    return tuple(_section(name, module, sources) for name, module in ordered(content))
+def sections(
+    sources: Sources, content: ContentFolders = SHIPPED, only: Sequence[str] = ()
+) -> tuple[Section | Absent, ...]:
+    """All sections in order, or `only` those named. One that fails is absent; the others stand.
+
+    Raises UsageError for a name there is not.
+    """
+    modules = ordered(content)
+    known = [name for name, _ in modules]
+    for name in only:
+        if name not in known:
+            raise unknown("section", name, known)
+    return tuple(_section(name, module, sources) for name, module in modules if not only or name in only)
 
 
 def ordered(content: ContentFolders = SHIPPED) -> list[tuple[str, ModuleType]]:
@@ -135,4 +160,5 @@ def _section(name: str, module: ModuleType, sources: Sources) -> Section | Absen
         value,
         words,
         getattr(module, "draw", None),
+        getattr(module, "PART", ""),
     )

@@ -92,6 +92,15 @@ class Sources:
     torn: tuple[TornSource, ...] = ()
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Of all files that could be read."""
+        return (
+            *(one.name for one in self.files),
+            *(one.name for one in self.gates),
+            *(one.name for one in self.torn),
+        )
+
+    @property
     def results(self) -> Results:
         """The comparisons of all files, each from the newest."""
         newest: dict[Cell, tuple[Measured, ...]] = {}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from qcaps.errors import visible
 from qcaps.lookups.policy import STOCK_OF
+from qcaps.report.svg import HOVER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
@@ -110,6 +114,12 @@ def legend(figure: Figure, entries: Iterable[tuple[str, Any]], columns: int | No
         handletextpad=0.5,
         handlelength=1.7,
     )
+
+
+def hover(artist: Artist | Iterable[Artist], told: Sequence[str]) -> None:
+    """What each mark of an artist says when pointed at; of a bar's, the same for all its parts."""
+    for one in [artist] if isinstance(artist, Artist) else artist:
+        one.set_gid(HOVER + json.dumps([visible(text) for text in told]))
 
 
 def line_mark(policy: str) -> Line2D:

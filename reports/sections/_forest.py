@@ -8,16 +8,33 @@ from typing import TYPE_CHECKING
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ._drawing import BLUE, GREEN, GREY, INK, ORANGE, PALE, RED, Spacing, is_narrow, legend, log_axis, panels
+from ._drawing import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    RED,
+    Spacing,
+    hover,
+    is_narrow,
+    legend,
+    log_axis,
+    panels,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+TOO_FEW = "too few pairs"
+"""Of a comparison without an interval: nothing is said of it."""
 COLOURS = {
     "faster": (GREEN, "D"),
     "no different": (BLUE, "s"),
     "slower": (RED, "X"),
     "undecided": (ORANGE, "o"),
+    TOO_FEW: (GREY, "o"),
     "PASS": (BLUE, "s"),
     "IMPROVED": (GREEN, "D"),
     "FAIL": (RED, "X"),
@@ -36,6 +53,7 @@ class ForestRow:
     ratio: float
     low: float
     high: float
+    told: str = ""
 
 
 def draw_rows(rows: tuple[ForestRow, ...], margin: float, axis: str, figure: Figure) -> None:
@@ -66,14 +84,20 @@ def draw_rows(rows: tuple[ForestRow, ...], margin: float, axis: str, figure: Fig
     axes.axvline(1, color=INK, linewidth=0.8)
     for place, row in enumerate(rows):
         colour, marker = COLOURS[row.verdict]
-        axes.hlines(place, row.low, row.high, color=colour, linewidth=1.5)
-        axes.plot([row.ratio], [place], marker=marker, color=colour, markersize=4.5)
-    low = min(0.97, *(row.low for row in rows)) / 1.03
-    high = max(1.03, *(row.high for row in rows)) * 1.03
+        few = row.verdict == TOO_FEW
+        if not few:
+            axes.hlines(place, row.low, row.high, color=colour, linewidth=1.5)
+        mark = axes.plot(
+            [row.ratio], [place], marker=marker, color=colour, markersize=4.5, mfc="none" if few else colour
+        )
+        hover(mark, [f"{', '.join(filter(None, row.name))}: {row.told or f'{row.ratio:.3f}'}, {row.verdict}"])
+    ends = [(row.ratio, row.ratio) if row.verdict == TOO_FEW else (row.low, row.high) for row in rows]
+    low = min(0.97, *(end for end, _ in ends)) / 1.03
+    high = max(1.03, *(end for _, end in ends)) * 1.03
     axes.set_xlim(low, high)
     log_axis(axes.xaxis, low, high)
     axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(axis)
+    axes.set_xlabel(axis, x=1 if narrow else 0.5, ha="right" if narrow else "center")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 MOST_SCENARIOS = 3
 _FEWEST_COUNTS = 2
-_VALIDITIES = ("fork", "ctime")
+_VALIDITIES = ("ctime", "fork")
 _FIRST = ("disks@pc", "disks")
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from qcaps.report.sources import Sources
 
 ORDER = 80
+PART = "How it was measured"
 HEADING = "Exact counters"
 MISSING = "nothing was measured: qcaps run"
-_MOST_ROWS = 60
 _ZERO, _ONE = 0, 1
 
 
@@ -69,30 +69,40 @@ def content(value: tuple[Group, ...]) -> Content:
         finding = f"{len(wrong)} of {arms} arms do NOT count what the formula says"
     else:
         finding = f"All {arms} arms with a formula count exactly what it says"
-    shown = value[:_MOST_ROWS]
-    headings = (
-        *("task", "policy", "validity", "domains", "devices"),
-        *("lookups: formula", "expected", "observed", "forks: expected", "observed"),
-    )
-    rows = tuple(_row(group) for group in shown)
-    columns = (headings.index("observed"), len(headings) - 1)
-    bad = frozenset(
-        (number, column) for number, group in enumerate(shown) if group.agrees is False for column in columns
-    )
     notes = [
         "D is the number of devices of the result, implicit ones included. Lookups and forks of one task."
     ]
     if rest:
-        notes.append(f"For {rest} more arms no closed form is known.")
-    if len(shown) < len(value):
-        notes.append(f"{len(value) - len(shown)} more groups agree.")
+        notes.append(
+            f"For {rest} more arms, those of real libvirts among them, no closed form is known here."
+        )
     return Content(
         finding + ".",
         notes=tuple(notes),
-        tables=(
-            Table("Expected and observed counts", headings, rows, left=headings[:4] + headings[5:6], bad=bad),
+        tables=tuple(
+            _table(caption, groups, folded=folded)
+            for caption, groups, folded in (
+                ("Counts that differ", wrong, False),
+                ("Counts that agree", [group for group in known if group.agrees], True),
+                ("Counts without a formula", [group for group in value if group.agrees is None], True),
+            )
+            if groups
         ),
     )
+
+
+def _table(caption: str, groups: list[Group], *, folded: bool) -> Table:
+    headings = (
+        *("task", "policy", "validity", "domains", "devices"),
+        *("lookups: formula", "expected", "observed", "forks: expected", "observed"),
+    )
+    columns = (headings.index("observed"), len(headings) - 1)
+    bad = frozenset(
+        (number, column) for number, group in enumerate(groups) if group.agrees is False for column in columns
+    )
+    rows = tuple(map(_row, groups))
+    left = headings[:4] + headings[5:6]
+    return Table(f"{caption}: {len(groups)} rows", headings, rows, left=left, bad=bad, folded=folded)
 
 
 def _agrees(one: Measured) -> bool | None:

@@ -7,13 +7,25 @@ from typing import TYPE_CHECKING
 
 from matplotlib.lines import Line2D
 
-from qcaps.measure.statistics import FEWEST_PAIRS
 from qcaps.measure.subject import REFERENCE
 from qcaps.report.section import Content, Table
 from qcaps.report.summary import speedups
 
-from ._drawing import BLUE, GREEN, ORANGE, PINK, SKY, VERMILION, Spacing, is_narrow, legend, log_axis, panels
-from ._words import times
+from ._drawing import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PINK,
+    SKY,
+    VERMILION,
+    Spacing,
+    hover,
+    is_narrow,
+    legend,
+    log_axis,
+    panels,
+)
+from ._words import paired, times, too_few
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,8 +54,7 @@ class FilesSeries:
     def is_sure(self) -> bool:
         """Whether the first and the last interval have nothing in common, both from pairs enough."""
         first, last = self.points[0][1], self.points[-1][1]
-        enough = min(first.pairs, last.pairs) >= FEWEST_PAIRS
-        return enough and (last.low > first.high or last.high < first.low)
+        return not (too_few(first) or too_few(last)) and (last.low > first.high or last.high < first.low)
 
     @property
     def change(self) -> float:
@@ -126,12 +137,16 @@ def draw(value: Side, figure: Figure) -> None:
     ends = [1.0]
     for number, one in enumerate(value.shown):
         xs = [at for at, _ in one.points]
-        axes.plot(
+        marks = axes.plot(
             xs, [point.ratio for _, point in one.points], color=_COLOURS[number], marker=_MARKERS[number]
         )
-        lows, highs = [point.low for _, point in one.points], [point.high for _, point in one.points]
-        axes.vlines(xs, lows, highs, color=_COLOURS[number])
-        ends += [*lows, *highs]
+        hover(marks, [f"{one.name}: {paired(point)} ({value.labels[at]})" for at, point in one.points])
+        ends += [point.ratio for _, point in one.points]
+        sure = [(at, point.low, point.high) for at, point in one.points if not too_few(point)]
+        if sure:
+            at, lows, highs = zip(*sure, strict=True)
+            axes.vlines(at, lows, highs, color=_COLOURS[number])
+            ends += [*lows, *highs]
     low, high = min(ends) / 1.1, max(ends) * 1.1
     axes.set_ylim(low, high)
     log_axis(axes.yaxis, low, high)
@@ -143,4 +158,4 @@ def draw(value: Side, figure: Figure) -> None:
 
 def _cell(one: FilesSeries, number: int) -> str:
     point = next((point for at, point in one.points if at == number), None)
-    return "-" if point is None else f"{times(point.ratio)} [{times(point.low)}-{times(point.high)}]"
+    return "-" if point is None else paired(point)

@@ -12,8 +12,8 @@ from qcaps.report.section import Content, Table
 from qcaps.report.sources import of_subject
 from qcaps.report.summary import speedups
 
-from ._forest import ForestRow, draw_rows
-from ._words import interval, percent, times
+from ._forest import TOO_FEW, ForestRow, draw_rows
+from ._words import paired, percent, times, too_few
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from qcaps.report.sources import Sources
     from qcaps.report.summary import MeasuredSpeedup
 
-ORDER = 70
+ORDER = 75
+PART = "How it was measured"
 HEADING = "Every comparison"
 MISSING = "no policy was measured beside the baseline 'naive': qcaps run"
 MOST_ROWS = 34
@@ -64,17 +65,15 @@ def content(value: Forest) -> Content:
     said = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
     note = (
         f"Faster: the whole 95 % interval beyond {percent(_MARGINS.delta)}. No different: all of it within"
-        f" {percent(_MARGINS.margin)}."
+        f" {percent(_MARGINS.margin)}. Too few pairs: fewer than {FEWEST_PAIRS}, and nothing is said."
     )
     left = len(value.rows) - len(value.shown)
     if left:
         note += (
             f" {left} more stand in the table only: the figure has 'once' first, then what is least clear."
         )
-    rows = tuple(
-        (*row.name, row.verdict, times(row.ratio), interval(row.low, row.high)) for row in value.rows
-    )
-    headings = ("domain, task, validity", "policy", "verdict", "times as fast", "95 % interval")
+    rows = tuple((*row.name, row.verdict, *row.told.split(" ", 1)) for row in value.rows)
+    headings = ("domain, task, validity", "policy", "verdict", "times as fast", "95 % interval, or pairs")
     table = Table(f"Every policy against {value.against}", headings, rows, left=headings[:3])
     return Content(
         f"Of {len(value.rows)} comparisons with {value.against}: {said}.",
@@ -90,20 +89,20 @@ def draw(value: Forest, figure: Figure) -> None:
     draw_rows(value.shown, _MARGINS.margin, f"times as fast as {value.against}", figure)
 
 
-_NAMES = (Lies.FASTER, Lies.SAME, Lies.SLOWER, Lies.OPEN)
+_NAMES = (Lies.FASTER, Lies.SAME, Lies.SLOWER, Lies.OPEN, TOO_FEW)
 
 
 def _row(one: MeasuredSpeedup, subject: str) -> ForestRow:
     name = (f"{one.scenario}/{one.n} {one.task} {one.validity}{subject}", one.policy)
-    return ForestRow(name, _verdict(one), one.ratio, one.low, one.high)
+    return ForestRow(name, _verdict(one), one.ratio, one.low, one.high, paired(one))
 
 
 def _verdict(one: MeasuredSpeedup) -> str:
     """As a gate places it, whose ratios are the other way round: the policy's time over the baseline's."""
-    return Lies.OPEN if one.pairs < FEWEST_PAIRS else lies(1 / one.high, 1 / one.low, _MARGINS)
+    return TOO_FEW if too_few(one) else lies(1 / one.high, 1 / one.low, _MARGINS)
 
 
 def _interest(row: ForestRow) -> int:
     if row.name[1] == "once":
         return 0
-    return {"slower": 1, "undecided": 2, "no different": 3}.get(row.verdict, 4)
+    return {"slower": 1, "undecided": 2, "no different": 3, TOO_FEW: 5}.get(row.verdict, 4)

@@ -7,12 +7,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from qcaps.lookups.policy import LADDER
+from qcaps.measure.statistics import FEWEST_PAIRS
 from qcaps.report.section import Content, Table
 from qcaps.report.summary import median_seconds, ratio_of
 from qcaps.report.table import duration
 
-from ._drawing import BLUE, VERMILION, Spacing, is_narrow, panels
-from ._words import times
+from ._drawing import BLUE, VERMILION, Spacing, hover, is_narrow, panels
+from ._words import paired, quoted_validity, too_few
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from qcaps.measure.results.results_file import Measured
     from qcaps.report.sources import Sources
 
-ORDER = 50
-HEADING = "The ladder: patch by patch"
+ORDER = 70
+PART = "History"
+HEADING = "The series of 2018, patch by patch"
 MISSING = "the 11 steps of the series were not measured: qcaps run ladder"
 _TASKS = ("define", "start", "createXML")
 _FIRST = "naive"
@@ -40,6 +42,7 @@ class Step:
     ratio: float
     low: float
     high: float
+    pairs: int
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,11 @@ def content(value: tuple[Ladder, ...]) -> Content:
     for ladder in value:
         first, last = ladder.steps[0], ladder.steps[-1]
         parts.append(
-            f"{ladder.task} {first.lookups} to {last.lookups} lookups ({times(last.ratio)} times as fast)"
+            f"{ladder.task} {first.lookups} to {last.lookups} lookups ({paired(last)} times as fast)"
         )
     steps = pairwise(value[0].steps)
     _, best = max(steps, key=lambda pair: pair[0].lookups - pair[1].lookups)
-    headings = ("task", "patch", "what it does", "lookups", "time", "times as fast [95 %]")
+    headings = ("task", "patch", "what it does", "lookups", "median time", "times as fast [95 %]")
     rows = tuple(
         (
             ladder.task,
@@ -84,23 +87,24 @@ def content(value: tuple[Ladder, ...]) -> Content:
             "before the series" if step.patch == 0 else LADDER[step.patch - 1].stands_for.partition(": ")[2],
             str(step.lookups),
             duration(step.seconds),
-            f"{times(step.ratio)} [{times(step.low)}-{times(step.high)}]",
+            "" if step.patch == 0 else paired(step),
         )
         for ladder in value
         for step in ladder.steps
     )
     domain = value[0]
     return Content(
-        f"Patch {best.patch} takes most lookups away: {', '.join(parts)}.",
+        f"History: patch {best.patch} of the series takes most lookups away: {', '.join(parts)}.",
         description="; ".join(
             f"{ladder.task}: lookups {', '.join(str(step.lookups) for step in ladder.steps)}"
             for ladder in value
         ),
         notes=(
             (
-                f"{domain.scenario}/{domain.n}, {domain.devices} devices, under '{domain.validity}'. 0 is"
-                " the variant before the series. The steps are a reconstruction from the patches' titles"
-                " and file lists. Bars: 95 % interval of the ratio to step 0, applied to the time."
+                f"{domain.scenario}/{domain.n}, {domain.devices} devices, under"
+                f" {quoted_validity(domain.validity)}. 0 is the variant before the series. The steps are a"
+                " reconstruction from the patches' titles and file lists. Dots and bars: the time before the"
+                " series by the ratio to it, and by its 95 % interval; the table has medians."
             ),
         ),
         tables=(Table("Each step", headings, rows, left=("task", "what it does")),),
@@ -127,13 +131,22 @@ def draw(value: tuple[Ladder, ...], figure: Figure) -> None:
             )  # fmt: skip
         above.set_ylim(0, max(step.lookups for step in ladder.steps) * 1.18)
         below.set_title(f"{ladder.task}: time (ms)")
-        seconds = [step.seconds * _MILLI for step in ladder.steps]
+        # the time of step 0 by each ratio: a dot and its interval are of one estimate
         whole = ladder.steps[0].seconds * _MILLI
-        below.plot(patches, seconds, color=VERMILION, marker="o", linewidth=1.2)
+        seconds = [whole / step.ratio for step in ladder.steps]
+        marks = below.plot(patches, seconds, color=VERMILION, marker="o", linewidth=1.2)
+        hover(
+            marks,
+            [
+                f"after patch {one.patch}: {one.lookups} lookups, {paired(one)} times as fast"
+                for one in ladder.steps
+            ],
+        )
+        sure = [step for step in ladder.steps[1:] if not too_few(step)]
         below.vlines(
-            patches,
-            [whole / step.high for step in ladder.steps],
-            [whole / step.low for step in ladder.steps],
+            [step.patch for step in sure],
+            [whole / step.high for step in sure],
+            [whole / step.low for step in sure],
             color=VERMILION,
         )  # fmt: skip
         below.set_ylim(0, max(seconds) * 1.15)
@@ -149,13 +162,21 @@ def _ladder(comparison: Cell, arms: dict[str, Measured]) -> Ladder | None:
     if _FIRST not in arms or sum(name in arms for name in _STEPS) < 3:  # noqa: PLR2004  # two make no ladder
         return None
     base = arms[_FIRST]
-    steps = [Step(0, base.counts.lookups, median_seconds(base), 1.0, 1.0, 1.0)]
+    steps = [Step(0, base.counts.lookups, median_seconds(base), 1.0, 1.0, 1.0, FEWEST_PAIRS)]
     for patch, name in enumerate(_STEPS[1:], start=1):
         found = ratio_of(base, arms[name]) if name in arms else None
         if found is not None:
             arm = arms[name]
             steps.append(
-                Step(patch, arm.counts.lookups, median_seconds(arm), found.ratio, found.low, found.high)
+                Step(
+                    patch,
+                    arm.counts.lookups,
+                    median_seconds(arm),
+                    found.ratio,
+                    found.low,
+                    found.high,
+                    found.pairs,
+                )
             )
     if len(steps) < 2:  # noqa: PLR2004  # likewise
         return None

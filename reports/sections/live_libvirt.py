@@ -10,22 +10,24 @@ from matplotlib.lines import Line2D
 from qcaps.measure.cell import BASELINE, STOCK
 from qcaps.measure.subject import REFERENCE, is_libvirt
 from qcaps.report.section import Content, Table
-from qcaps.report.summary import median_seconds, ratio_of
+from qcaps.report.summary import median_seconds
+from qcaps.report.table import duration
 
 from ._drawing import INK, Spacing, is_narrow, legend, line_mark, log_axis, look, panels
-from ._words import count, interval, times
+from ._live import ONCE as _ONCE
+from ._live import LiveRow, live_rows
+from ._words import count, sure_interval, times, too_few
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from qcaps.measure.results.results_file import Measured
     from qcaps.report.sources import Sources
 
-ORDER = 24
-HEADING = "What libvirt itself does"
+ORDER = 9
+PART = "Today"
+HEADING = "Every libvirt measured"
 MISSING = ""
-_ONCE = "once"
 _TIMED = ("define", "ctime")
 _MILLI = 1e3
 _MOST_PANELS = 3
@@ -33,24 +35,6 @@ _MARKS = ("s", "^", "D", "v", "P", "X")
 
 Curve = tuple[tuple[int, float], ...]
 """Devices and milliseconds, ascending."""
-
-
-@dataclass(frozen=True)
-class LiveRow:
-    """One task of one domain. `law` is 2 + D or its like, None where there is none known."""
-
-    subject: str
-    release: str
-    domain: str
-    task: str
-    devices: int
-    lookups: int
-    law: int | None
-    seconds: float
-    seconds_once: float | None = None
-    ratio: float | None = None
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,13 +55,8 @@ class Live:
 
 def data(sources: Sources) -> Live | None:
     """Every task of every domain that a subject other than the reference was measured for."""
-    arms: dict[tuple[str, str, int, str], dict[str, Measured]] = {}
-    for one in sources.results.measured:
-        cell = one.cell
-        if is_libvirt(cell.subject):
-            arms.setdefault((cell.subject, cell.scenario, cell.n, cell.task), {})[cell.policy] = one
-    rows = [row for by_policy in arms.values() if (row := _row(by_policy)) is not None]
-    return Live(tuple(rows), _panels(sources)) if rows else None
+    rows = live_rows(sources)
+    return Live(rows, _panels(sources)) if rows else None
 
 
 def content(value: Live) -> Content:
@@ -91,14 +70,14 @@ def content(value: Live) -> Content:
             f"libvirt {releases} looks up for each device, 2 + D times a define:"
             f" {len(equal)} of {count(len(known), 'domain')} counted exactly that"
         )
-    ratios = [row.ratio for row in value.rows if row.ratio is not None]
-    if ratios:
+    ratios = [row.gain.ratio for row in value.rows if row.gain is not None and not too_few(row.gain)]
+    if len(ratios) > 1:
         finding += (
             f"; looking up once would make them {times(min(ratios))} to {times(max(ratios))} times as fast"
         )
     headings = (
-        *("subject", "domain", "task", "devices", "lookups", "by the law", "ms"),
-        *("ms, looking up once", "times as fast", "95 % interval"),
+        *("subject", "domain", "task", "devices", "lookups", "by the law", "time"),
+        *("time, looking up once", "times as fast", "95 % interval"),
     )
     rows = tuple(_texts(row) for row in value.rows)
     bad = frozenset(
@@ -169,7 +148,7 @@ def draw(value: Live, figure: Figure) -> None:
     narrow = is_narrow(figure)
     columns = 1 if narrow else len(value.panels)
     entries = _entries(value)
-    legend_columns = 2 if narrow else min(len(entries), 4)
+    legend_columns = 1 if narrow else min(len(entries), 4)
     margins = Spacing(head=0.1 + 0.22 * -(-len(entries) // legend_columns), left=0.6)
     grid = panels(figure, len(value.panels) if narrow else 1, columns, 2.2, margins, sharey=True)
     legend(figure, entries, legend_columns)
@@ -226,36 +205,6 @@ def _entries(value: Live) -> list[tuple[str, Line2D]]:
     return entries
 
 
-def _row(arms: dict[str, Measured]) -> LiveRow | None:
-    as_is = next((one for policy, one in arms.items() if policy != _ONCE), None)
-    if as_is is None:
-        return None
-    cell, counts = as_is.cell, as_is.counts
-    once = arms.get(_ONCE)
-    ratio = ratio_of(as_is, once) if once is not None else None
-    release = str(as_is.runs[0].facts.get("libvirt_version", "of unknown version"))
-    return LiveRow(
-        cell.subject,
-        release,
-        f"{cell.scenario}/{cell.n}",
-        cell.task,
-        counts.devices,
-        counts.lookups,
-        _law(as_is),
-        median_seconds(as_is),
-        median_seconds(once) if once is not None else None,
-        ratio.ratio if ratio else None,
-        ratio.low if ratio else None,
-        ratio.high if ratio else None,
-    )
-
-
-def _law(one: Measured) -> int | None:
-    """What the file says; None where it knows of no law."""
-    written = one.runs[0].facts.get("law")
-    return None if written is None else int(written)
-
-
 def _panels(sources: Sources) -> tuple[LivePanel, ...]:
     found: dict[str, dict[tuple[str, str], dict[int, float]]] = {}
     ours = [one for one in sources.reference.measured if one.cell.policy in (BASELINE, _ONCE)]
@@ -276,18 +225,17 @@ def _panels(sources: Sources) -> tuple[LivePanel, ...]:
 
 
 def _texts(row: LiveRow) -> tuple[str, ...]:
-    once = row.ratio is not None and row.low is not None and row.high is not None
     return (
-        row.subject,
+        row.subject if row.release in row.subject else f"{row.subject} {row.release}",
         row.domain,
         row.task,
         str(row.devices),
         str(row.lookups),
         "-" if row.law is None else str(row.law),
-        f"{_MILLI * row.seconds:.2f}",
-        f"{_MILLI * row.seconds_once:.2f}" if row.seconds_once is not None else "-",
-        times(row.ratio) if row.ratio is not None else "-",
-        interval(row.low, row.high) if once and row.low is not None and row.high is not None else "-",
+        duration(row.seconds),
+        "-" if row.seconds_once is None else duration(row.seconds_once),
+        "-" if row.gain is None else times(row.gain.ratio),
+        "-" if row.gain is None else sure_interval(row.gain),
     )
 
 

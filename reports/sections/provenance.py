@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from qcaps.report.sources import ResultsSource, Sources
 
 ORDER = 110
+PART = "How it was measured"
 HEADING = "Provenance"
 MISSING = "no results file could be read"
 TEMPLATE = "provenance.html.j2"

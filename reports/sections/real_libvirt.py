@@ -13,9 +13,9 @@ from qcaps.report.section import Content, Table
 from qcaps.report.spans import trace_of
 from qcaps.report.summary import median_seconds, ratio_of
 
-from ._drawing import BLUE, INK, PALE, Spacing, is_narrow, legend, log_axis, panels
+from ._drawing import BLUE, INK, PALE, Spacing, hover, is_narrow, legend, log_axis, panels
 from ._real import real
-from ._words import times
+from ._words import paired, times, too_few
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from ._real import SeriesPoint
 
-ORDER = 25
-HEADING = "Beside real libvirt"
+ORDER = 72
+PART = "History"
+HEADING = "Beside libvirt 4.0.0, which forked"
 MISSING = (
     "none of the domains that libvirt 4.0.0 was timed with was measured with 'naive' and 'series' under"
     " 'fork': qcaps run reference"
@@ -58,9 +59,10 @@ class RealRow:
     domain: str
     devices: int
     real_devices: int
-    ours: float
+    ratio: float
     low: float
     high: float
+    pairs: int
     theirs: float
     our_costs: Costs
     their_costs: Costs
@@ -70,7 +72,7 @@ class RealRow:
     @property
     def off(self) -> float:
         """Our ratio over theirs."""
-        return self.ours / self.theirs
+        return self.ratio / self.theirs
 
     @property
     def within(self) -> bool:
@@ -108,8 +110,8 @@ def content(value: RealSeries) -> Content:
     """How many domains are within the band, and what puts the others outside."""
     within = [row for row in value.rows if row.within]
     finding = (
-        f"{len(within)} of {len(value.rows)} ratios of the reference are within {100 * BAND:.0f} % of"
-        f" libvirt {value.release}'s"
+        f"History: {len(within)} of {len(value.rows)} ratios of the reference under 'fork' are within"
+        f" {100 * BAND:.0f} % of libvirt {value.release}'s"
     )
     outside = [row for row in value.rows if not row.within]
     if outside:
@@ -138,7 +140,7 @@ def content(value: RealSeries) -> Content:
             row.domain,
             str(row.devices),
             str(row.real_devices),
-            f"{times(row.ours)} [{times(row.low)}-{times(row.high)}]",
+            paired(row),
             times(row.theirs),
             f"{row.off:.2f}",
             f"{row.our_costs.lookup:.0f}",
@@ -168,7 +170,7 @@ def content(value: RealSeries) -> Content:
     return Content(
         finding + ".",
         description="; ".join(
-            f"{row.domain}: {times(row.ours)} here, {times(row.theirs)} there" for row in value.rows
+            f"{row.domain}: {times(row.ratio)} here, {times(row.theirs)} there" for row in value.rows
         ),
         notes=tuple(notes),
         tables=(Table("Costs here and there", headings, rows, left=("domain", "what differs")),),
@@ -193,8 +195,10 @@ def draw(value: RealSeries, figure: Figure) -> None:
             place, 2 * BAND * row.theirs, left=(1 - BAND) * row.theirs, height=0.55, color=PALE, linewidth=0
         )
         axes.plot([row.theirs], [place], marker="*", color=INK, markersize=8, markeredgewidth=0)
-        axes.hlines(place, row.low, row.high, color=BLUE)
-        axes.plot([row.ours], [place], marker="s", color=BLUE, markersize=4.5)
+        if not too_few(row):
+            axes.hlines(place, row.low, row.high, color=BLUE)
+        mark = axes.plot([row.ratio], [place], marker="s", color=BLUE, markersize=4.5)
+        hover(mark, [f"{row.domain}: {paired(row)} here, {times(row.theirs)} there"])
     ends = [
         end
         for row in value.rows
@@ -223,9 +227,10 @@ def _row(point: SeriesPoint, arms: dict[str, Measured], fsync: float, after: int
         domain=point.domain,
         devices=arms[_BEFORE].counts.devices,
         real_devices=point.devices,
-        ours=found.ratio,
+        ratio=found.ratio,
         low=found.low,
         high=found.high,
+        pairs=found.pairs,
         theirs=point.ratio,
         our_costs=ours,
         their_costs=theirs,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qcaps.report.sources import Sources
 
 ORDER = 100
+PART = "How it was measured"
 HEADING = "Run order and spread"
 MISSING = "nothing was measured in two blocks or more: qcaps run"
 _MANY = 10

@@ -14,12 +14,22 @@ from qcaps.report.fit import fit_speedup
 from qcaps.report.section import Content, Table
 from qcaps.report.summary import ratio_of
 
-from ._drawing import GREY, INK, Spacing, is_narrow, legend, line_mark, log_axis, look, panels
+from ._drawing import GREY, INK, Spacing, hover, is_narrow, legend, line_mark, log_axis, look, panels
 from ._growth import Family, families, panels_to_show
 from ._live import SpeedupPoint, live_points
 from ._real import SeriesPoint as RealPoint
 from ._real import real
-from ._words import MEANING, estimate, interval, times
+from ._words import (
+    MEANING,
+    count,
+    estimate,
+    paired,
+    quoted_validity,
+    sure_interval,
+    times,
+    too_few,
+    validity_name,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +39,7 @@ if TYPE_CHECKING:
     from qcaps.report.sources import Sources
 
 ORDER = 20
+PART = "The reference"
 HEADING = "Speedup against device count"
 MISSING = "no scenario at two or more device counts with the baseline beside another policy: qcaps run"
 _FEWEST_FOR_MODEL = 3
@@ -82,21 +93,23 @@ def data(sources: Sources) -> SpeedupDrawing | None:
 
 def content(value: SpeedupDrawing) -> Content:
     """The greatest speedup under each validity, and the models behind the curves."""
-    best: dict[str, tuple[float, str, int, str]] = {}
+    best: dict[str, tuple[SpeedupPoint, str, str]] = {}
     for panel in value.panels:
         line = _main(panel)
-        point = max(line.points, key=lambda one: one.ratio)
+        point = max(line.points, key=_rank)
         known = best.get(panel.validity)
-        if known is None or point.ratio > known[0]:
-            best[panel.validity] = (point.ratio, line.policy, point.devices, panel.scenario)
-    (validity, (ratio, policy, devices, scenario)), *others = best.items()
+        if known is None or _rank(point) > _rank(known[0]):
+            best[panel.validity] = (point, line.policy, panel.scenario)
+    (validity, (point, policy, scenario)), *others = best.items()
     finding = (
-        f"'{policy}' is up to {times(ratio)} times as fast as '{BASELINE}' under '{validity}' ({scenario},"
-        f" {devices} devices)"
+        f"'{policy}' is up to {paired(point)} times as fast as '{BASELINE}' under {quoted_validity(validity)}"
+        f" ({scenario}, {count(point.devices, 'device')})"
     )
-    for validity, (ratio, other, _, _) in others:
+    for validity, (other_point, other, _) in others:
         who = "" if other == policy else f"'{other}' "
-        finding += f", {who}{times(ratio)} times under '{validity}'"
+        finding += f", {who}{paired(other_point)} times under {quoted_validity(validity)}"
+    if any(too_few(point) for point, _, _ in best.values()):
+        finding += "; too few pairs to be sure"
     shown = dict.fromkeys(panel.validity for panel in value.panels)
     notes = [
         (
@@ -107,8 +120,8 @@ def content(value: SpeedupDrawing) -> Content:
     ]
     if any(panel.real for panel in value.panels):
         notes.append(
-            "Stars: real libvirt 4.0.0, before and after the series (see the next section); its forks, its"
-            " disk and its C code cost other amounts, so compare shapes before heights."
+            "Stars: real libvirt 4.0.0, before and after the series (see Beside libvirt 4.0.0); its forks,"
+            " its disk and its C code cost other amounts, so compare shapes before heights."
         )
     return Content(
         finding + ".",
@@ -161,15 +174,19 @@ def draw(value: SpeedupDrawing, figure: Figure) -> None:
 def _draw_panel(axes: Axes, panel: SpeedupPanel, ends: tuple[float, float]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_title(f"{panel.scenario}, {panel.validity}", fontsize=9)
+    axes.set_title(f"{panel.scenario}, {validity_name(panel.validity)}", fontsize=9)
     axes.axhline(1, color=GREY, linewidth=0.8)
     for line in panel.lines:
         colour, marker, dashes = look(line.policy)
         xs = [point.devices for point in line.points]
-        axes.plot(xs, [point.ratio for point in line.points], color=colour, marker=marker, linestyle="")
-        lows, highs = [point.low for point in line.points], [point.high for point in line.points]
-        axes.fill_between(xs, lows, highs, color=colour, alpha=0.18, linewidth=0)
-        axes.vlines(xs, lows, highs, color=colour, linewidth=0.9)
+        marks = axes.plot(
+            xs, [point.ratio for point in line.points], color=colour, marker=marker, linestyle=""
+        )
+        hover(marks, [f"{line.policy}, {point.devices} devices: {paired(point)}" for point in line.points])
+        sure = [point for point in line.points if not too_few(point)]
+        at, lows, highs = ([getattr(one, end) for one in sure] for end in ("devices", "low", "high"))
+        axes.fill_between(at, lows, highs, color=colour, alpha=0.18, linewidth=0)
+        axes.vlines(at, lows, highs, color=colour, linewidth=0.9)
         if line.model is None:
             axes.plot(
                 xs, [point.ratio for point in line.points], color=colour, linestyle=dashes, linewidth=1.1
@@ -181,9 +198,10 @@ def _draw_panel(axes: Axes, panel: SpeedupPanel, ends: tuple[float, float]) -> N
             axes.plot(*zip(*modelled, strict=True), color=colour, linestyle=dashes, linewidth=1.1)
     if panel.real:
         xs = [point.devices for point in panel.real]
-        axes.plot(xs, [point.ratio for point in panel.real], **_STAR)
+        stars = axes.plot(xs, [point.ratio for point in panel.real], **_STAR)
+        hover(stars, [f"libvirt 4.0.0, {point.domain}: {times(point.ratio)}" for point in panel.real])
     if panel.live:
-        axes.plot(
+        squares = axes.plot(
             [point.devices for point in panel.live],
             [point.ratio for point in panel.live],
             color=INK,
@@ -191,6 +209,7 @@ def _draw_panel(axes: Axes, panel: SpeedupPanel, ends: tuple[float, float]) -> N
             mfc="none",
             linestyle="",
         )
+        hover(squares, [f"libvirt, {point.devices} devices: {paired(point)}" for point in panel.live])
     axes.set_xlim(*ends)
     log_axis(axes.xaxis, *ends)
 
@@ -224,13 +243,18 @@ def _line(family: Family, base: dict[int, Measured], policy: str) -> SpeedupLine
         # counts of devices are the domain's own: the same for all arms of a comparison
         found = ratio_of(base[devices], arm) if devices in base else None
         if found is not None:
-            points.append(SpeedupPoint(devices, found.ratio, found.low, found.high))
+            points.append(SpeedupPoint(devices, found.ratio, found.low, found.high, found.pairs))
     if not points:
         return None
     model = None
     if len(points) >= _FEWEST_FOR_MODEL:
         model = fit_speedup(family.samples(BASELINE), family.samples(policy))
     return SpeedupLine(policy, tuple(points), model)
+
+
+def _rank(point: SpeedupPoint) -> tuple[bool, float]:
+    """What is sure first, then the greatest."""
+    return not too_few(point), point.ratio
 
 
 def _main(panel: SpeedupPanel) -> SpeedupLine:
@@ -246,7 +270,7 @@ def _points_table(value: SpeedupDrawing) -> Table:
             line.policy,
             str(point.devices),
             times(point.ratio),
-            interval(point.low, point.high),
+            sure_interval(point),
         )
         for panel in value.panels
         for line in panel.lines

@@ -11,9 +11,9 @@ from qcaps.report.fit import fit_line
 from qcaps.report.section import Content, Table
 from qcaps.report.table import duration
 
-from ._drawing import Spacing, is_narrow, legend, line_mark, log_axis, look, panels
+from ._drawing import Spacing, hover, is_narrow, legend, line_mark, log_axis, look, panels
 from ._growth import Family, families, panels_to_show
-from ._words import estimate, task_name
+from ._words import estimate, quoted_validity, task_name, validity_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qcaps.report.sources import Sources
 
 ORDER = 30
+PART = "The reference"
 HEADING = "Time against device count"
 MISSING = "no scenario was measured at two or more device counts: qcaps run"
 _MICRO = 1e6
@@ -128,12 +129,16 @@ def draw(value: TimeDrawing, figure: Figure) -> None:
 def _draw_panel(axes: Axes, panel: TimePanel) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_title(f"{panel.task}: {panel.scenario}, {panel.validity}", fontsize=9)
+    axes.set_title(f"{panel.task}: {panel.scenario}, {validity_name(panel.validity)}", fontsize=9)
     for line in panel.lines:
         colour, marker, dashes = look(line.policy)
         xs = [point.devices for point in line.points]
         middles = [point.middle * _MILLI for point in line.points]
-        axes.plot(xs, middles, color=colour, marker=marker, linestyle=dashes, linewidth=1.2)
+        marks = axes.plot(xs, middles, color=colour, marker=marker, linestyle=dashes, linewidth=1.2)
+        hover(
+            marks,
+            [f"{line.policy}, {one.devices} devices: {duration(one.middle)}" for one in line.points],
+        )
         axes.fill_between(
             xs,
             [point.low * _MILLI for point in line.points],
@@ -165,7 +170,7 @@ def _point(devices: int, values: tuple[float, ...]) -> TimePoint:
 
 def _finding(value: TimeDrawing) -> str:
     best: tuple[float, TimePanel, TimeLine, TimeLine] | None = None
-    for panel in value.panels:
+    for panel in value.rows[0]:
         lines = {line.policy: line for line in panel.lines}
         quick = next((lines[name] for name in _PREFERRED if name in lines), panel.lines[-1])
         slow = panel.lines[0]
@@ -174,17 +179,32 @@ def _finding(value: TimeDrawing) -> str:
             best = (gain, panel, slow, quick)
     assert best is not None, "a drawing has a panel"
     _, panel, slow, quick = best
-    where = f"{panel.scenario} under '{panel.validity}'"
-    if slow.fit is None or quick.fit is None or slow.policy == quick.policy:
-        return (
-            f"{where}: {task_name(panel.task)} takes {duration(slow.points[-1].middle)} with '{slow.policy}'."
-        )
-    return (
-        f"Each device adds {slow.fit.slope.value * _MICRO:.0f} µs with '{slow.policy}' and"
-        f" {quick.fit.slope.value * _MICRO:.0f} µs with '{quick.policy}' ({where}): {task_name(panel.task)}"
-        f" of {slow.points[-1].devices} devices takes {duration(slow.points[-1].middle)} or"
-        f" {duration(quick.points[-1].middle)}."
+    where = f"{panel.scenario} under {quoted_validity(panel.validity)}"
+    largest = (
+        f"{task_name(panel.task)} of {slow.points[-1].devices} devices takes"
+        f" {duration(slow.points[-1].middle)} with '{slow.policy}'"
     )
+    if quick.policy != slow.policy:
+        largest += f", {duration(quick.points[-1].middle)} with '{quick.policy}'"
+    if not _grows(slow):
+        return f"{where}: a {largest}; what a device adds cannot be told."
+    if quick.policy == slow.policy:
+        return f"Each device adds {_each(slow)} ({where}): a {largest}."
+    if not _grows(quick):
+        return (
+            f"Each device adds {_each(slow)}, with '{quick.policy}' it cannot be told ({where}): a {largest}."
+        )
+    return f"Each device adds {_each(slow)} and {_each(quick)} ({where}): a {largest}."
+
+
+def _grows(line: TimeLine) -> bool:
+    """Whether a device surely adds something."""
+    return line.fit is not None and line.fit.slope.low > 0
+
+
+def _each(line: TimeLine) -> str:
+    assert line.fit is not None, "asked only of a line that grows"
+    return f"{duration(line.fit.slope.value)} with '{line.policy}'"
 
 
 def _slopes(value: TimeDrawing) -> Table:
@@ -203,7 +223,14 @@ def _slopes(value: TimeDrawing) -> Table:
     )
     return Table(
         "Slope and intercept, with 95 % intervals",
-        ("scenario", "validity", "policy", "µs a device", "intercept (µs)", "time of the largest"),
+        (
+            "scenario",
+            "validity",
+            "policy",
+            "µs a device [95 %]",
+            "µs without devices [95 %]",
+            "time of the largest",
+        ),
         rows,
         left=("scenario", "validity", "policy"),
     )

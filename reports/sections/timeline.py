@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from qcaps.measure.worker.trace import CHECK, FORK, LOOKUP, PHASE
 from qcaps.report import escaping
 from qcaps.report.section import Content, Download
-from qcaps.report.spans import Trace, to_perfetto, to_speedscope, trace_of
+from qcaps.report.spans import ReadSpan, Trace, to_perfetto, to_speedscope, trace_of
 from qcaps.report.table import duration
 
 from ._drawing import (
@@ -25,11 +25,12 @@ from ._drawing import (
     SKY,
     VERMILION,
     Spacing,
+    hover,
     is_narrow,
     legend,
     panels,
 )
-from ._words import count, task_name
+from ._words import count, domain_name, quoted_validity, task_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
     from qcaps.measure.results.results_file import Measured
     from qcaps.report.sources import Sources
 
-ORDER = 15
+ORDER = 7
+PART = "Today"
 HEADING = "One task as a timeline"
 MISSING = "the results hold no spans of two policies side by side: qcaps run"
 _SLOW, _QUICK = ("naive",), ("once", "once-abort", "series", "oracle")
@@ -55,7 +57,7 @@ _COLOURS = {
 }
 _MILLI, _MICRO = 1e-3, 1e-6
 _PREFERRED = (("simple", 1), ("disks@pc", 16), ("disks", 16))
-_VALIDITIES = ("fork", "ctime", "watch", "trust")
+_VALIDITIES = ("ctime", "fork", "watch", "trust")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class TimelineDrawing:
 
 
 def data(sources: Sources) -> TimelineDrawing | None:
-    """The virt-install guest's define under the fork if it was traced; else what comes nearest."""
+    """The virt-install guest's define as libvirt checks today if it was traced; else what comes nearest."""
     found = [
         drawing
         for comparison, arms in sources.reference.by_comparison().items()
@@ -91,9 +93,10 @@ def content(value: TimelineDrawing) -> Content:
     forked = [len(value.marks(policy, FORK)) for policy in value.traces]
     forks = f" and {count(forked[0], 'fork')}" if forked[0] else ""
     finding = (
-        f"{task_name(value.task).capitalize()} of {value.scenario} ({value.devices} devices) makes"
-        f" {count(asked[0], 'lookup')}{forks} with '{slow}', {asked[1]} with '{quick}':"
-        f" {duration(slow_trace.total * _MICRO)} or {duration(quick_trace.total * _MICRO)}."
+        f"{task_name(value.task).capitalize()} of {domain_name(value.scenario, value.n)} ({value.devices}"
+        f" devices) makes {count(asked[0], 'lookup')}{forks} with '{slow}', {asked[1]} with '{quick}':"
+        f" {duration(slow_trace.total * _MICRO)} or {duration(quick_trace.total * _MICRO)} on the reference,"
+        f" under {quoted_validity(value.validity)}."
     )
     stem = escaping.file_name(f"{value.task}-{value.scenario}-{value.n}".replace("+", "-"))
     return Content(
@@ -109,7 +112,8 @@ def content(value: TimelineDrawing) -> Content:
         ),
         notes=(
             (
-                "The run whose time was the median of those traced. The files open in ui.perfetto.dev and"
+                "Each mark is a lookup, where it happens in the task. The run whose time was the median of"
+                " those traced; pointing at a mark says what asked. The files open in ui.perfetto.dev and"
                 " speedscope.app, both timelines side by side."
             ),
         ),
@@ -167,14 +171,18 @@ def _draw_lane(axes: Axes, value: TimelineDrawing, policy: str, longest: float) 
     for span in trace.spans:
         start, length = span.start * _MILLI, span.length * _MILLI
         if span.kind == PHASE:
-            axes.barh(0, length, left=start, height=0.8, color=_COLOURS.get(span.name, PALE), linewidth=0)
+            bar = axes.barh(
+                0, length, left=start, height=0.8, color=_COLOURS.get(span.name, PALE), linewidth=0
+            )
+            hover(bar, [_told(span)])
         elif span.kind == FORK:
             axes.barh(0, length, left=start, height=0.5, color=VERMILION, linewidth=0)
     for x in asked:
         axes.axvline(x, 0.27, 0.72, color=INK, linewidth=0.5)
-    axes.plot(
+    marks = axes.plot(
         asked, [0.72] * len(asked), linestyle="", marker="v", markersize=5, color=INK, markeredgewidth=0
     )
+    hover(marks, [_told(span) for span in trace.spans if span.kind == LOOKUP])
     checks = value.marks(policy, CHECK)
     axes.plot(checks, [0.72] * len(checks), linestyle="", marker="x", markersize=5, color=INK)
     axes.set_yticks([])
@@ -182,6 +190,10 @@ def _draw_lane(axes: Axes, value: TimelineDrawing, policy: str, longest: float) 
     axes.set_xlim(-longest * 0.004, longest * 1.01)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
+
+
+def _told(span: ReadSpan) -> str:
+    return f"{span.kind}, {span.name}: {duration(span.length * _MICRO)}, at {span.start * _MILLI:.2f} ms"
 
 
 def _pair(cell: Cell, arms: dict[str, Measured]) -> TimelineDrawing | None:

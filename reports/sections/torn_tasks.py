@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from qcaps.measure.torn.torn_file import TornRow
     from qcaps.report.sources import Sources, TornSource
 
-ORDER = 75
+ORDER = 65
+PART = "The reference"
 HEADING = "Torn tasks"
 MISSING = ""
 _FIRST, _AGAIN = "consistent", "consistent after a retry"

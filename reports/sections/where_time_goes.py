@@ -23,11 +23,12 @@ from ._drawing import (
     SKY,
     VERMILION,
     Spacing,
+    hover,
     is_narrow,
     legend,
     panels,
 )
-from ._words import count, percent, task_name
+from ._words import count, percent, quoted_validity, task_name, validity_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,10 +39,11 @@ if TYPE_CHECKING:
     from qcaps.report.sources import Sources
 
 ORDER = 40
+PART = "The reference"
 HEADING = "Where the time goes"
 MISSING = "the results hold no spans (measured by an older qcaps, or cut short): qcaps run"
 _POLICIES = ("naive", "series", "once", "oracle")
-_VALIDITIES = ("fork", "ctime")
+_VALIDITIES = ("ctime", "fork")
 _TASK = "define"
 _MOST_DEVICES = 160
 _COLOURS = {
@@ -115,8 +117,8 @@ def content(value: tuple[PartsPanel, ...]) -> Content:
     panel = value[0]
     first, best = panel.bars[0], next((bar for bar in panel.bars if bar.policy == "once"), panel.bars[-1])
     finding = (
-        f"Lookups are {percent(first.asking)} of {task_name(panel.task)} of {count(panel.devices, 'device')}"
-        f" with '{first.policy}' under '{panel.validity}'"
+        f"Lookups are {percent(first.asking)} of a {task_name(panel.task)} of"
+        f" {count(panel.devices, 'device')} with '{first.policy}' under {quoted_validity(panel.validity)}"
     )
     if best is not first:
         finding += f", {percent(best.asking)} with '{best.policy}'"
@@ -163,7 +165,9 @@ def draw(value: tuple[PartsPanel, ...], figure: Figure) -> None:
 
 
 def _draw_panel(axes: Axes, panel: PartsPanel, *, narrow: bool) -> None:
-    axes.set_title(f"{panel.task}: {panel.scenario}/{panel.n}, {panel.devices} devices, {panel.validity}")
+    large = "" if narrow else f" {panel.devices} devices,"
+    domain = f"{panel.scenario}/{panel.n}"
+    axes.set_title(f"{panel.task}: {domain},{large} {validity_name(panel.validity)}")
     axes.grid(visible=False, axis="y")
     longest = max(bar.total for bar in panel.bars) * _MILLI
     inches = axes.bbox.width / axes.figure.dpi
@@ -172,7 +176,7 @@ def _draw_panel(axes: Axes, panel: PartsPanel, *, narrow: bool) -> None:
         for name, colour in _COLOURS.items():
             width = max(bar.parts.get(name, 0.0), 0.0) * _MILLI
             if width:
-                axes.barh(
+                part = axes.barh(
                     place,
                     width,
                     left=start,
@@ -182,6 +186,8 @@ def _draw_panel(axes: Axes, panel: PartsPanel, *, narrow: bool) -> None:
                     edgecolor="white",
                     lw=0,
                 )
+                share = percent(bar.parts[name] / bar.total)
+                hover(part, [f"{bar.policy}, {name}: {duration(bar.parts[name] * _MICRO)}, {share}"])
             start += width
         words = f"{duration(bar.total * _MICRO)}, {count(bar.lookups, 'lookup')}"
         if bar.forks:
@@ -244,8 +250,8 @@ def _table(value: tuple[PartsPanel, ...]) -> Table:
         (
             panel.validity,
             bar.policy,
-            *(f"{bar.parts.get(name, 0.0):.0f}" for name in names),
-            f"{bar.total:.0f}",
+            *(duration(bar.parts.get(name, 0.0) * _MICRO) for name in names),
+            duration(bar.total * _MICRO),
             str(bar.lookups),
             str(bar.forks),
         )
@@ -254,7 +260,7 @@ def _table(value: tuple[PartsPanel, ...]) -> Table:
     )
     words = {LOOKUPS: "lookups without forks", FORKS: "forks"}
     return Table(
-        "Microseconds of each part",
+        "The time of each part",
         ("validity", "policy", *(words.get(name, name) for name in names), "all", "lookups", "forks of it"),
         rows,
         left=("validity", "policy"),

@@ -186,19 +186,19 @@ def test_a_results_file_killed_is_the_old_or_the_new(tmp_path: Path) -> None:
 
 def test_a_figure_killed_is_the_old_or_the_new(tmp_path: Path) -> None:
     from matplotlib.figure import Figure  # 0.3 s that one test needs
-    from matplotlib.transforms import Bbox
 
-    figure = Figure()
+    figure = Figure(figsize=(2, 2))
     figure.text(0.1, 0.1, "as good as any")
-    path = tmp_path / "figure.svg"
+    svg = figures._svg(figure)
 
     def act() -> None:
-        figures._save(figure, path, Bbox.from_extents(0, 0, 2, 2))
+        figures._write(figure, svg, "as good as any", tmp_path / "figure")
 
     def check() -> None:
-        assert path.read_bytes().endswith(b"</svg>\n")
+        assert (tmp_path / "figure.svg").read_bytes().endswith(b"</svg>")
+        assert (tmp_path / "figure.png").read_bytes().endswith(b"IEND\xaeB`\x82")
         act()
-        assert [file.name for file in tmp_path.iterdir()] == ["figure.svg"]
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["figure.png", "figure.svg"]
 
     act()
     kill_again_and_again(act, check, seed=5)

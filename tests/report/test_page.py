@@ -15,7 +15,7 @@ from qcaps.commands import main
 from qcaps.content import ContentFolders
 from qcaps.measure.results import results_file
 from qcaps.measure.results.results_file import Results
-from qcaps.report import page, section, sources
+from qcaps.report import page, section, sources, terms
 from tests.support import reporting
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, page.PageRepo
 
 def test_every_section_is_on_it(drawn: tuple[Path, page.PageReport]) -> None:
     folder, report = drawn
-    assert report.missing == ()
+    assert [one.name for one in report.missing] == ["today"], "no real libvirt was measured"
     assert report.shown == (
-        *("verdict", "timeline", "speedup_by_devices", "real_libvirt", "time_by_devices", "where_time_goes"),
-        *("ladder", "policy_by_validity", "forest", "counters", "run_order", "provenance"),
+        *("verdict", "timeline", "words", "speedup_by_devices", "time_by_devices", "where_time_goes"),
+        *("policy_by_validity", "ladder", "real_libvirt", "forest", "counters", "run_order", "provenance"),
     )
     assert all(path.is_file() for path in report.files)
     assert len(list(folder.glob("*.png"))) == len(list(folder.glob("*.svg"))) == FIGURES
@@ -46,7 +46,9 @@ def test_every_section_is_on_it(drawn: tuple[Path, page.PageReport]) -> None:
 def test_the_page_needs_nothing(drawn: tuple[Path, page.PageReport]) -> None:
     text = (drawn[0] / "report.html").read_text()
     document: Any = html.fromstring(text)
-    assert document.xpath("//script | //link | //img | //iframe | //object") == []
+    assert document.xpath("//link | //img | //iframe | //object | //script/@src") == []
+    (script,) = document.xpath("//script")
+    assert not re.search(r"fetch|XMLHttp|import\(|http", script.text)
     for address in document.xpath("//@href | //@src"):
         assert address.startswith(("#", "data:")), address
     assert "@import" not in text
@@ -54,6 +56,48 @@ def test_the_page_needs_nothing(drawn: tuple[Path, page.PageReport]) -> None:
         "http://www.w3.org/2000/svg",
         "http://www.w3.org/1999/xlink",
     }
+
+
+def test_each_word_is_hinted_at_and_explained(drawn: tuple[Path, page.PageReport]) -> None:
+    document: Any = html.fromstring((drawn[0] / "report.html").read_text())
+    explained = {one.get("id"): one.getnext().text_content() for one in document.xpath("//dl/dt[@id]")}
+    known = terms.read()
+    assert set(explained) == {term.anchor for term in known}
+    assert {term.word for term in known} >= {
+        *("lookup", "D", "per device", "per task", "naive", "series", "once", "once-abort", "oracle"),
+        *("fork", "ctime", "watch", "trust", "torn", "pair"),
+    }
+    hinted = {link.get("href")[1:]: link.get("title") for link in document.xpath("//a[@class='word']")}
+    assert {"word-lookup", "word-naive", "word-once", "word-ctime", "word-fork"} <= set(hinted)
+    assert all(explained[anchor] == title for anchor, title in hinted.items())
+    told = {text.text: text[0].text for text in document.xpath("//svg//text[title]")}
+    assert told["oracle"] == explained["word-oracle"]
+    cells = {one.text: one.get("title") for one in document.xpath("//td/abbr | //th/abbr")}
+    assert cells["watch"] == explained["word-watch"]
+
+
+def test_the_glossary_knows_the_words_of_the_page(checkout: Path) -> None:
+    glossary = (checkout / "docs" / "glossary.md").read_text()
+    for term in terms.read():
+        assert f"**{term.word}**" in glossary or f"`{term.word}`" in glossary, term.word
+
+
+def test_marks_say_their_values_and_commands_can_be_typed(drawn: tuple[Path, page.PageReport]) -> None:
+    document: Any = html.fromstring((drawn[0] / "report.html").read_text())
+    for name in ("timeline", "speedup_by_devices", "ladder", "policy_by_validity", "forest"):
+        (wide,) = document.xpath(f"//section[@id='{name}']//div[@class='wide']/svg")
+        titles = [title.text for title in wide.xpath(".//g//title | .//use/title | .//path/title")]
+        assert any(re.search(r"\d", title) for title in titles), name
+        (again,) = document.xpath(f"//section[@id='{name}']//details[@class='again']//code")
+        assert again.text == f"qcaps report file-1.json --section {name}"
+
+
+def test_a_section_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path / "results.json")
+    assert main(["report", str(file), "--section", "forest", "-o", str(tmp_path / "out")]) == 0
+    assert {path.name for path in (tmp_path / "out").glob("*.svg")} == {"forest.svg"}
+    assert main(["report", str(file), "--section", "forst", "-o", str(tmp_path / "no")]) == 2
+    assert "did you mean 'forest'" in capsys.readouterr().err
 
 
 def test_names_are_unique_and_refer_to_something(drawn: tuple[Path, page.PageReport]) -> None:
@@ -115,7 +159,7 @@ def test_the_summary_is_short_and_says_the_findings(drawn: tuple[Path, page.Page
     assert len(lines) <= 60
     assert lines[0].startswith("# 'once' is ")
     assert "\n\n\n" not in "\n".join(lines)
-    assert sum(line.startswith("* **") for line in lines) == 11
+    assert sum(line.startswith("* **") for line in lines) == 12
     numbers = json.loads((drawn[0] / "summary.json").read_text())
     assert len(numbers["speedups"]) > 50
 
@@ -130,7 +174,9 @@ def test_nothing_measured_is_a_page_that_says_so(tmp_path: Path) -> None:
 def test_old_results_without_spans_or_facts(tmp_path: Path) -> None:
     bare = [replace(one, runs=(replace(one.runs[0], facts={}),)) for one in reporting.grown("disks").measured]
     report = page.build(reporting.sources(Results(tuple(bare))), tmp_path)
-    assert {one.name for one in report.missing} == {"timeline", "where_time_goes", "ladder", "real_libvirt"}
+    assert {one.name for one in report.missing} == {
+        *("today", "timeline", "where_time_goes", "ladder", "real_libvirt")
+    }
     assert not any(one.failed for one in report.missing)
     assert "hold no spans" in (tmp_path / "report.html").read_text()
 
@@ -176,7 +222,7 @@ def test_the_command_draws_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["report", str(file), "-o", str(tmp_path / "out")]) == 0
     said = capsys.readouterr()
     assert "speedup_by_devices" in said.out
-    assert "not shown: The ladder" in said.err
+    assert "not shown: The series of 2018" in said.err
     assert "Traceback" not in said.err
     assert (tmp_path / "out" / "report.html").is_file()
 

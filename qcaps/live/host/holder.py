@@ -26,7 +26,7 @@ from qcaps.live.errors import LiveError, NotStartable
 from qcaps.live.host.connection import connect
 from qcaps.live.host.setup import Setup
 from qcaps.live.rewriting import renamed
-from qcaps.live.tasks import DEVICE, TASKS, WITHOUT_A_DOMAIN, LiveRun
+from qcaps.live.tasks import TASKS, WITHOUT_A_DOMAIN, LiveRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ class Worker:
         costs = []
         kept: dict[str, str] = {}
         for each in once:
-            run = LiveRun(link.libvirt, link.connection, meter, self.folder, xml, device or DEVICE, each)
+            run = LiveRun(link.libvirt, link.connection, meter, self.folder, xml, device or "", each)
             TASKS[task](run)
             assert run.cost is not None
             costs.append(run.cost)

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from qcaps.report import escaping
-from qcaps.report.table import duration
+from qcaps.report.fitting import fitted
+from qcaps.units import duration
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.text import Text
 
     from qcaps.measure.gate.decision import GateOutcome, Judged
 
@@ -26,7 +27,6 @@ HEADINGS = (
     "lookups",
 )
 _LEFT = 2
-_WIDE = 132
 _STYLES = {"FAIL": "bold red", "IMPROVED": "green", "INCONCLUSIVE": "yellow", "APART": "dim"}
 LEGEND = (
     "change: head against base, with the interval its verdict was made by: for FAIL and IMPROVED one that is"
@@ -130,55 +130,27 @@ def to_json(report: GateReport) -> dict[str, Any]:
     return {"headline": report.headline, **asdict(report)}
 
 
-def table(report: GateReport, width: int = 200) -> Table:
+def table(report: GateReport, width: int = 200) -> Text:
     """For a terminal of so many columns; in a narrow one a name stands above its numbers."""
-    from rich.table import Table  # 50 ms
-
-    if width < _WIDE:
-        return _narrow(report)
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(HEADINGS):
-        drawn.add_column(heading, justify="left" if number < _LEFT else "right", no_wrap=True)
-    for row in report.rows:
-        drawn.add_row(*texts(row), style=_STYLES.get(row.verdict))
-    return drawn
+    rows = [texts(row) for row in report.rows]
+    styles = [_STYLES.get(row.verdict, "") for row in report.rows]
+    drop = ("detectable", "margin", "lookups", "base", "head")
+    return fitted(HEADINGS, rows, width, left=HEADINGS[:_LEFT], drop=drop, styles=styles)
 
 
-def _narrow(report: GateReport) -> Table:
-    """Within 80 columns: without what is detectable, and every digit of the rest."""
-    from rich.table import Table  # likewise
-
-    shown = [heading for heading in HEADINGS[1:] if heading != "detectable"]
-    drawn = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    for number, heading in enumerate(shown):
-        drawn.add_column(
-            heading, justify="right" if number else "left", no_wrap=bool(number), overflow="fold"
-        )
-    for row in report.rows:
-        cells = dict(zip(HEADINGS, texts(row), strict=True))
-        style = _STYLES.get(row.verdict)
-        drawn.add_row(row.name, *("" for _ in shown[1:]), style=style)
-        drawn.add_row(f"  {row.verdict}", *(cells[heading] for heading in shown[1:]), style=style)
-    return drawn
-
-
-def counts_table(report: GateReport) -> Table | None:
+def counts_table(report: GateReport, width: int = 200) -> Text | None:
     """Devices and lookups of both arms, for a terminal; None where they are the same throughout."""
-    from rich.table import Table  # likewise
-
     differ = [one for one in report.counts if _sides(one, "base") != _sides(one, "head")]
     shown = report.counts if report.counts and not report.rows else differ
     if not shown:
         return None
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    drawn.add_column("benchmark", overflow="fold")
-    for heading in ("D in base", "in head", "lookups in base", "by law", "in head", "by law"):
-        drawn.add_column(heading, justify="right", min_width=len(max(heading.split(), key=len)))
+    rows = []
     for one in shown:
         base, head = _sides(one, "base"), _sides(one, "head")
         cells = ("-" if value is None else str(value) for value in (base[0], head[0], *base[1:], *head[1:]))
-        drawn.add_row(one.name, *cells)
-    return drawn
+        rows.append((one.name, *cells))
+    headings = ("benchmark", "D in base", "in head", "lookups in base", "by law", "in head", "by law")
+    return fitted(headings, rows, width)
 
 
 def _sides(one: CountRow, side: str) -> tuple[int | None, ...]:

@@ -1,4 +1,4 @@
-"""What QEMU capability lookups cost, and what looking up once per task buys.
+"""What QEMU capability lookups cost, and what looking up once per task buys::
 
     import qcaps
 

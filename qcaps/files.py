@@ -114,30 +114,48 @@ def scratch_folder(where: Path | None = None) -> Iterator[Path]:
 
     Those of processes that were killed are removed first: theirs can be locked.
     """
-    import shutil  # these two are not for workers, which import this module for what they write
-    import tempfile
+    import shutil  # not for workers, which import this module for what they write
 
-    root = Path(where or tempfile.gettempdir())
-    sweep(root)
-    while True:
-        with _said(root):
-            folder = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=root))
-            # another's sweep may come between: then there is no such folder any more
-            descriptor = _lock_folder(folder)
-        if descriptor is not None:
-            break
+    folder, descriptor = new_scratch(where)
     try:
-        yield folder.absolute()
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
 
 
-def sweep(root: Path) -> None:
+def new_scratch(where: Path | None = None, prefix: str = _SCRATCH) -> tuple[Path, int]:
+    """Such a folder, and the descriptor that holds it, in every process that it is handed to.
+
+    Removing the folder and closing the descriptor is the caller's.
+    """
+    import tempfile
+
+    root = Path(where or tempfile.gettempdir()).absolute()
+    sweep(root, prefix)
+    while True:
+        with _said(root):
+            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+            # another's sweep may come between: then there is no such folder any more
+            descriptor = _lock_folder(folder)
+        if descriptor is not None:
+            return folder, descriptor
+
+
+def is_held(folder: Path) -> bool:
+    """Whether the folder is there, and a process holds it; of another user's nobody can tell: it counts."""
+    descriptor = _lock_folder(folder)
+    if descriptor is not None:
+        os.close(descriptor)
+        return False
+    return folder.exists()
+
+
+def sweep(root: Path, prefix: str = _SCRATCH) -> None:
     """Remove the scratch folders below `root` that no process holds."""
     import shutil
 
-    for folder in root.glob(f"{_SCRATCH}*"):
+    for folder in root.glob(f"{prefix}*"):
         descriptor = _lock_folder(folder)
         if descriptor is not None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -74,6 +74,11 @@ class DomainSource(ABC):
         """What names the domain in results: the first 16 digits of its SHA-256."""
         return _short_hash(self.xml(n, seed).encode())
 
+    def beyond(self, n: int) -> str:
+        """One line that says how far it grows, where n is more than that; else ""."""
+        del n
+        return ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FromScenario(DomainSource):
@@ -137,6 +142,15 @@ class GrownFile(FromFile):
     def steps(self) -> tuple[int, ...]:
         """The file as it is, then the family's own n, as far as they fit on this domain."""
         return self._steps
+
+    def beyond(self, n: int) -> str:
+        """Found by trying on the reference, and only for a file that it takes as it is."""
+        from qcaps.growing_limit import limit  # likewise
+
+        if self.refusal or not n:
+            return ""
+        found = limit(self.data, self.family, content=self.content, most=n)
+        return str(found) if 0 <= found.largest < n else ""
 
     def xml(self, n: int, seed: int = 0) -> str:
         """The file's domain with n devices more."""

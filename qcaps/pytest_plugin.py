@@ -1,4 +1,4 @@
-"""A pytest plugin: the fixture `qcaps_driver`, a reference driver of the test's own.
+"""A pytest plugin: the fixture `qcaps_driver`, a reference driver of the test's own::
 
     @pytest.mark.qcaps_driver(policy="once", validity="watch")
     def test_our_guest_is_looked_up_once(qcaps_driver):

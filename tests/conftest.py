@@ -52,6 +52,24 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+TIMED = (
+    "measure/",
+    "commands/test_run.py",
+    "commands/test_gate.py",
+    "package/test_hostile.py",
+    "package/test_bounds.py",
+)
+"""Where tests measure, or hold something against a clock: they run alone, the rest several at a time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what measures, by where it stands."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).as_posix().startswith(TIMED):
+            item.add_marker("timed")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker, (present, complaint) in COMPONENTS.items():
         if item.get_closest_marker(marker) is not None and not present():

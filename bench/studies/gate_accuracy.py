@@ -32,8 +32,9 @@ from typing import TYPE_CHECKING, Any
 import qcaps
 from qcaps.measure.cell import Cell
 from qcaps.measure.gate.arms import Arm
+from qcaps.measure.gate.benches import decide
 from qcaps.measure.gate.calibration import upper_bound
-from qcaps.measure.gate.decision import GateOutcome, check_counts, decide
+from qcaps.measure.gate.decision import GateOutcome, check_counts
 from qcaps.measure.gate.margins import MarginTable
 from qcaps.measure.gate.rounds import Bench
 from qcaps.measure.gate.verdict import LOOKS

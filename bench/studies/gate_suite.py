@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING, Any
 from qcaps.content import SHIPPED
 from qcaps.files import scratch_folder
 from qcaps.measure.gate import margins, revisions
+from qcaps.measure.gate.benches import decide
 from qcaps.measure.gate.calibration import upper_bound
-from qcaps.measure.gate.decision import GateOutcome, check_counts, check_host, decide
+from qcaps.measure.gate.decision import GateOutcome, check_counts, check_host
 from qcaps.measure.gate.pair_store import PairStore
 from qcaps.measure.gate.rounds import Bench
 from qcaps.measure.gate.verdict import LOOKS, RULES

@@ -55,6 +55,7 @@ COMMANDS = (
     Command(
         "gate", "qcaps.commands.gate", "judge whether one version is slower than another: counts, then times"
     ),
+    Command("bisect", "qcaps.commands.bisect", "find the first commit that counts otherwise, or is slower"),
     Command(
         "history",
         "qcaps.commands.history",

@@ -102,7 +102,7 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
 
     from qcaps.files import make_folder
     from qcaps.measure.domains import DomainSources
-    from qcaps.measure.gate import calibration, decision, margins, revisions
+    from qcaps.measure.gate import benches, calibration, decision, margins, revisions
     from qcaps.measure.gate.rounds import Bench
     from qcaps.measure.results.session import session_facts
     from qcaps.measure.subject import REFERENCE, is_libvirt
@@ -138,7 +138,7 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
             head = replace(again, slowdown=share)
             folder = make_folder(args.output / f"{repetition:04}-{100 * share:g}")
             start = time.monotonic()
-            outcome, store = decision.decide(bench, (base, head), counted, table, folder=folder)
+            outcome, store = benches.decide(bench, (base, head), counted, table, folder=folder)
             history.add(share, outcome, store, (time.monotonic() - start) / len(cells))
         repetition += 1
         history.fill(found)

@@ -121,14 +121,15 @@ def apply(parser: argparse.ArgumentParser, command: str, known: Mapping[str, Any
         return
     found = read(path)
     check_tables(found, known)
-    options = options_of(parser)
+    of_actions = [options_of(one) for one in with_actions(parser)]
+    options = {name for some in of_actions for name in some}
     for setting in found.settings:
         if setting.command == command and setting.name not in options:
             raise found.fault(setting, f"qcaps {command} has no such option{meant(setting.name, options)}")
     for name, setting in found.of(command, options).items():
-        action = options[name]
-        action.default = _value(action, setting, found)
-        action.required = False
+        for action in (some[name] for some in of_actions if name in some):
+            action.default = _value(action, setting, found)
+            action.required = False
 
 
 def check_tables(found: Configuration, known: Iterable[str]) -> None:
@@ -140,6 +141,14 @@ def check_tables(found: Configuration, known: Iterable[str]) -> None:
         if not one.command and one.name not in EVERYWHERE:
             hint = meant(one.name, (*EVERYWHERE, *known))
             raise found.fault(one, f"no such key{hint}; outside a table: {', '.join(EVERYWHERE)}")
+
+
+def with_actions(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A command's parser, and those of its actions."""
+    yield parser
+    for action in parser._actions:  # noqa: SLF001  # likewise
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  # likewise
+            yield from action.choices.values()
 
 
 def options_of(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:

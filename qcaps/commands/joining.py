@@ -18,8 +18,10 @@ ANYWHERE = "the hosts of a scheduler"
 
 
 @contextmanager
-def joined(args: argparse.Namespace, subjects: Iterable[str] = ()) -> Iterator[Cluster]:
-    """The cluster that was named; each real libvirt among `subjects` must be the same on all its hosts."""
+def joined(
+    args: argparse.Namespace, subjects: Iterable[str] = (), *, alike: bool = True
+) -> Iterator[Cluster]:
+    """The cluster that was named; if `alike`, its hosts have one version of all, `subjects` included."""
     from qcaps.measure.cluster.connection import Access, connected, is_open  # `--help` need not pay for it
     from qcaps.measure.subject import is_libvirt
 
@@ -27,5 +29,5 @@ def joined(args: argparse.Namespace, subjects: Iterable[str] = ()) -> Iterator[C
     if is_open(access):
         say(f"warning: {args.on}: whoever reaches this scheduler can run anything on its hosts: use tls://")
     libvirts = [subject for subject in dict.fromkeys(subjects) if is_libvirt(subject)]
-    with connected(access, libvirts) as cluster:
+    with connected(access, libvirts, alike=alike) as cluster:
         yield cluster

@@ -116,12 +116,7 @@ def check_serves_us(uri: str, *, yes: bool) -> None:
 
 
 def subjects_of(names: Sequence[str], *, yes: bool) -> tuple[str, ...]:
-    """The subjects as cells name them, each once. Raises as `each_canonical`."""
-    return tuple(dict.fromkeys(each_canonical(names, yes=yes)))
-
-
-def each_canonical(names: Sequence[str], *, yes: bool) -> list[str]:
-    """Each subject as cells name it; `reference` beside a libvirt is that of the libvirt's release.
+    """The subjects as cells name them, each once; `reference` beside a libvirt follows its release.
 
     Raises UsageError; LiveError for a libvirt that is not there.
     """
@@ -146,7 +141,7 @@ def each_canonical(names: Sequence[str], *, yes: bool) -> list[str]:
     if REFERENCE in found and libvirts:
         beside = reference_beside(libvirts)
         found = [beside if name == REFERENCE else name for name in found]
-    return found
+    return tuple(dict.fromkeys(found))
 
 
 def reference_beside(libvirts: Sequence[str]) -> str:

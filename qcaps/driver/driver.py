@@ -101,6 +101,7 @@ class QemuDriver:
         self._domains = Domains(store)
         self.domains: Mapping[str, Domain] = self._domains.by_name
         self.running: dict[str, Domain] = {}
+        self._started_with: dict[str, Capabilities | None] = {}
         self.facts = facts
         self._emulator = emulator
         self._asked = asked
@@ -148,6 +149,7 @@ class QemuDriver:
 
     def destroy(self, name: str) -> None:
         """Ends a running domain. Needs no capabilities."""
+        self._started_with.pop(name, None)
         if self.running.pop(name, None) is None:
             raise QcapsError(f"no domain '{name}' is running")
 
@@ -181,6 +183,7 @@ class QemuDriver:
             with self._phase("commit"):
                 self._check_capabilities(lookup)
                 self.running[name] = domain
+                self._started_with[name] = lookup.latest
         return Done(domain, "", lookup.sites, command, assumed=assumed)
 
     def _create_xml(self, xml: bytes, source: str) -> Done:
@@ -195,12 +198,13 @@ class QemuDriver:
             with self._phase("commit"), self._domains.admitting(domain):
                 self._check_capabilities(lookup)
                 self.running[domain.name] = domain
+                self._started_with[domain.name] = lookup.latest
         return Done(domain, text, lookup.sites, command, assumed=assumed)
 
     def _attach(self, name: str, xml: bytes, source: str, *, live: bool, config: bool) -> Done:
         with self._domains.holding(name):
             before = self._running(name) if live else self._domains.get(name)
-            lookup = self._lookup(self._asked_for(self._binary(before), before))
+            lookup = self._lookup(self._asked_for(self._binary(before), before), self._started_with.get(name))
             with lookup.one_pass():
                 draft = self._draft(before)
                 device, capabilities = phases.device_read(draft, xml, source, lookup, self._phase)
@@ -225,7 +229,7 @@ class QemuDriver:
     def _detach(self, name: str, xml: bytes, source: str, *, live: bool, config: bool) -> Done:
         with self._domains.holding(name):
             before = self._running(name) if live else self._domains.get(name)
-            lookup = self._lookup(self._asked_for(self._binary(before), before))
+            lookup = self._lookup(self._asked_for(self._binary(before), before), self._started_with.get(name))
             device, _ = phases.device_read(self._draft(before), xml, source, lookup, self._phase)
             after = self._draft(before)
             remove_device(after, device)
@@ -245,8 +249,9 @@ class QemuDriver:
 
     # ── what they share ────────────────────────────────────────────────────────────────────────────
 
-    def _lookup(self, binary: str | None = None) -> Lookup:
-        return Lookup(self.policy, self.cache.lookup, binary or "", handed=self._handed, watch=self._watch)
+    def _lookup(self, binary: str = "", kept: Capabilities | None = None) -> Lookup:
+        ask, handed = self.cache.lookup, self._handed
+        return Lookup(self.policy, ask, binary, handed=handed, kept=kept, watch=self._watch)
 
     def _draft(self, domain: Domain) -> Draft:
         return Draft(domain, self.release)

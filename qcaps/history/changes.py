@@ -41,15 +41,15 @@ class Suspect:
     error: float
 
 
-def suspects(levels: Sequence[Level], breaks: Iterable[int] = ()) -> list[Suspect]:
+def suspects(levels: Sequence[Level], breaks: Iterable[int] = (), layout: float = 0.0) -> list[Suspect]:
     """Changes of one segment. `breaks` are known ones, by a count: what lies between two of them is searched.
 
-    A known change is none of the suspects. Raises QcapsError where ruptures is not installed.
+    A known change is none of the suspects. `layout` is what levels scatter by at least, since each build is
+    laid out otherwise. Raises QcapsError where ruptures is not installed.
     """
     logs = np.array([level.log for level in levels])
-    scatter = max(
-        noise(logs), 0.7 * float(np.median([level.own_error for level in levels] or [0])), _LEAST_NOISE
-    )
+    own = float(np.median([level.own_error for level in levels] or [0]))
+    scatter = max(noise(logs), math.hypot(layout, 0.7 * own), _LEAST_NOISE)
     known = sorted({0, len(logs), *(one for one in breaks if 0 < one < len(logs))})
     found = []
     for first, last in pairwise(known):

@@ -91,6 +91,7 @@ def _asked(repository: Path, *arguments: str) -> str:
     except FileNotFoundError:
         raise UsageError("a history of commits needs git, which is not installed") from None
     if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or ["unknown"])[-1]
-        raise UsageError(f"{repository}: git {arguments[0]}: {said}")
+        lines = done.stderr.strip().splitlines() or ["unknown"]
+        said = next((line for line in lines if line.startswith("fatal:")), lines[-1])
+        raise UsageError(f"{repository}: git {arguments[0]} {arguments[-1]}: {said}")
     return done.stdout

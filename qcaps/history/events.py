@@ -43,8 +43,13 @@ class Change:
 
     @property
     def worse(self) -> bool:
-        """Whether it does more, or surely takes longer."""
-        if any(self.counts[name][0] < self.counts[name][1] for name in _COSTLY if name in self.counts):
+        """Whether it does more, or surely takes longer.
+
+        Once more for each device more is the law of a parse, and a guest that has one more no fault.
+        """
+        grown = {name: after - before for name, (before, after) in self.counts.items()}
+        more_devices = max(grown.get("devices", 0), 0)
+        if any(grown.get(name, 0) > more_devices for name in _COSTLY):
             return True
         return self.low > 1 and not self.counts
 

@@ -20,13 +20,14 @@ from qcaps.measure.gate.relay import Relay
 from qcaps.measure.gate.rounds import take_round
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from qcaps.history.records import Revision
     from qcaps.history.store import HistoryStore
     from qcaps.measure.cell import Cell
     from qcaps.measure.gate.rounds import Bench
+    from qcaps.measure.gate.series import Pair
     from qcaps.measure.subject import Counts
 
 
@@ -39,7 +40,7 @@ class Target:
 
 
 @dataclass(kw_only=True)
-class Session:
+class HistorySession:
     """What one command measures with; `arms` are those that are ready, by the name of their revision."""
 
     store: HistoryStore
@@ -83,7 +84,7 @@ class Session:
 
 
 def measure(
-    session: Session,
+    session: HistorySession,
     targets: Sequence[Target],
     known: Mapping[str, Target],
     releases: Iterable[str],
@@ -105,7 +106,12 @@ def measure(
 
 
 def _measure_one(
-    session: Session, target: Target, every: Mapping[str, Target], releases: set[str], *, here_too: bool
+    session: HistorySession,
+    target: Target,
+    every: Mapping[str, Target],
+    releases: set[str],
+    *,
+    here_too: bool,
 ) -> None:
     store, revision = session.store, target.revision
     with store.transaction() as connection:
@@ -142,7 +148,7 @@ def _measure_one(
 
 
 def _against(
-    session: Session,
+    session: HistorySession,
     target: Target,
     arm: Arm,
     head: int,
@@ -158,7 +164,7 @@ def _against(
             session.say(f"{base.revision}: no anchor here: {error}")
             continue
         arms = replace(base_arm, name="base"), replace(arm, name="head")
-        counts, refusals = _counts(session, arms)
+        counts, refusals = counts_of(session, arms)
         refused |= refusals
         counted |= counts.keys()
         with session.store.transaction() as connection:
@@ -169,8 +175,12 @@ def _against(
                 {cell: of_head for cell, (_, of_head) in counts.items()},
             )
         wanted = {cell: missing[cell.name] for cell in counts if cell.name in missing}
-        if wanted and not session.counts_only and not _is_noisy(session, arms[0]):
-            _take_pairs(session, arms, Compared(session.environment, number, head), wanted)
+        if wanted and not session.counts_only and not is_noisy(session, arms[0]):
+            compared = Compared(session.environment, number, head)
+            for pairs in rounds(session, arms, wanted):
+                with session.store.transaction() as connection:
+                    for cell, some in pairs.items():
+                        records.add_pairs(connection, compared, cell, some)
     left = {cell: why for cell, why in refused.items() if cell not in counted}
     if not counted:
         raise ArmError(next(iter(left.values()), "none of its anchors can be measured here"))
@@ -179,8 +189,8 @@ def _against(
             records.add_gap(connection, session.environment, head, why, cell)
 
 
-def _counts(
-    session: Session, arms: tuple[Arm, Arm]
+def counts_of(
+    session: HistorySession, arms: tuple[Arm, Arm]
 ) -> tuple[dict[Cell, tuple[Counts, Counts]], dict[Cell, str]]:
     """Counts of what both can do, and why the rest cannot be done."""
     outcome, refused = decision.GateOutcome(), {}
@@ -197,7 +207,7 @@ def _counts(
     return outcome.counts, refused
 
 
-def _is_noisy(session: Session, base: Arm) -> bool:
+def is_noisy(session: HistorySession, base: Arm) -> bool:
     """Whether this host can judge, asked once a session; how its pairs scatter sets the calls a block."""
     if not session.calls:
         cells = tuple(cell for cell in session.cells if cell in session.bench.calls)
@@ -209,8 +219,10 @@ def _is_noisy(session: Session, base: Arm) -> bool:
     return bool(session.noisy)
 
 
-def _take_pairs(session: Session, arms: tuple[Arm, Arm], compared: Compared, wanted: dict[Cell, int]) -> None:
-    """Rounds of all cells that need one more; each is kept as it ends."""
+def rounds(
+    session: HistorySession, arms: tuple[Arm, Arm], wanted: Mapping[Cell, int]
+) -> Iterator[dict[Cell, list[Pair]]]:
+    """The pairs of one round after another, of all cells that need one more."""
     left = dict(wanted)
     with Relay(session.bench, arms) as relay:
         while (cells := [cell for cell, count in left.items() if count > 0]) and not session.stopped:
@@ -218,22 +230,20 @@ def _take_pairs(session: Session, arms: tuple[Arm, Arm], compared: Compared, wan
             taken = PairStore(None)
             for sides in take_round(session.bench, relay, cells, taken.taken):
                 taken.add(sides)
-            with session.store.transaction() as connection:
-                for cell, pairs in taken.pairs.items():
-                    records.add_pairs(connection, compared, cell, pairs)
-                    left[cell] -= len(pairs)
+                left[sides[0].cell] -= 1
+            yield taken.pairs
             session.on_progress(arms[1].version)
 
 
 def _keep_anchor(
-    session: Session, own: Revision, head: int, anchors: Sequence[Revision], releases: set[str]
+    session: HistorySession, own: Revision, head: int, anchors: Sequence[Revision], releases: set[str]
 ) -> None:
     if own not in anchors and plan.becomes_anchor(own, anchors, releases):
         with session.store.transaction() as connection:
             records.make_anchor(connection, head)
 
 
-def _gap(session: Session, head: int, revision: Revision, why: str) -> None:
+def _gap(session: HistorySession, head: int, revision: Revision, why: str) -> None:
     session.say(f"{revision}: a gap: {why}")
     with session.store.transaction() as connection:
         records.add_gap(connection, session.environment, head, why)

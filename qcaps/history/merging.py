@@ -41,6 +41,12 @@ _SETTLED = """
     JOIN temp.b ON b.theirs = o.benchmark JOIN temp.e ON e.theirs = o.environment
     JOIN temp.r one ON one.theirs = o.before JOIN temp.r two ON two.theirs = o.after
 """
+_LAYOUTS = """
+    INSERT OR IGNORE INTO layout
+    SELECT b.ours, e.ours, r.ours, o.number, o.difference, o.variance FROM other.layout o
+    JOIN temp.b ON b.theirs = o.benchmark JOIN temp.e ON e.theirs = o.environment
+    JOIN temp.r ON r.theirs = o.revision
+"""
 _ANCHORS = "UPDATE main.revision SET anchor = 1 WHERE name IN (SELECT name FROM other.revision WHERE anchor)"
 # Seconds of a pair are told to the nanosecond: equal ones are the same pair, copied before.
 _PAIRS = """
@@ -79,7 +85,7 @@ def merge(store: HistoryStore, other: Path) -> Merged:
         with store.transaction() as connection:
             if line:
                 records.set_about(connection, records.LINE, line)
-            for statement in (*_NAMED.split(";"), _COUNTED, _GAPS, _SETTLED, _ANCHORS, _PAIRS):
+            for statement in (*_NAMED.split(";"), _COUNTED, _GAPS, _SETTLED, _LAYOUTS, _ANCHORS, _PAIRS):
                 connection.execute(statement)
             for table in "erb":
                 connection.execute(f"DROP TABLE temp.{table}")

@@ -54,22 +54,25 @@ def prune(
                 f"pair WHERE head IN {revision} AND benchmark IN {chosen}",
                 f"counted WHERE revision IN {revision} AND benchmark IN {chosen}",
                 f"gap WHERE revision IN {revision} AND ({whole})",
+                f"settled WHERE after IN {revision} AND benchmark IN {chosen}",
+                f"layout WHERE revision IN {revision} AND benchmark IN {chosen}",
             )
         ]
         connection.execute(
             "DELETE FROM revision WHERE id NOT IN (SELECT head FROM pair UNION SELECT base FROM pair"
             " UNION SELECT revision FROM counted UNION SELECT revision FROM gap"
+            " UNION SELECT revision FROM layout"
             " UNION SELECT before FROM settled UNION SELECT after FROM settled)"
         )
         connection.execute(
             "DELETE FROM benchmark WHERE id NOT IN (SELECT benchmark FROM pair"
             " UNION SELECT benchmark FROM counted UNION SELECT benchmark FROM gap"
-            " UNION SELECT benchmark FROM settled)"
+            " UNION SELECT benchmark FROM settled UNION SELECT benchmark FROM layout)"
         )
         environments = connection.execute(
             "DELETE FROM environment WHERE id NOT IN (SELECT environment FROM pair"
             " UNION SELECT environment FROM counted UNION SELECT environment FROM gap"
-            " UNION SELECT environment FROM settled)"
+            " UNION SELECT environment FROM settled UNION SELECT environment FROM layout)"
         ).rowcount
         left = records.revisions(store), records.benchmarks(store)
         found = Pruned(

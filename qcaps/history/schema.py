@@ -53,5 +53,14 @@ STEPS = (
         PRIMARY KEY (benchmark, environment, before, after)
     ) WITHOUT ROWID;
     """,
+    """
+    -- One commit built again, laid out otherwise: ln of its time over the first build's, and its variance.
+    CREATE TABLE layout (
+        benchmark INTEGER NOT NULL REFERENCES benchmark, environment INTEGER NOT NULL REFERENCES environment,
+        revision INTEGER NOT NULL REFERENCES revision, number INTEGER NOT NULL, difference REAL NOT NULL,
+        variance REAL NOT NULL,
+        PRIMARY KEY (benchmark, environment, revision, number)
+    ) WITHOUT ROWID;
+    """,
 )
 SCHEMA = len(STEPS)

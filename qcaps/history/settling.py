@@ -17,6 +17,7 @@ from qcaps.history import records, track
 from qcaps.history.records import Compared
 from qcaps.measure.gate import decision
 from qcaps.measure.gate.arms import ArmError
+from qcaps.measure.gate.benches import OneBench
 from qcaps.measure.gate.decision import GateOutcome, Judged, Progress
 from qcaps.measure.gate.pair_store import PairStore
 from qcaps.measure.gate.series import Pair, Series
@@ -25,24 +26,30 @@ from qcaps.measure.gate.verdict import Interval, Margins, Verdict, judge
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from qcaps.history.measuring import Session, Target
+    from qcaps.history.measuring import HistorySession, Target
     from qcaps.measure.cell import Cell
 
 AROUND = 3
 """Revisions to either side where a change may really be."""
+_LAYOUTS = 2.8
+"""Times what layouts scatter by (standard deviation): two are further apart in one of twenty cases."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A suspect of one benchmark: it changes by `log` somewhere in `window`, likeliest at `at` of it."""
+    """A suspect of one benchmark: it changes by `log` somewhere in `window`, likeliest at `at` of it.
+
+    Two builds differ by `least` for their layouts alone.
+    """
 
     cell: Cell
     log: float
     window: tuple[int, ...]
     at: int
+    least: float = 0.0
 
 
-def settle(session: Session, every: Mapping[str, Target]) -> None:
+def settle(session: HistorySession, every: Mapping[str, Target]) -> None:
     """Gate every suspect that no gate has settled. `every` holds targets by the name of their revision."""
     while cases := _cases(session, every):
         # One place at a time: what a gate finds there may explain what is suspected beside it.
@@ -52,7 +59,7 @@ def settle(session: Session, every: Mapping[str, Target]) -> None:
             return
 
 
-def _cases(session: Session, every: Mapping[str, Target]) -> list[Case]:
+def _cases(session: HistorySession, every: Mapping[str, Target]) -> list[Case]:
     """Suspects that were not gated yet, in the order of the line."""
     known = records.revisions(session.store)
     order = {number: at for at, number in enumerate(known)}
@@ -71,13 +78,14 @@ def _cases(session: Session, every: Mapping[str, Target]) -> list[Case]:
             low = max(suspect.at - AROUND, *(at for at in places if at < suspect.at))
             high = min(suspect.at + AROUND, *(at for at in places if at > suspect.at))
             window = tuple(line[low:high])
-            undecided = any(pair in open_ for pair in combinations(window, 2))
+            least = _LAYOUTS * one.layout
+            undecided = least > abs(suspect.log) / 2 or any(pair in open_ for pair in combinations(window, 2))
             if not undecided and all(known[revision].name in every for revision in window):
-                found.append(Case(one.cell, suspect.log, window, suspect.at - low))
+                found.append(Case(one.cell, suspect.log, window, suspect.at - low, least))
     return sorted(found, key=lambda case: order[case.window[case.at]])
 
 
-def _settle(session: Session, every: Mapping[str, Target], cases: Sequence[Case]) -> bool:
+def _settle(session: HistorySession, every: Mapping[str, Target], cases: Sequence[Case]) -> bool:
     """Settle cases of one place; False if it could not be tried."""
     first = cases[0]
     moved = _gate(session, every, cases, first.window[first.at - 1], first.window[first.at])
@@ -87,7 +95,7 @@ def _settle(session: Session, every: Mapping[str, Target], cases: Sequence[Case]
     return all(_narrow(session, every, case) for case in cases if not moved[case.cell])
 
 
-def _narrow(session: Session, every: Mapping[str, Target], case: Case) -> bool:
+def _narrow(session: HistorySession, every: Mapping[str, Target], case: Case) -> bool:
     """Look for a change between the window's ends, then in halves; False if that could not be tried."""
 
     def moves(low: int, high: int) -> bool | None:
@@ -109,7 +117,7 @@ def _narrow(session: Session, every: Mapping[str, Target], case: Case) -> bool:
 
 
 def _gate(
-    session: Session, every: Mapping[str, Target], cases: Sequence[Case], before: int, after: int
+    session: HistorySession, every: Mapping[str, Target], cases: Sequence[Case], before: int, after: int
 ) -> dict[Cell, bool] | None:
     """Whether each case's benchmark changes between two revisions; kept in the store. None if it cannot."""
     known = records.revisions(session.store)
@@ -126,7 +134,7 @@ def _gate(
         def show(progress: Progress) -> None:
             session.on_progress(f"{what} {progress.done} of {progress.wanted} pairs")
 
-        decision.take_verdicts(session.bench, arms, pairs, outcome, show)
+        decision.take_verdicts(OneBench(session.bench, arms), pairs, outcome, show)
     except ArmError as error:
         session.say(f"{known[before]}..{known[after]}: not settled: {error}")
         return None
@@ -147,7 +155,8 @@ def _gate(
 def _unjudged(case: Case) -> Judged:
     """The series of a case, rising whichever way it goes, to be judged by what is suspected.
 
-    Surely more than a quarter of it is a change, surely less than three quarters none.
+    Surely more than a quarter of it is a change, surely less than three quarters none; of C builds, more than
+    two layouts differ by.
     """
     sign = math.copysign(1.0, case.log)
 
@@ -155,7 +164,8 @@ def _unjudged(case: Case) -> Judged:
         (pair,) = pairs
         return sign * math.log(pair.head / pair.base)
 
-    margins = Margins(math.expm1(abs(case.log) / 4), math.expm1(3 * abs(case.log) / 4))
+    delta = max(abs(case.log) / 4, case.least)
+    margins = Margins(math.expm1(delta), math.expm1(max(3 * abs(case.log) / 4, 1.2 * delta)))
     return Judged(Series(case.cell.name, (case.cell,), difference), margins, judge([], margins))
 
 

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.history.store import HistoryStore
+    from qcaps.measure.gate.libvirt_builds import Recipe
 
 LIBVIRTS = "installed libvirts"
 """The line of a store that holds them."""
 
 
-def of_commits(found: Sequence[Revision]) -> list[Target]:
-    """Commits of qcaps, each of which will be built."""
-    return [Target(one, ArmSource("head", revision=one.name)) for one in found]
+def of_commits(found: Sequence[Revision], recipe: Recipe | None = None) -> list[Target]:
+    """Commits of qcaps, each of which will be built; of a libvirt, with a `recipe`."""
+    return [Target(one, ArmSource("head", revision=one.name, recipe=recipe)) for one in found]
 
 
 def of_libvirts(subjects: Sequence[str]) -> list[Target]:
@@ -47,11 +48,11 @@ def of_libvirts(subjects: Sequence[str]) -> list[Target]:
     ]
 
 
-def in_store(store: HistoryStore) -> dict[str, Target]:
+def in_store(store: HistoryStore, recipe: Recipe | None = None) -> dict[str, Target]:
     """What the store has of a line of commits: all of it can be built again."""
     if records.about(store, records.LINE) == LIBVIRTS:
         return {}
-    return {one.revision.name: one for one in of_commits(list(records.revisions(store).values()))}
+    return {one.revision.name: one for one in of_commits(list(records.revisions(store).values()), recipe)}
 
 
 def releases(repository: Path) -> set[str]:

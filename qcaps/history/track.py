@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from qcaps.history import changes, levels, records
+from qcaps.history.layout import scatter as layout_scatter
 from qcaps.measure.gate.counting import COUNTED
 from qcaps.measure.gate.verdict import Verdict
 
@@ -55,7 +54,10 @@ class Settled(NamedTuple):
 
 @dataclass(frozen=True)
 class Track:
-    """One benchmark. `suspects` are by the number of their segment; revisions are by their number."""
+    """One benchmark. `suspects` are by the number of their segment; revisions are by their number.
+
+    `layout` is what builds of one commit scatter by, as a standard deviation of ln of time.
+    """
 
     benchmark: int
     cell: Cell
@@ -63,6 +65,7 @@ class Track:
     counts: dict[int, Counted]
     count_steps: tuple[CountStep, ...]
     settled: tuple[Settled, ...]
+    layout: float
     suspects: tuple[tuple[int, Suspect], ...]
 
 
@@ -74,29 +77,39 @@ def read(
     Raises QcapsError where ruptures is not installed.
     """
     order = {number: at for at, number in enumerate(line)}
-    rows = np.array(
-        store.connection.execute(
-            "SELECT environment, base, head, base_seconds, head_seconds FROM pair WHERE benchmark = ?",
-            (benchmark,),
-        ).fetchall(),
-        dtype=float,
-    ).reshape(-1, 5)
     parts = [
         part
-        for environment, found in levels.edges(rows).items()
+        for environment, found in levels.edges(pairs_of(store, benchmark)).items()
         for part in levels.chained(found, anchors, environment)
     ]
     found_segments = levels.segments(parts, order)
     counts, count_steps = _counts(store, benchmark, order)
     settled = _settled(store, benchmark, order)
+    scatter = layout_scatter(store, benchmark)
     suspects = [
         (number, one)
         for number, segment in enumerate(found_segments)
-        for one in _suspects(segment, order, count_steps, settled)
+        for one in _suspects(segment, order, count_steps, settled, scatter)
     ]
     return Track(
-        benchmark, cell, tuple(found_segments), counts, tuple(count_steps), tuple(settled), tuple(suspects)
+        benchmark,
+        cell,
+        tuple(found_segments),
+        counts,
+        tuple(count_steps),
+        tuple(settled),
+        scatter,
+        tuple(suspects),
     )
+
+
+def pairs_of(store: HistoryStore, benchmark: int) -> list[tuple[int, float]]:
+    """The pairs of a benchmark, as `levels.edges` takes them: what was compared, and head over base."""
+    return store.connection.execute(
+        f"SELECT {levels.KEY}, head_seconds / base_seconds FROM pair WHERE benchmark = ?"  # noqa: S608  # ours
+        " ORDER BY environment, base, head, number",
+        (benchmark,),
+    ).fetchall()
 
 
 def read_all(store: HistoryStore) -> list[Track]:
@@ -117,12 +130,13 @@ def _suspects(
     order: Mapping[int, int],
     count_steps: Iterable[CountStep],
     settled: Sequence[Settled],
+    scatter: float,
 ) -> list[Suspect]:
     """What no count and no gate explains yet, and no gate has refuted."""
     known = [(one.before, one.after) for one in count_steps]
     known += [(one.before, one.after) for one in settled if one.verdict in CHANGED]
     places = [place_in(segment, before, after, order) for before, after in known]
-    found = changes.suspects(segment.levels, [at for at in places if at is not None])
+    found = changes.suspects(segment.levels, [at for at in places if at is not None], scatter)
     refuted = [(order[one.before], order[one.after]) for one in settled if one.verdict is Verdict.PASS]
     return [
         one

@@ -81,7 +81,7 @@ def benchmark(
     content: str | PathLike[str] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Measurements:
-    """Time policies side by side on the reference pipeline, each comparison in processes of its own.
+    """Time policies side by side on the reference pipeline, each comparison in processes of its own::
 
         for one in qcaps.benchmark(["disks"], n=[1, 64], validities=["ctime"]).speedups():
             print(one.policy, one.n, one.ratio, one.low, one.high)

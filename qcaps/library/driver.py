@@ -41,7 +41,7 @@ class DriverOptions(TypedDict, total=False):
 
 
 class Driver:
-    """A QEMU driver that does what libvirt does, under a policy, and says what it looked up.
+    """A QEMU driver that does what libvirt does, under a policy, and says what it looked up::
 
         with qcaps.Driver(policy="once") as driver:
             done = driver.define("guest.xml")
@@ -54,7 +54,8 @@ class Driver:
         policy: which steps share a lookup: one of `POLICIES` by name, `libvirt-9.0` and its like, or a
             `Policy` of your own.
         validity: how a cached answer is checked: one of `VALIDITIES` by name.
-        release: the libvirt whose rules hold, as in "9.0"; by default that of the policy, else 9.0.
+        release: the libvirt whose rules hold, as in "9.0"; by default that of the policy, else the newest
+            there is.
         capabilities: a libvirt cache file that says what QEMU can do; by default recordings of real QEMUs, by
             architecture.
         emulator: stands in for every domain's own.

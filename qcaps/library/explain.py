@@ -19,7 +19,7 @@ TASKS = ("define", "start", "createXML")
 def explain(
     guest: Guest, policy: str | Policy = "naive", *, task: str = "define", **driver: Unpack[DriverOptions]
 ) -> tuple[NamedLookup, ...]:
-    """Every lookup of one task on a domain, in order.
+    """Every lookup of one task on a domain, in order::
 
         for lookup in qcaps.explain("guest.xml", policy="naive"):
             print(lookup.number, lookup.site, lookup.device)

@@ -65,16 +65,36 @@ def startable(xml: str, folder: Path) -> str:
 
     No device is dropped, and none added. Raises NotStartable where nothing can stand in.
     """
-    root = etree.fromstring(xml, etree.XMLParser(remove_comments=True, remove_pis=True))
-    inside = folder / "stand-ins"
+    root = _plain(xml)
+    work = _work(folder / "stand-ins")
+    whole_guest(work, root)
+    _stand_in(work, root)
+    return etree.tostring(root, encoding="unicode")
+
+
+def pluggable(device: str, folder: Path) -> str:
+    """A device with stand-ins likewise, in a folder apart from a domain's. Raises NotStartable."""
+    root = etree.Element("domain")
+    devices = etree.SubElement(root, "devices")
+    devices.append(_plain(device))
+    _stand_in(_work(folder / "plugged"), root)
+    return etree.tostring(devices[0], encoding="unicode")
+
+
+def _plain(xml: str) -> _Element:
+    return etree.fromstring(xml, etree.XMLParser(remove_comments=True, remove_pis=True))
+
+
+def _work(inside: Path) -> Work:
     inside.mkdir(exist_ok=True)
     inside.chmod(
         0o777
     )  # QEMU's user makes sockets and logs there; who reaches the folder is the folder's to say
-    work = Work(inside)
-    whole_guest(work, root)
+    return Work(inside)
+
+
+def _stand_in(work: Work, root: _Element) -> None:
     for tag, stand_in in _STAND_INS:
         for device in root.iterfind(f"devices/{tag}"):
             stand_in(work, device)
-    refuse_what_is_left(root, inside)
-    return etree.tostring(root, encoding="unicode")
+    refuse_what_is_left(root, work.folder)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qcaps.live.rewriting import name_of, startable
+from qcaps.live.running_tasks import RUNNING_TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ class LiveRun:
     meter: Meter
     folder: Path
     xml: str
-    device: str = DEVICE
+    device: str = ""
     once: bool = False
     cost: Callable[[], Cost] | None = None
     kept: dict[str, str] = field(default_factory=dict)
@@ -55,7 +56,8 @@ class LiveRun:
 
     def undefine(self, domain: Any) -> None:  # noqa: ANN401  # libvirt has no types
         """Forget a domain with all that libvirt keeps of it."""
-        domain.undefineFlags(self.libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
+        libvirt = self.libvirt
+        domain.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_NVRAM | libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE)
 
     @contextmanager
     def stopped_after(self) -> Iterator[None]:
@@ -120,23 +122,23 @@ def _create(run: LiveRun) -> None:
 
 def _attach(run: LiveRun) -> None:
     with run.defined() as domain:
-        run.measure(domain.attachDeviceFlags, run.device, run.libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+        run.measure(domain.attachDeviceFlags, run.device or DEVICE, run.libvirt.VIR_DOMAIN_AFFECT_CONFIG)
         run.keep_xml(domain)
 
 
 def _detach(run: LiveRun) -> None:
     config = run.libvirt.VIR_DOMAIN_AFFECT_CONFIG
     with run.defined() as domain:
-        domain.attachDeviceFlags(run.device, config)
-        run.measure(domain.detachDeviceFlags, run.device, config)
+        domain.attachDeviceFlags(run.device or DEVICE, config)
+        run.measure(domain.detachDeviceFlags, run.device or DEVICE, config)
         run.keep_xml(domain)
 
 
 def _update(run: LiveRun) -> None:
     config = run.libvirt.VIR_DOMAIN_AFFECT_CONFIG
     with run.defined() as domain:
-        domain.attachDeviceFlags(run.device, config)
-        run.measure(domain.updateDeviceFlags, run.device, config)
+        domain.attachDeviceFlags(run.device or DEVICE, config)
+        run.measure(domain.updateDeviceFlags, run.device or DEVICE, config)
         run.keep_xml(domain)
 
 
@@ -180,6 +182,7 @@ TASKS: dict[str, Callable[[LiveRun], None]] = {
     "xmlToNative": _to_native,
     "domcapabilities": _domain_capabilities,
     "capabilities": _capabilities,
+    **RUNNING_TASKS,
 }
 
 WITHOUT_A_DOMAIN = ("domcapabilities", "capabilities")

@@ -25,7 +25,8 @@ class Lookup:
     """The lookups of one task under a policy.
 
     A phase asks `at(Site.X)` and never reads the policy. `passes` are the scopes that Sharing.PASS means: one
-    post-parse, one validation, one start.
+    post-parse, one validation, one start. `kept` are the capabilities of the running domain that a task is
+    about, `latest` what was looked up or handed in last.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Lookup:
         binary: str = "",
         *,
         handed: Capabilities | None = None,
+        kept: Capabilities | None = None,
         watch: Watch | None = None,
     ) -> None:
         self.binary = binary
@@ -44,6 +46,8 @@ class Lookup:
         self._sharing = policy.sharing
         self._ask = ask
         self._handed = handed
+        self.latest: Capabilities | None = handed
+        self._kept = kept if policy.keeps else None
         self._watch = watch
         self._pass: Capabilities | None = None
 
@@ -63,6 +67,8 @@ class Lookup:
 
     def at(self, site: Site, device: Element | None = None) -> Capabilities:
         """The capabilities that `site` works on, looked up or shared as the policy says."""
+        if self._kept is not None:
+            return self._kept
         sharing = self._sharing[site]
         if sharing is Sharing.ALONE:
             found = self._pass = self._look_up(site, device)
@@ -91,7 +97,8 @@ class Lookup:
         self.sites[site] = self.sites.get(site, 0) + 1
         if self._watch is not None:
             self._watch(site, device)
-        return self._ask(self.binary)
+        self.latest = self._ask(self.binary)
+        return self.latest
 
 
 class Asked(Protocol):

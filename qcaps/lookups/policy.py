@@ -27,19 +27,25 @@ class Sharing(enum.Enum):
 
 @dataclass(frozen=True)
 class Policy:
-    """One way to share lookups. `abort`: a task whose capabilities were invalidated meanwhile is undone."""
+    """One way to share lookups. `abort`: a task whose capabilities were invalidated meanwhile is undone.
+
+    `keeps`: a running domain keeps the capabilities it was started with, and what is done to it takes these.
+    """
 
     name: str
     stands_for: str
     sharing: Mapping[Site, Sharing]
     abort: bool = False
+    keeps: bool = False
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return by_name, (self.name,)
 
 
-def _policy(name: str, stands_for: str, sharing: Mapping[Site, Sharing], *, abort: bool = False) -> Policy:
-    return Policy(name, stands_for, MappingProxyType(dict(sharing)), abort=abort)
+def _policy(
+    name: str, stands_for: str, sharing: Mapping[Site, Sharing], *, abort: bool = False, keeps: bool = False
+) -> Policy:
+    return Policy(name, stands_for, MappingProxyType(dict(sharing)), abort=abort, keeps=keeps)
 
 
 def _all(sharing: Sharing) -> dict[Site, Sharing]:
@@ -109,7 +115,7 @@ LADDER = _ladder()
 
 NAIVE = _policy("naive", "libvirt 4.0 to 4.7, and the define of 9.0 again", _NAIVE)
 PER_CALLBACK = _policy("per-callback", "libvirt up to 3.6: every callback for itself", _PER_CALLBACK)
-STOCK = _policy("stock", "a release of libvirt as counted, its start included", _STOCK)
+STOCK = _policy("stock", "a release of libvirt as counted, its start included", _STOCK, keeps=True)
 SERIES_POLICY = _policy("series", "after the 11 patches of 2018", LADDER[-1].sharing)
 ONCE = _policy("once", "one lookup a task: the correct way", _all(Sharing.TASK))
 ONCE_ABORT = _policy("once-abort", "one lookup a task, undone if invalidated", _all(Sharing.TASK), abort=True)

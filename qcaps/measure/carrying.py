@@ -1,6 +1,6 @@
-"""A plan's jobs as orders: plain values that are carried out here, or on another host, in the same way.
+"""A plan's jobs as errands: plain values that are carried out here, or on another host, in the same way.
 
-A `Carrier` takes orders one after another and gives deliveries back, in whatever order they come. `Here` is
+A `Carrier` takes errands one after another and gives deliveries back, in whatever order they come. `Here` is
 this machine; `qcaps.measure.cluster` has the one that is many.
 """
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     from qcaps.measure.results.results_file import Metadata
 
-OnLine = Callable[["Order", int], None]
-"""Told of an order that is on, and how many lines its worker has said."""
+OnLine = Callable[["Errand", int], None]
+"""Told of an errand that is on, and how many lines its worker has said."""
 
 _TRIES = 2
 
 
 @dataclass(frozen=True)
-class Order:
+class Errand:
     """One job of a plan; its folder and its CPU are for whoever carries it out to choose.
 
     `number` is the worker's in the results. After `patience` seconds the worker is killed; with a `limit` on
@@ -47,18 +47,18 @@ class Order:
     limited: bool = False
 
     def to_plain(self) -> dict[str, Any]:
-        """The order as JSON can hold it."""
+        """The errand as JSON can hold it."""
         return {**vars(self), "job": self.job.to_json()}
 
     @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> Order:
+    def from_plain(cls, plain: Mapping[str, Any]) -> Errand:
         """The reverse of `to_plain`."""
         return cls(**{**plain, "job": Job.from_json(plain["job"])})
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of an order: results, or why there are none.
+    """What became of an errand: results, or why there are none.
 
     `refused` is the worker's own complaint; `cut_short` what ended it before it was done; `steady` whether
     counts stayed the same.
@@ -84,31 +84,31 @@ class Delivery:
 
 
 class Carrier(Protocol):
-    """Who carries orders out. `width` is how many at the same time."""
+    """Who carries errands out. `width` is how many at the same time."""
 
     @property
     def width(self) -> int:
-        """How many orders are on at a time."""
+        """How many errands are on at a time."""
 
-    def carry_out(self, orders: Iterable[Order], on_line: OnLine) -> Iterator[list[Delivery]]:
-        """Deliveries as they come, several where several are there; an order is taken when one can begin."""
+    def carry_out(self, errands: Iterable[Errand], on_line: OnLine) -> Iterator[list[Delivery]]:
+        """Deliveries as they come, several where several are there; an errand is taken when one can begin."""
 
 
 @dataclass(frozen=True)
 class Here:
-    """This machine: one order after another, files in `scratch`."""
+    """This machine: one errand after another, files in `scratch`."""
 
     scratch: Path
     width: int = 1
 
-    def carry_out(self, orders: Iterable[Order], on_line: OnLine) -> Iterator[list[Delivery]]:
+    def carry_out(self, errands: Iterable[Errand], on_line: OnLine) -> Iterator[list[Delivery]]:
         """One delivery at a time."""
         session = session_facts(self.scratch)
-        for order in orders:
-            yield [carry_out(order, self.scratch, session, on_line)]
+        for errand in errands:
+            yield [carry_out(errand, self.scratch, session, on_line)]
 
 
-def carry_out(order: Order, scratch: Path, session: Metadata, on_line: OnLine) -> Delivery:
+def carry_out(errand: Errand, scratch: Path, session: Metadata, on_line: OnLine) -> Delivery:
     """Do one job in a process of its own, its files in `scratch`, on a CPU of its own.
 
     A worker that is killed gets one more try.
@@ -118,19 +118,19 @@ def carry_out(order: Order, scratch: Path, session: Metadata, on_line: OnLine) -
     def count() -> None:
         nonlocal lines
         lines += 1
-        on_line(order, lines)
+        on_line(errand, lines)
 
-    on_line(order, 0)
-    job = replace(order.job, directory=str(scratch / f"worker-{order.number}"), cpu=timing_cpu())
+    on_line(errand, 0)
+    job = replace(errand.job, directory=str(scratch / f"worker-{errand.number}"), cpu=timing_cpu())
     try:
-        answer = _run(job, order, count)
+        answer = _run(job, errand, count)
     except WorkerError as error:
-        return Delivery(order.number, refused=str(error))
-    if order.limited and answer.cut_short == HUNG:
+        return Delivery(errand.number, refused=str(error))
+    if errand.limited and answer.cut_short == HUNG:
         answer.cut_short = ""  # all the time there is was up, and that is said
     return Delivery(
-        order.number,
-        tuple(_measured(job, answer, order.number, session)),
+        errand.number,
+        tuple(_measured(job, answer, errand.number, session)),
         cut_short=answer.cut_short,
         steady=answer.done is None or answer.done["steady"],
     )
@@ -141,14 +141,14 @@ def timing_cpu() -> int | None:
     return max(os.sched_getaffinity(0), default=None)
 
 
-def _run(job: Job, order: Order, on_line: Callable[[], None]) -> Answer:
+def _run(job: Job, errand: Errand, on_line: Callable[[], None]) -> Answer:
     """The job's answer; of a second try if the first worker was killed."""
     directory = Path(job.directory)
     answers: list[Answer] = []
     while len(answers) < _TRIES:
         directory.mkdir()
         try:
-            answers.append(run_worker(job, order.hash_seed, order.patience, on_line))
+            answers.append(run_worker(job, errand.hash_seed, errand.patience, on_line))
         finally:
             shutil.rmtree(directory, ignore_errors=True)
         if answers[-1].cut_short in ("", HUNG, INTERRUPTED):

@@ -23,16 +23,28 @@ class Grown(Protocol):
         """The domain at n. Raises UsageError where there is none."""
 
 
+class UserGuest(Grown, Protocol):
+    """A user's own domain, which may grow."""
+
+    def beyond(self, n: int) -> str:
+        """One line that says how far it grows, where n is more than that; else ""."""
+
+
 @dataclass(frozen=True)
 class DomainSources:
     """Where domains are found: `guests` by the name that cells have for them, else among the scenarios."""
 
     content: ContentFolders = SHIPPED
-    guests: Mapping[str, Grown] = field(default_factory=dict)
+    guests: Mapping[str, UserGuest] = field(default_factory=dict)
 
     def get(self, name: str) -> Grown:
         """The family called `name`. Raises UsageError."""
         return self.guests.get(name) or scenario(name, self.content)
+
+    def beyond(self, sizes: Iterable[tuple[str, int]]) -> tuple[str, ...]:
+        """A line for each guest that does not grow as far as one of these sizes of it."""
+        lines = (self.guests[name].beyond(n) for name, n in sizes if name in self.guests)
+        return tuple(dict.fromkeys(filter(None, lines)))
 
 
 SCENARIOS = DomainSources()

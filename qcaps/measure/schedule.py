@@ -11,11 +11,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.errors import QcapsError, UsageError
-from qcaps.measure.carrying import Order
+from qcaps.measure.carrying import Errand
 from qcaps.measure.cell import BASELINE, Cell, baseline_of, by_comparison
 from qcaps.measure.domains import SCENARIOS, DomainSources
 from qcaps.measure.results import results_file
 from qcaps.measure.results.results_file import CUT_SHORT, Results
+from qcaps.measure.suite import source
 from qcaps.measure.worker.running import INTERRUPTED
 from qcaps.measure.worker.work import Job
 
@@ -57,7 +58,7 @@ class Plan:
         found: dict[Cell, str | RefusedDomain] = {}
         for comparison in by_comparison(self.cells):
             try:
-                found[comparison] = self.domains.get(comparison.scenario).xml(comparison.n, comparison.seed)
+                found[comparison] = source(comparison, self.domains)
             except UsageError:
                 raise
             except QcapsError as error:
@@ -104,11 +105,11 @@ def measure(plan: Plan, file: Path, log: Log, carrier: Carrier, on_progress: OnP
     }
     jobs = [comparison for _ in range(plan.processes) for comparison in groups]
 
-    def on_line(order: Order, lines: int) -> None:
-        blocks = order.job.pairs * len(order.job.cells) + 1  # one line says that the worker is ready
-        on_progress(order.number + min(lines / blocks, 1.0), len(jobs), jobs[order.number].name)
+    def on_line(errand: Errand, lines: int) -> None:
+        blocks = errand.job.pairs * len(errand.job.cells) + 1  # one line says that the worker is ready
+        on_progress(errand.number + min(lines / blocks, 1.0), len(jobs), jobs[errand.number].name)
 
-    for deliveries in carrier.carry_out(_orders(plan, jobs, groups, log, carrier.width), on_line):
+    for deliveries in carrier.carry_out(_errands(plan, jobs, groups, log, carrier.width), on_line):
         for one in deliveries:
             _take(one, jobs[one.number], log)
         if any(one.measured for one in deliveries):
@@ -122,9 +123,9 @@ def measure(plan: Plan, file: Path, log: Log, carrier: Carrier, on_progress: OnP
     log.not_reached = tuple(comparison for comparison in groups if comparison not in reached)
 
 
-def _orders(
+def _errands(
     plan: Plan, jobs: Sequence[Cell], groups: Mapping[Cell, tuple[Cell, ...]], log: Log, width: int
-) -> Iterator[Order]:
+) -> Iterator[Errand]:
     """The jobs that are left, each when it can begin: so much time has gone by then, and so much is known."""
     draw = random.Random(plan.seed)
     seeds = [(draw.randrange(2**32), draw.randrange(1, 2**32)) for _ in jobs]
@@ -146,13 +147,15 @@ def _orders(
             seed=order_seed,
             trace=worker < len(groups),
         )
-        yield Order(worker, job, hash_seed, patience, limited=plan.limit is not None)
+        yield Errand(worker, job, hash_seed, patience, limited=plan.limit is not None)
 
 
 def _take(one: Delivery, comparison: Cell, log: Log) -> None:
     """Put a delivery where it belongs."""
     if one.refused:
-        log.refused[comparison] = one.refused
+        # a libvirt's own words begin with the cell, which is said already
+        itself = one.refused.startswith(comparison.name)
+        log.refused[comparison] = one.refused.partition(": ")[2] if itself else one.refused
     if one.cut_short:
         log.lost[comparison] = one.cut_short
     if not one.steady:

@@ -109,10 +109,12 @@ def _like(name: str, comparisons: Iterable[Cell]) -> list[Cell]:
 
 def sources(cells: Iterable[Cell], domains: DomainSources = SCENARIOS) -> dict[Cell, str]:
     """The domain of each cell; none for a subject that works on none. Raises UsageError."""
-    return {
-        cell: "" if cell.subject in WITHOUT_DOMAIN else domains.get(cell.scenario).xml(cell.n, cell.seed)
-        for cell in cells
-    }
+    return {cell: source(cell, domains) for cell in cells}
+
+
+def source(cell: Cell, domains: DomainSources) -> str:
+    """The domain of one cell. Raises UsageError."""
+    return "" if cell.subject in WITHOUT_DOMAIN else domains.get(cell.scenario).xml(cell.n, cell.seed)
 
 
 def _nothing(_results: Results) -> Iterable[str]:

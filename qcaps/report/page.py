@@ -78,17 +78,17 @@ def build(
         "data_uri": _data_uri,
     }
     explained = words if any(section.name == _WORDS for section in shown) else ()
-    environment = _environment(content)
-    environment.filters["hinted"] = lambda text: terms.hinted(visible(text), explained)
-    environment.filters["hint"] = terms.hints(explained).get
-    environment.globals["redraw"] = lambda section: _redraw(sources, section)
+    templates = environment(content)
+    templates.filters["hinted"] = lambda text: terms.hinted(visible(text), explained)
+    templates.filters["hint"] = terms.hints(explained).get
+    templates.globals["redraw"] = lambda section: _redraw(sources, section)
     older = _written_before(directory)
     files = [path for one in drawn.values() for path in one.files]
     names = [*(path.name for path in files), SUMMARY, NUMBERS]
     given["files"] = [*names, *(link.name for section in shown for link in section.content.links)]
     for name, text in (
-        (PAGE, environment.get_template("report.html.j2").render(given)),
-        (SUMMARY, environment.get_template("summary.md.j2").render(given)),
+        (PAGE, templates.get_template("report.html.j2").render(given)),
+        (SUMMARY, templates.get_template("summary.md.j2").render(given)),
         (NUMBERS, json.dumps(numbers, indent=2) + "\n"),
         *((link.name, link.text) for section in shown for link in section.content.links),
     ):
@@ -156,11 +156,12 @@ def _data_uri(link: Download) -> str:
     return f"data:{link.media_type};base64,{encoded}"
 
 
-def _environment(content: ContentFolders) -> Environment:
+def environment(content: ContentFolders) -> Environment:
+    """What fills in the templates: all text is escaped, and what cannot be seen is spelt."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # 40 ms
 
     folders = [folder / "templates" for folder in content.folders("reports")]
-    environment = Environment(
+    templates = Environment(
         loader=FileSystemLoader(folders),
         autoescape=select_autoescape(("html", "html.j2")),
         undefined=StrictUndefined,
@@ -169,5 +170,5 @@ def _environment(content: ContentFolders) -> Environment:
         # markup is what a template made itself, of text that came through here
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
-    environment.filters["markdown"] = escaping.markdown
-    return environment
+    templates.filters["markdown"] = escaping.markdown
+    return templates

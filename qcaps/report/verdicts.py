@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from qcaps.report import escaping
+from qcaps.report import escaping, work
 from qcaps.report.fitting import fitted
 from qcaps.units import duration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.text import Text
 
     from qcaps.measure.gate.decision import GateOutcome, Judged
+    from qcaps.measure.gate.doing import Doing
 
 HEADINGS = (
     "benchmark",
@@ -73,7 +76,11 @@ class CountRow:
 
 @dataclass(frozen=True)
 class GateReport:
-    """A gate's answer. `faults` are counts that differ; `noisy` says why the host cannot judge."""
+    """A gate's answer. `faults` are counts that differ; `noisy` says why the host cannot judge.
+
+    `better` is how many counts of a libvirt are lower than base's or its law's, which is no
+    fault; `work` is what they do otherwise, by name, where that was asked for.
+    """
 
     base: str
     head: str
@@ -82,6 +89,8 @@ class GateReport:
     faults: tuple[str, ...] = ()
     noisy: str = ""
     notes: tuple[str, ...] = ()
+    better: int = 0
+    work: tuple[Doing, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -93,10 +102,11 @@ class GateReport:
         found: dict[str, int] = {}
         for row in self.rows:
             found[row.verdict] = found.get(row.verdict, 0) + 1
-        return (
-            ", ".join(f"{found[name]} {name}" for name in _WORST_FIRST if name in found)
-            or "counts agree; nothing was timed"
-        )
+        counted = f"IMPROVED: {self.better} counts are lower" if self.better else ""
+        timed = ", ".join(f"{found[name]} {name}" for name in _WORST_FIRST if name in found)
+        if timed:
+            return f"{timed}; {counted}" if counted else timed
+        return f"{counted or 'counts agree'}; nothing was timed"
 
 
 _WORST_FIRST = ("FAIL", "INCONCLUSIVE", "APART", "IMPROVED", "PASS")
@@ -122,6 +132,8 @@ def from_outcome(outcome: GateOutcome, base: str, head: str) -> GateReport:
         tuple(str(fault) for fault in outcome.faults),
         outcome.noisy,
         tuple(outcome.notes),
+        len(outcome.better),
+        tuple(outcome.work),
     )
 
 
@@ -138,19 +150,24 @@ def table(report: GateReport, width: int = 200) -> Text:
     return fitted(HEADINGS, rows, width, left=HEADINGS[:_LEFT], drop=drop, styles=styles)
 
 
+_COUNTED = ("D in base", "in head", "lookups in base", "by law", "in head", "by law")
+
+
 def counts_table(report: GateReport, width: int = 200) -> Text | None:
     """Devices and lookups of both arms, for a terminal; None where they are the same throughout."""
+    rows = _counted(report)
+    return fitted(("benchmark", *_COUNTED), rows, width) if rows else None
+
+
+def _counted(report: GateReport) -> list[tuple[str, ...]]:
+    """A row for each benchmark whose counts differ, or where nothing else is shown, for each there is."""
     differ = [one for one in report.counts if _sides(one, "base") != _sides(one, "head")]
-    shown = report.counts if report.counts and not report.rows else differ
-    if not shown:
-        return None
-    rows = []
-    for one in shown:
+    found = []
+    for one in report.counts if not report.rows else differ:
         base, head = _sides(one, "base"), _sides(one, "head")
         cells = ("-" if value is None else str(value) for value in (base[0], head[0], *base[1:], *head[1:]))
-        rows.append((one.name, *cells))
-    headings = ("benchmark", "D in base", "in head", "lookups in base", "by law", "in head", "by law")
-    return fitted(headings, rows, width)
+        found.append((one.name, *cells))
+    return found
 
 
 def _sides(one: CountRow, side: str) -> tuple[int | None, ...]:
@@ -159,17 +176,44 @@ def _sides(one: CountRow, side: str) -> tuple[int | None, ...]:
 
 
 def markdown(report: GateReport) -> str:
-    """For a step summary or a pull request."""
+    """For a step summary or a pull request: counts first, and the smallest slowdown that was detectable."""
     said = escaping.markdown
     lines = [f"### {said(report.headline)}", "", f"base: {said(report.base)}, head: {said(report.head)}", ""]
     lines += [f"* **count** {said(fault)}" for fault in report.faults]
     lines += [f"* {said(note)}" for note in report.notes]
+    if detectable := _detectable(report):
+        lines += [f"* {said(detectable)}"]
+    if counted := _counted(report):
+        lines += ["", *_grid(("benchmark", *_COUNTED), counted, left=1)]
+    if rows := work.texts(report.work):
+        lines += ["", *_grid(work.HEADINGS, rows, left=work.LEFT)]
     if report.rows:
-        lines += ["", "| " + " | ".join(HEADINGS) + " |"]
-        lines.append("|" + "|".join("---" if n < _LEFT else "---:" for n in range(len(HEADINGS))) + "|")
-        lines += ["| " + " | ".join(map(said, texts(row))) + " |" for row in report.rows]
-        lines += ["", LEGEND]
+        lines += ["", *_grid(HEADINGS, [texts(row) for row in report.rows], left=_LEFT), "", LEGEND]
     return "\n".join(lines) + "\n"
+
+
+def _grid(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list[str]:
+    """A table in Markdown, all but the columns on the `left` to the right."""
+    return [
+        "| " + " | ".join(headings) + " |",
+        "|" + "|".join("---" if n < left else "---:" for n in range(len(headings))) + "|",
+        *("| " + " | ".join(map(escaping.markdown, row)) + " |" for row in rows),
+    ]
+
+
+def _detectable(report: GateReport) -> str:
+    """What slowdown every benchmark would have shown, and which was the dullest."""
+    known = [row for row in report.rows if row.detectable is not None]
+    if not known:
+        return ""
+    worst = max(known, key=lambda row: row.detectable or 0)
+    best = min(known, key=lambda row: row.detectable or 0)
+    if worst is best:
+        return f"smallest detectable slowdown: {100 * (worst.detectable or 0):.1f} % ({worst.name})"
+    return (
+        f"smallest detectable slowdown: {100 * (best.detectable or 0):.1f} % ({best.name}) to"
+        f" {100 * (worst.detectable or 0):.1f} % ({worst.name})"
+    )
 
 
 def texts(row: VerdictRow) -> tuple[str, ...]:

@@ -68,6 +68,8 @@ def test_what_is_said_holds_and_what_is_typed_wins(here: Path, file: str) -> Non
     assert said.export == ["junit", "markdown"]
     typed = parsed("gate", "serials", "--base-rev", "HEAD", "--export", "csv", "--build", "", "-n", "3")
     assert (typed.what, typed.export, typed.build, typed.n) == (["serials"], ["csv"], "", [3])
+    assert parsed("history", "measure", "HEAD").build == "make -j2"  # a command's actions have options, too
+    assert parsed("history", "HEAD", "--build", "ninja").build == "ninja"
     assert parsed("run").pairs == 5
     assert parsed("run", "--pairs", "9").pairs == 9
     assert isinstance(parsed("run").what, Said)

@@ -85,23 +85,6 @@ def test_a_release_that_cannot_be_is_a_line(guest: str, capsys: Printed, words: 
     assert why in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("words", "why"),
-    [
-        (["--mutate", "3"], "add --live"),
-        (["--subject", "reference"], "a libvirt of our own"),
-        (["--subject", "libvirt:qemu:///system"], "a libvirt of our own"),
-        (["--subject", "libvirt:/absent"], "no such folder"),
-        (["--live", "--mutate", "3", "--skip", "3"], "leaves nothing"),
-    ],
-)
-def test_a_comparison_that_cannot_be_is_a_line(
-    tmp_path: Path, capsys: Printed, words: list[str], why: str
-) -> None:
-    assert main(["fidelity", str(tmp_path), *words]) == 2
-    assert why in capsys.readouterr().err
-
-
 def test_what_is_measured_says_the_release_in_its_subject(tmp_path: Path, capsys: Printed) -> None:
     asked = ["run", "disks", "-n", "1", "--task", "define", "--validity", "trust", "--policy", "once"]
     asked += [
@@ -153,3 +136,20 @@ def test_the_reference_beside_a_libvirt_follows_its_release() -> None:
         "libvirt",
         "reference:11.3",
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--mutate", "3"], "add --live"),
+        (["--subject", "reference"], "a libvirt of our own"),
+        (["--subject", "libvirt:qemu:///system"], "a libvirt of our own"),
+        (["--subject", "libvirt:/absent"], "no such folder"),
+        (["--live", "--mutate", "3", "--skip", "3"], "leaves nothing"),
+    ],
+)
+def test_a_comparison_that_cannot_be_is_a_line(
+    tmp_path: Path, capsys: Printed, words: list[str], why: str
+) -> None:
+    assert main(["fidelity", str(tmp_path), *words]) == 2
+    assert why in capsys.readouterr().err

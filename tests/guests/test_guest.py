@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import pickle
+import re
 import socket
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ import pytest
 from qcaps.content import ContentFolders
 from qcaps.errors import QcapsError, UsageError
 from qcaps.guest import FromFile, FromScenario, _standard_input, resolve, resolve_all
+from qcaps.measure.domains import named
 from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
@@ -80,6 +82,15 @@ def test_sources_are_values_that_do_not_print_the_xml(file: Path) -> None:
     assert resolve(str(file)) == (one,)
     assert "secret" not in repr(one)
     assert pickle.loads(pickle.dumps(one)) == one  # noqa: S301  # our own
+
+
+def test_a_size_that_a_guest_does_not_grow_to_is_told_with_the_size_that_it_does(file: Path) -> None:
+    domains, (as_it_is,) = named([str(file)])
+    assert domains.beyond([(as_it_is, 5), ("disks", 900)]) == ()
+    domains, (name,) = named([str(file)], grow="disks")
+    assert domains.beyond([(name, 0), (name, 4)]) == ()
+    (line,) = domains.beyond([(name, 700), (name, 900), ("disks", 900)])
+    assert re.match(r"--grow disks: takes \d+ more and no \d+: .", line)
 
 
 def test_a_grown_file_has_the_familys_steps_as_far_as_they_fit(file: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import qcaps
 from qcaps.commands import main
+from qcaps.release import DEFAULT
 from qcaps.rules.shared.host_facts import PLAIN_HOST
 
 if TYPE_CHECKING:
@@ -56,13 +57,13 @@ def test_the_command_prints_what_the_library_says(
     words = ["explain", guest, "--task", task, "--policy", policy, "--validity", "trust"]
     assert main([*words, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert (said["task"], said["policy"], said["release"]) == (task, policy, "9.0")
+    assert (said["task"], said["policy"], said["release"]) == (task, policy, str(DEFAULT))
     assert [tuple(one.values()) for one in said["lookups"]] == [
         (one.number, one.site, one.device, one.line) for one in expected
     ]
     assert main(words) == 0
     *lines, last = capsys.readouterr().out.splitlines()
-    assert last == f"{len(expected)} lookups in one {task} under '{policy}'"
+    assert last == f"{len(expected)} lookups in one {task} of libvirt {DEFAULT} under '{policy}'"
     for line, one in zip(lines, expected, strict=True):
         assert line.split()[0] == str(one.number)
         assert one.site in line

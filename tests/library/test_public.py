@@ -51,6 +51,7 @@ def test_another_name_is_no_attribute() -> None:
         qcaps.explian  # type: ignore[attr-defined]  # noqa: B018
 
 
+@pytest.mark.timed
 def test_importing_costs_next_to_nothing() -> None:
     code = (
         "import sys; before = set(sys.modules); from time import perf_counter; begin = perf_counter();"

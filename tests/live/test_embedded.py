@@ -25,6 +25,7 @@ from qcaps.live.host.embedded import Embedded
 from qcaps.live.host.installation import find
 from qcaps.live.host.live_folder import place
 from qcaps.live.probe_difference import differences
+from qcaps.live.running_tasks import RUNNING_TASKS
 from qcaps.live.tasks import TASKS
 from qcaps.lookups import libvirt_laws
 from qcaps.scenario import scenario
@@ -42,7 +43,7 @@ KINDS = (
     "kitchen-sink@pc", "fuzz",
 )  # fmt: skip
 SIZES = (0, 1, 7, 8, 31, 32, 64)
-QUICK_TASKS = sorted(TASKS.keys() - {"start", "createXML", "capabilities"})
+QUICK_TASKS = sorted(TASKS.keys() - RUNNING_TASKS.keys() - {"start", "createXML", "capabilities"})
 MORE_KINDS = {
     "rng": "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>",
     "virtio input": "<input type='keyboard' bus='virtio'/>",
@@ -101,6 +102,19 @@ def test_a_start_keeps_the_law_and_forks_once(libvirt: Embedded, task: str) -> N
     assert done.error is None
     assert done.lookups == by_law(task, done.xml)
     assert done.forks == 1
+
+
+def test_what_is_done_to_a_running_domain_keeps_the_law(libvirt: Embedded) -> None:
+    xml = scenario("disks@pc").xml(1)
+    found = [count(libvirt, "disks@pc", 1, task, xml) for task in RUNNING_TASKS]
+    assert {one.task: (one.verdict, one.lookups) for one in found} == {
+        task: ("equal", 2 if task == "start-saved" else 0) for task in RUNNING_TASKS
+    }
+    assert {one.task: one.devices for one in found if one.task.endswith("-both")} == {
+        "attach-both": 8,
+        "detach-both": 7,
+        "update-both": 8,
+    }
 
 
 def test_sites_are_roles_whatever_libvirt_calls_its_functions(libvirt: Embedded) -> None:

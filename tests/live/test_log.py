@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import socket
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from qcaps.live.counting.adminlog import LogSettings, admin_uri, with_file
+from qcaps.live.counting.adminlog import LogSettings, admin_uri
 from qcaps.live.counting.entries import (
     LOOKUP,
     Activity,
@@ -20,6 +22,7 @@ from qcaps.live.counting.entries import (
     of_tag,
     of_thread,
 )
+from qcaps.live.counting.shared_log import FILTERS, without_the_dead
 from qcaps.live.errors import LiveError
 from qcaps.live.host.daemon import _way_of_running
 
@@ -77,10 +80,20 @@ def test_calls_of_others_on_the_same_thread_do_not_count(tmp_path: Path) -> None
     assert of_tag("qcaps-12", logged(log, 0, log.stat().st_size)) == 2
 
 
-def test_filters_and_outputs_are_added_to_what_is_set(tmp_path: Path) -> None:
-    both = with_file(LogSettings("3:rpc", "3:syslog:libvirtd"), tmp_path / "log", "1:qemu")
-    assert both == LogSettings("3:rpc 1:qemu", f"3:syslog:libvirtd 1:file:{tmp_path}/log")
-    assert with_file(LogSettings("", ""), tmp_path / "log", "1:qemu").filters == "1:qemu"
+def test_what_is_ours_is_told_from_what_is_not(tmp_path: Path) -> None:
+    dead, alive = tmp_path / "qcaps-live-dead", tmp_path / "qcaps-live-alive"
+    alive.mkdir()
+    theirs = LogSettings("3:rpc 1:qemu.qemu_capabilities", "3:syslog:libvirtd 1:file:/var/log/debug.log")
+    ours = [f"1:file:{folder}/debug.log" for folder in (dead, alive)]
+    both = LogSettings(f"{' '.join(FILTERS)} {theirs.filters}", f"{theirs.outputs} {' '.join(ours)}")
+    assert without_the_dead(both) == theirs  # neither is held
+    lock = os.open(alive, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert without_the_dead(both) == LogSettings(both.filters, f"{theirs.outputs} {ours[1]}")
+        assert without_the_dead(both, alive) == theirs
+    finally:
+        os.close(lock)
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,57 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         shim.compiled(VERSION, tmp_path / "file" / "cache")
 
 
+@pytest.mark.libvirt
+def test_folder_and_library_are_ours_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = os.umask(0)
+    try:
+        library = shim.compiled(VERSION)
+    finally:
+        os.umask(before)
+    assert library.parent == tmp_path / "qcaps" / "shim"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (library, library.parent)} == {0o700}
+
+
+@pytest.mark.libvirt
+@pytest.mark.parametrize("planted", ["writable", "link"])
+def test_a_library_that_another_could_write_is_made_anew(library: Path, tmp_path: Path, planted: str) -> None:
+    folder = tmp_path / "cache"
+    folder.mkdir(mode=0o700)
+    there, elsewhere = folder / library.name, tmp_path / "elsewhere"
+    if planted == "writable":
+        there.write_bytes(b"not a library")
+        there.chmod(0o722)
+    else:
+        elsewhere.write_bytes(b"not a library")
+        there.symlink_to(elsewhere)
+    assert shim.compiled(VERSION, folder).read_bytes()[:4] == b"\x7fELF"
+    assert not there.is_symlink()
+    assert stat.S_IMODE(there.stat().st_mode) == 0o700
+
+
+def test_no_library_is_loaded_from_where_another_user_can_write(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    for cache in (shared, shared / "below" / "cache"):
+        with pytest.raises(NoCompiler, match=f"{shared}: another user can write there"):
+            shim.compiled(VERSION, cache)
+    shared.chmod(0o1777)  # as /tmp: others cannot rename what is ours
+    (shared / "mine").mkdir(mode=0o700)
+    assert shim.compiled(VERSION, shared / "mine").is_file()
+
+
+@pytest.mark.root
+def test_no_library_is_loaded_from_another_users_folder(tmp_path: Path) -> None:
+    for name in ("home", "home/cache"):
+        (tmp_path / name).mkdir(mode=0o700)
+        os.chown(tmp_path / name, 65534, 65534)
+    for cache in (tmp_path / "home" / "cache", tmp_path / "home" / "roots"):
+        with pytest.raises(NoCompiler, match="another user can write there"):
+            shim.compiled(VERSION, cache)
+
+
 def test_a_window_is_the_difference_of_two_readings() -> None:
     earlier = Reading(lookups=3, forks=1, phases={"save": (1, 10)}, sites={"a": 2})
     later = Reading(lookups=8, forks=1, phases={"save": (3, 40)}, sites={"a": 2, "b": 5})

@@ -79,7 +79,13 @@ def test_attach_and_detach_follow_the_law(tmp_path: Path, policy: str, attach: i
 
 @pytest.mark.parametrize(
     ("policy", "live", "both", "detached"),
-    [("naive", 2, 5, 1), ("series", 1, 4, 1), ("once", 1, 1, 1), ("oracle", 0, 0, 0)],
+    [
+        ("naive", 2, 5, 1),
+        ("series", 1, 4, 1),
+        ("once", 1, 1, 1),
+        ("oracle", 0, 0, 0),
+        ("libvirt-9.0", 0, 0, 0),
+    ],
 )
 def test_attach_to_a_running_domain_follows_the_law(
     tmp_path: Path, policy: str, live: int, both: int, detached: int

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from qcaps.errors import UsageError
 from qcaps.measure.cell import LIBVIRT, STOCK, Cell, baseline_of, grid
-from qcaps.measure.gate.counting import Laws, faults, told_apart
+from qcaps.measure.gate.counting import Laws, alike, faults, told_apart
+from qcaps.measure.gate.series import all_series
 from qcaps.measure.subject import Counts, split
 from qcaps.measure.subjects import libvirt
 from qcaps.measure.subjects.slowdown import slowed
@@ -79,6 +81,18 @@ def test_a_libvirt_that_looks_up_once_is_a_better_one_and_one_that_forks_is_not(
     forking = faults(CELL, counts(10, 12), counts(10, 1, forks=1), Laws(12), devices_may=True)
     (one,) = told_apart(forking, fewer_is_better=True)[0]
     assert (one.what, one.found) == ("forks", 1)
+
+
+def test_no_line_goes_through_cells_that_look_up_otherwise() -> None:
+    cells = [replace(CELL, n=n) for n in (1, 8, 32)]
+    devices = {cell: 11 + cell.n for cell in cells}
+    assert [one.name for one in all_series(devices)][3:] == [
+        "disks define ctime stock slope",
+        "disks define ctime stock intercept",
+    ]
+    assert [one.cells for one in all_series(devices, unlike=cells[:1])] == [(cell,) for cell in cells]
+    assert not alike(counts(10, 12), counts(10, 1))
+    assert alike(counts(10, 12), counts(11, 13)), "a device more, and its lookup"
 
 
 class Elsewhere:

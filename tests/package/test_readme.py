@@ -31,6 +31,19 @@ def test_every_tox_environment_named_exists(readme: str, checkout: Path) -> None
     assert named <= set(re.findall(r"^\[testenv:(\w+)\]", (checkout / "tox.ini").read_text(), re.MULTILINE))
 
 
+def test_workflows_ask_for_environments_and_versions_that_there_are(checkout: Path) -> None:
+    workflow = (checkout / ".github" / "workflows" / "ci.yml").read_text()
+    listed = re.findall(r"environment: \[(.*)\]", workflow) + re.findall(
+        r"tox -e ([\w,]+)$", workflow, re.MULTILINE
+    )
+    asked = {name.strip() for line in listed for name in line.split(",")}
+    tox = (checkout / "tox.ini").read_text()
+    assert asked - {"py"} <= set(re.findall(r"^\[testenv:(\w+)\]", tox, re.MULTILINE))
+    assert {"lint", "types", "wheel", "docs"} <= asked
+    versions = re.findall(r'"3\.(\d+)"', re.findall(r"python: \[.*\]", workflow)[0])
+    assert [f"py3{one}" for one in versions] == re.findall(r"py3\d+", re.findall(r"versions = .*", tox)[0])
+
+
 def test_ci_finds_the_test_command_in_the_readme(checkout: Path, tmp_path: Path) -> None:
     script = (checkout / ".ci" / "run").read_text()
     extraction = re.search(r"test_command=\$\((grep .*?)\)", script)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
-from qcaps.commands.options import add_options, print_json
+from qcaps.commands.options import add_cluster, add_options, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -24,7 +24,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", action="store_true", help="say what the configuration here sets, and by which line"
     )
-    parser.epilog = "Example: qcaps doctor --json"
+    add_cluster(parser)
+    parser.epilog = "Example: qcaps doctor --json\n         qcaps doctor --on tls://scheduler:8786"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,11 +34,32 @@ def run(args: argparse.Namespace) -> int:
         from qcaps.commands.doctor import settings
 
         return settings.show(as_json=args.json)
+    if args.on:
+        return _of_hosts(args)
     findings = examine()
     if args.json:
         print_json("doctor", {"findings": [asdict(one) for one in findings]})
     else:
         print("\n".join(_line(one) for one in findings))
+    return 0
+
+
+def _of_hosts(args: argparse.Namespace) -> int:
+    """The table of all hosts; where they differ, it says so."""
+    from qcaps.commands.doctor import hosts
+    from qcaps.commands.joining import joined
+    from qcaps.commands.terminal import console
+
+    with joined(args, alike=False) as cluster:
+        found = hosts.examine(cluster)
+    if args.json:
+        plain = {host: [asdict(one) for one in findings] for host, findings in found.items()}
+        print_json("doctor-hosts", {"hosts": plain})
+        return 0
+    for table in hosts.tables(found):
+        console().print(table)
+    for named, one in hosts.warnings(found):
+        print(f"{named}: {one.name}: {one.text}" + (f"\n    -> {one.advice}" if one.advice else ""))
     return 0
 
 

@@ -21,7 +21,9 @@ def show(*, as_json: bool) -> int:
         parser = command_parser(command)
         configuration.apply(parser, command.name, {one.name: one for one in COMMANDS}, Path.cwd())
         assert found is not None
-        options = configuration.options_of(parser)
+        options = {
+            name for one in configuration.with_actions(parser) for name in configuration.options_of(one)
+        }
         rows += [
             {"command": command.name, "name": name, "value": one.value, "line": one.line}
             for name, one in found.of(command.name, options).items()

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qcaps.commands.building import add_building, list_builds
 from qcaps.commands.gate.arms import arms_of, cells_of, placed, results_files
+from qcaps.commands.joining import ANYWHERE, joined
 from qcaps.commands.measuring import interruptible, scratch_place
 from qcaps.commands.naming import add_domains, add_yes
-from qcaps.commands.options import add_many, add_options, existing_path, folder, print_json, seconds
+from qcaps.commands.options import (
+    add_cluster,
+    add_many,
+    add_options,
+    existing_path,
+    folder,
+    print_json,
+    seconds,
+)
 from qcaps.commands.terminal import console, note, progress_bar, say
 from qcaps.errors import UsageError, visible
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from qcaps.commands.terminal import Bar
     from qcaps.measure.cell import Cell
     from qcaps.measure.gate.arms import Arm
+    from qcaps.measure.gate.benches import Benches
     from qcaps.measure.gate.decision import GateOutcome, Progress
     from qcaps.measure.gate.margins import MarginTable
     from qcaps.measure.gate.pair_store import PairStore
-    from qcaps.measure.gate.rounds import Bench
     from qcaps.report.verdicts import GateReport
 
 INTERRUPTED = 130
@@ -73,6 +83,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="pytest-benchmark, github, bencher, junit, markdown, csv: a file each in the output folder",
     )
     parser.add_argument(
+        "--work",
+        action="store_true",
+        help="say which functions and system calls head calls more or less often; never judged",
+    )
+    parser.add_argument(
+        "--git-bisect",
+        action="store_true",
+        help="exit as 'git bisect run' wants it: 0 good, 1 bad, 125 cannot be told, 255 stop",
+    )
+    parser.add_argument(
         "--wait",
         type=seconds,
         default=0.0,
@@ -97,16 +117,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_many(parser, n=[], task=[])
     add_domains(parser)
     add_yes(parser)
+    add_cluster(parser)
     parser.epilog = (
         "Example: qcaps gate --base-rev HEAD~1 --strict --export junit\n"
         "         qcaps gate --base libvirt:/opt/old --head libvirt:~/libvirt/build\n"
-        "         qcaps gate --base-rev HEAD~1 --build 'meson setup build && ninja -C build'"
+        "         qcaps gate --base-rev HEAD~1 --build 'meson setup build && ninja -C build'\n"
+        "         qcaps gate --base-rev HEAD~1 --on tls://scheduler:8786"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge, report, and say by the exit status what came out."""
-    from qcaps.files import held, scratch_folder  # `--help` need not pay for any of this
+    if args.git_bisect:
+        from qcaps.commands.gate import git_bisect
+
+        return git_bisect.translated(lambda: _gate(args))
+    return _gate(args)
+
+
+def _gate(args: argparse.Namespace) -> int:
+    from qcaps.files import held  # `--help` need not pay for any of this
     from qcaps.measure.gate import decision, pair_store
     from qcaps.measure.results import kept
     from qcaps.report.exports import by_name
@@ -128,12 +158,10 @@ def run(args: argparse.Namespace) -> int:
             note(f"going on with what is in {output}")
         elif earlier and (differs := kept.difference(earlier["identity"], identity)):
             note(f"{output}: in place of another gate's pairs ({differs})")
-        with scratch_folder(scratch_place(args.scratch)) as scratch:
-            bench = _bench(args, sources, scratch, identity)
-            alike = placed(arms, scratch)
+        with _benches(args, arms, sources, identity, outcome) as benches:
             try:
                 with interruptible(), progress_bar() as bar:
-                    _judge(args, bench, alike, table, outcome=outcome, bar=bar)
+                    _judge(args, benches, table, outcome=outcome, bar=bar)
             except KeyboardInterrupt:
                 interrupted = True
         report = _report(outcome, arms)
@@ -146,18 +174,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _judge(
-    args: argparse.Namespace,
-    bench: Bench,
-    arms: tuple[Arm, Arm],
-    table: MarginTable,
-    *,
-    outcome: GateOutcome,
-    bar: Bar,
+    args: argparse.Namespace, benches: Benches, table: MarginTable, *, outcome: GateOutcome, bar: Bar
 ) -> None:
     """Fill `outcome` as far as it goes."""
     from time import monotonic, sleep
 
-    from qcaps.measure import circumstances
     from qcaps.measure.gate import decision
 
     def show(progress: Progress) -> None:
@@ -165,23 +186,41 @@ def _judge(
         so_far = f" {100 * (found.low - 1):+.1f} to {100 * (found.high - 1):+.1f} %" if found else ""
         bar(progress.done, progress.wanted, progress.what + so_far)
 
-    cells = tuple(bench.sources)
-    decision.check_counts(bench, arms, cells, outcome)
+    benches.check_counts(outcome)
+    if args.work:
+        _compare_work(benches, outcome)
     if not outcome.faults and not args.counts_only:
-        for warning in circumstances.warnings():
-            note(warning)
-            outcome.notes.append(warning)
-        outcome.noisy = decision.check_host(bench, arms[0], cells, _preflight(args), show)
+        _warn_of_this_machine(args, outcome)
+        outcome.noisy = benches.check_hosts(outcome, _preflight(args, fresh=bool(args.on)), show)
         end = monotonic() + args.wait
         while outcome.noisy and monotonic() < end:
             note(f"{outcome.noisy}: waiting")
             sleep(min(_LOOK_AGAIN_SECONDS, max(end - monotonic(), 0)))
-            outcome.noisy = decision.check_host(bench, arms[0], cells, _preflight(args, fresh=True), show)
+            outcome.noisy = benches.check_hosts(outcome, _preflight(args, fresh=True), show)
         if not outcome.noisy:
             store = decision.open_store(args.output)
             outcome.judged = decision.judge_all(outcome, table, store)
-            decision.take_verdicts(bench, arms, store, outcome, show)
+            decision.take_verdicts(benches, store, outcome, show)
+            outcome.notes += decision.host_notes(outcome, store)
     outcome.finished = True
+
+
+def _compare_work(benches: Benches, outcome: GateOutcome) -> None:
+    from qcaps.measure.gate import doing
+    from qcaps.measure.gate.benches import OneBench
+
+    if isinstance(benches, OneBench):
+        outcome.work = doing.compare(benches.bench, benches.arms, outcome.notes.append)
+    else:
+        outcome.notes.append("--work: what is done by name is counted on this machine alone, without --on")
+
+
+def _warn_of_this_machine(args: argparse.Namespace, outcome: GateOutcome) -> None:
+    from qcaps.measure import circumstances
+
+    for warning in () if args.on else circumstances.warnings():
+        note(warning)
+        outcome.notes.append(warning)
 
 
 def _preflight(args: argparse.Namespace, *, fresh: bool = False) -> PairStore:
@@ -213,7 +252,7 @@ def _say_all(
     from qcaps.files import make_folder, replace_file
     from qcaps.measure.gate.pair_store import HEAD
     from qcaps.measure.results import results_file
-    from qcaps.report import actions, verdicts
+    from qcaps.report import actions, verdicts, work
     from qcaps.report import exports as formats
 
     text = json.dumps(verdicts.to_json(report), indent=2) + "\n"
@@ -232,6 +271,8 @@ def _say_all(
     screen = console()
     if (counted := verdicts.counts_table(report, screen.width)) is not None:
         screen.print(counted)
+    if (more := work.table(report.work)) is not None:
+        screen.print(more)
     if report.rows:
         screen.print(verdicts.table(report, screen.width))
     for line in (*report.faults, *report.notes, report.headline):
@@ -266,24 +307,50 @@ def _identity(args: argparse.Namespace, arms: tuple[Arm, Arm], cells: Sequence[C
         **{arm.name: revisions.identity(arm) for arm in arms},
         "cells": [cell.name for cell in cells],
         "suite": args.suite or "",
-        "hostname": platform.node(),
+        "hostname": ANYWHERE if args.on else platform.node(),
     }
 
 
-def _bench(
-    args: argparse.Namespace, sources: dict[Cell, str], scratch: Path, identity: dict[str, object]
-) -> Bench:
+@contextmanager
+def _benches(
+    args: argparse.Namespace,
+    arms: tuple[Arm, Arm],
+    sources: dict[Cell, str],
+    identity: dict[str, object],
+    outcome: GateOutcome,
+) -> Iterator[Benches]:
+    """Where it is measured: on this machine, or on the hosts that `--on` names."""
     import hashlib
 
+    from qcaps.files import scratch_folder
+    from qcaps.measure.gate.benches import OneBench
     from qcaps.measure.gate.rounds import Bench
-    from qcaps.measure.results.session import session_facts
+    from qcaps.measure.results.session import command_line, session_facts
 
     # Both files of a gate carry it: pairs are pairs only within one.
     session = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-    return Bench(
-        sources=sources,
-        scratch=scratch,
-        session={**session_facts(scratch), "gate_session": session},
-        patience=args.hang,
-        draw=random.Random(args.seed),
-    )
+    draw = random.Random(args.seed)
+    if args.on:
+        from qcaps.measure.cluster.gating import ManyBenches
+
+        with joined(args, (arm.subject for arm in arms)) as cluster:
+            yield ManyBenches(
+                cluster=cluster,
+                arms=arms,
+                sources=sources,
+                session={"command_line": command_line(), "gate_session": session},
+                patience=args.hang,
+                draw=draw,
+                scratch=args.scratch,
+                notes=outcome.notes,
+            )
+        return
+    with scratch_folder(scratch_place(args.scratch)) as scratch:
+        bench = Bench(
+            sources=sources,
+            scratch=scratch,
+            session={**session_facts(scratch), "gate_session": session},
+            patience=args.hang,
+            draw=draw,
+        )
+        yield OneBench(bench, placed(arms, scratch))

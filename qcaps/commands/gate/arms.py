@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qcaps.commands.building import recipe_of
 from qcaps.commands.configuration import Said
-from qcaps.commands.naming import domains_of, each_canonical, gate_cells, reference_beside
+from qcaps.commands.naming import domains_of, gate_cells, reference_beside, subjects_of
 from qcaps.commands.terminal import note
 from qcaps.errors import UsageError, visible
 
@@ -71,14 +71,15 @@ def _note_dirty(repository: Path) -> None:
 
 
 def _of_one_release(arm: Arm, other: Arm) -> Arm:
-    """The reference beside a libvirt that was built follows its release. Raises UsageError for an old one."""
+    """The reference beside a libvirt follows that libvirt's release. Raises UsageError for one too old."""
     from dataclasses import replace
 
     from qcaps.measure.subject import REFERENCE, is_libvirt
 
     if arm.subject != REFERENCE or not is_libvirt(other.subject):
         return arm
-    return replace(arm, subject=reference_beside([other.subject]))
+    followed = reference_beside([other.subject])
+    return replace(arm, subject=followed, version=f"{followed} of this qcaps")
 
 
 def _subjects(args: argparse.Namespace, built: list[bool]) -> list[str]:
@@ -92,11 +93,10 @@ def _subjects(args: argparse.Namespace, built: list[bool]) -> list[str]:
             raise UsageError(
                 f"--build makes a libvirt of one arm: --{side} or --{side}-rev names the other's"
             )
-    named = [side for side in ("base", "head") if getattr(args, side)]
-    known = dict(
-        zip(named, each_canonical([getattr(args, side) for side in named], yes=args.yes), strict=True)
-    )
-    return [known.get(side, "") for side in ("base", "head")]
+    return [
+        subjects_of([name], yes=args.yes)[0] if (name := getattr(args, side)) else ""
+        for side in ("base", "head")
+    ]
 
 
 def results_files(args: argparse.Namespace) -> list[Path]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from qcaps.commands.history import alerts, export, measure, merge, prune, take_in
+from qcaps.commands.history import alerts, export, layouts, measure, merge, page, prune, take_in
 from qcaps.commands.options import add_options
 from qcaps.commands.parser import Parser
 
@@ -44,6 +44,13 @@ ACTIONS = (
     HistoryAction(
         "export", export, "give out a revision's pairs as pyperf suites, or all as CSV", "v1.2 -o pairs"
     ),
+    HistoryAction(
+        "layouts",
+        layouts,
+        "say what the layout of a C build is worth: one commit, built ten times",
+        "v9.0.0 --build 'meson setup build && ninja -C build'",
+    ),
+    HistoryAction("page", page, "draw the history as one page", "-o history.html"),
     HistoryAction("merge", merge, "take in what other stores of the same line have", "other.db"),
     HistoryAction("prune", prune, "drop what is no longer wanted, and say what", "--before v1.0"),
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qcaps.commands.history.known import add_acknowledged, known_events
 from qcaps.commands.history.telling import event_lines
-from qcaps.commands.options import add_options, existing_path, print_json
+from qcaps.commands.options import add_options, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -16,33 +16,17 @@ REGRESSION, UNDECIDED = 1, 3
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the action's arguments."""
-    parser.add_argument(
-        "--repo",
-        type=existing_path,
-        metavar="DIR",
-        default=Path(),
-        help="where revisions are from (default: .)",
-    )
-    parser.add_argument(
-        "--acknowledged",
-        type=existing_path,
-        metavar="FILE",
-        help="what is known (default: qcaps-acknowledged.toml in the repository, if it is there)",
-    )
+    add_acknowledged(parser)
     parser.add_argument("--all", action="store_true", help="say what is better or acknowledged, too")
     add_options(parser, "strict", "json")
 
 
 def run(args: argparse.Namespace) -> int:
     """0 nothing is worse that was not acknowledged, 1 something is, 3 (`--strict`) something is suspected."""
-    from qcaps.history import events, records, targets, track  # `--help` need not pay for any of this
-    from qcaps.history.store import reading
+    from qcaps.history.store import reading  # `--help` need not pay for any of this
 
     with reading(args.store) as store:
-        found = events.events(track.read_all(store), records.revisions(store))
-        of_commits = records.about(store, records.LINE) != targets.LIBVIRTS
-    entries = events.read_acknowledgements(args.acknowledged or args.repo / events.ACKNOWLEDGED)
-    found = events.acknowledge(found, entries, args.repo if of_commits else None)
+        found = known_events(args, store)
     worse = [one for one in found if one.worse and not one.acknowledged]
     suspected = [one for one in found if not one.settled and not one.acknowledged]
     status = REGRESSION if worse else UNDECIDED if suspected and args.strict else 0

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qcaps.commands.building import add_building, recipe_of
 from qcaps.commands.history.telling import event_lines
 from qcaps.commands.measuring import interruptible, scratch_place
 from qcaps.commands.naming import add_domains, add_yes, domains_of, gate_cells, subjects_of
-from qcaps.commands.options import add_many, add_options, existing_path, print_json, seconds, whole
+from qcaps.commands.options import add_many, add_options, print_json, seconds, whole
 from qcaps.commands.terminal import note, progress_bar, say
 from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from qcaps.commands.terminal import Bar
-    from qcaps.history.measuring import Session, Target
+    from qcaps.history.measuring import HistorySession, Target
     from qcaps.history.store import HistoryStore
     from qcaps.measure.cell import Cell
+    from qcaps.measure.gate.libvirt_builds import Recipe
 
 INTERRUPTED = 130
 NOISY = 3
 _NOTHING_NAMED = "what revisions? a range as v1.0..HEAD, or installed libvirts by --subjects"
-_PLAN = ("range", "every", "tags", "suite", "pairs")
+_PLAN = (*("range", "every", "tags", "subjects", "build", "suite", "domain", "grow", "n", "task", "pairs"),)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,13 +38,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="RANGE",
         help="commits as A..B, or all up to B (default: as the last time, with what has come since)",
-    )
-    parser.add_argument(
-        "--repo",
-        type=existing_path,
-        metavar="DIR",
-        default=Path(),
-        help="where revisions are from (default: .)",
     )
     parser.add_argument(
         "--every", type=whole(1), metavar="K", help="each Kth commit of the line, and the newest"
@@ -56,6 +51,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SUBJECT",
         help="in place of commits, installed libvirts: libvirt:PREFIX_OR_BUILD",
     )
+    parser.add_argument("--retry", action="store_true", help="try what could not be measured here once more")
+    parser.add_argument(
+        "--unsettled", action="store_true", help="leave suspected changes to a later call: no gates"
+    )
+    add_session(parser)
+
+
+def add_session(parser: argparse.ArgumentParser) -> None:
+    """What a session measures with, and on what."""
+    add_building(parser)
     parser.add_argument(
         "--domain",
         nargs="+",
@@ -64,16 +69,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="WHAT",
         help="scenarios or domain files, in place of the suite's",
     )
-    parser.add_argument("--builds", type=Path, metavar="DIR", help="where builds are kept (default: a cache)")
     parser.add_argument(
         "--machine",
         metavar="NAME",
         default="",
         help="what machines like this one are called in the store (default: this host's name)",
-    )
-    parser.add_argument("--retry", action="store_true", help="try what could not be measured here once more")
-    parser.add_argument(
-        "--unsettled", action="store_true", help="leave suspected changes to a later call: no gates"
     )
     parser.add_argument("--hang", type=seconds, default=120.0, metavar="SECONDS", help="longest block (120)")
     add_options(
@@ -105,8 +105,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(_NOTHING_NAMED)
     with writing(args.store) as store, scratch_folder(scratch_place(args.scratch)) as scratch:
         _take_plan(args, store)
-        chosen = _targets(args)
-        session = _session(args, store, scratch)
+        recipe = None if args.subjects else recipe_of(args)
+        chosen = _targets(args, recipe)
+        session = session_of(args, store, scratch, on_libvirt=bool(args.subjects or recipe))
         if args.retry:
             with store.transaction() as connection:
                 records.forget_gaps(connection, session.environment)
@@ -115,10 +116,10 @@ def run(args: argparse.Namespace) -> int:
         try:
             with interruptible(), progress_bar() as bar:
                 _tell_progress(session, bar, len(chosen))
-                known = targets.in_store(store)
+                known = targets.in_store(store, recipe)
                 measuring.measure(session, chosen, known, releases)
                 if not (args.unsettled or args.counts_only or session.noisy):
-                    known |= {one.revision.name: one for one in chosen} | targets.in_store(store)
+                    known |= {one.revision.name: one for one in chosen} | targets.in_store(store, recipe)
                     settling.settle(session, known)
         except KeyboardInterrupt:
             interrupted = True
@@ -134,11 +135,13 @@ def _take_plan(args: argparse.Namespace, store: HistoryStore) -> None:
     from qcaps.history import commits, records, targets
 
     earlier = json.loads(records.about(store, records.PLAN) or "{}")
+    if args.range:
+        earlier.pop("subjects", None)
+    for name in _PLAN:
+        if not getattr(args, name) and earlier.get(name):
+            setattr(args, name, earlier[name])
     line = targets.LIBVIRTS if args.subjects else commits.line(args.repo)
     records.check_line(store, line)
-    for name in _PLAN:
-        if not getattr(args, name):
-            setattr(args, name, earlier.get(name))
     args.every, args.pairs, args.tags = args.every or 1, args.pairs or 8, args.tags or ""
     if not args.range and not args.subjects:
         raise UsageError(_NOTHING_NAMED)
@@ -148,15 +151,16 @@ def _take_plan(args: argparse.Namespace, store: HistoryStore) -> None:
         records.set_about(connection, records.PLAN, json.dumps(plan))
 
 
-def _targets(args: argparse.Namespace) -> list[Target]:
+def _targets(args: argparse.Namespace, recipe: Recipe | None) -> list[Target]:
     from qcaps.history import commits, targets
 
     if args.subjects:
         return targets.of_libvirts(subjects_of(args.subjects, yes=args.yes))
-    return targets.of_commits(commits.commits(args.repo, args.range, every=args.every, tags=args.tags))
+    found = commits.commits(args.repo, args.range, every=args.every, tags=args.tags)
+    return targets.of_commits(found, recipe)
 
 
-def _sources(args: argparse.Namespace) -> dict[Cell, str]:
+def _sources(args: argparse.Namespace, *, on_libvirt: bool) -> dict[Cell, str]:
     from qcaps.measure.suite import Choice, choose, sources
 
     domains, names = domains_of(args.domain, args)
@@ -164,27 +168,30 @@ def _sources(args: argparse.Namespace) -> dict[Cell, str]:
     cells = gate_cells(
         args.suite,
         args.content,
-        on_libvirt=bool(args.subjects),
+        on_libvirt=on_libvirt,
         choose_from=lambda found: choose(found, choice, domains),
     )
     return sources(cells, domains)
 
 
-def _session(args: argparse.Namespace, store: HistoryStore, scratch: Path) -> Session:
+def session_of(
+    args: argparse.Namespace, store: HistoryStore, scratch: Path, *, on_libvirt: bool
+) -> HistorySession:
+    """What measures as the command line says. Raises QcapsError."""
     from time import monotonic
 
     from qcaps.history import exchange, records
-    from qcaps.history.measuring import Session
+    from qcaps.history.measuring import HistorySession
     from qcaps.measure.gate.revisions import default_builds
     from qcaps.measure.gate.rounds import Bench
     from qcaps.measure.results.session import session_facts
 
-    sources = _sources(args)
+    sources = _sources(args, on_libvirt=on_libvirt)
     facts = session_facts(scratch)
-    here = exchange.this_environment(facts, args.machine, _qemu() if args.subjects else "")
+    here = exchange.this_environment(facts, args.machine, _qemu() if on_libvirt else "")
     with store.transaction() as connection:
         environment = records.environment_id(connection, here)
-    return Session(
+    return HistorySession(
         store=store,
         bench=Bench(
             sources=sources,
@@ -216,7 +223,7 @@ def _qemu() -> str:
     return said.splitlines()[0] if said else ""
 
 
-def _tell_progress(session: Session, bar: Bar, revisions: int) -> None:
+def _tell_progress(session: HistorySession, bar: Bar, revisions: int) -> None:
     """Pairs there are here, of as many as the revisions want of two anchors each."""
 
     def show(what: str) -> None:
@@ -228,7 +235,7 @@ def _tell_progress(session: Session, bar: Bar, revisions: int) -> None:
     session.on_progress = show
 
 
-def _say(args: argparse.Namespace, session: Session, chosen: list[Target]) -> None:
+def _say(args: argparse.Namespace, session: HistorySession, chosen: list[Target]) -> None:
     from qcaps.history import events, records, track
 
     store = session.store

@@ -11,6 +11,8 @@ from qcaps.errors import unknown
 if TYPE_CHECKING:
     import argparse
 
+    from qcaps.measure.domains import DomainSources
+
 
 _USUAL = (0, 16, 128)
 
@@ -34,8 +36,8 @@ def add_cells(parser: argparse.ArgumentParser) -> None:
     add_options(parser, "content", seed=0)
 
 
-def cells_of(args: argparse.Namespace) -> list[LiveCell]:
-    """Every combination; raises UsageError before anything is started.
+def cells_of(args: argparse.Namespace) -> tuple[list[LiveCell], DomainSources]:
+    """Every combination, and where their domains are from; raises UsageError before anything is started.
 
     Without an n a scenario comes at 0, 16 and 128, a file as it is.
     """
@@ -45,9 +47,10 @@ def cells_of(args: argparse.Namespace) -> list[LiveCell]:
         if task not in TASKS:
             raise unknown("task", task, TASKS)
     domains, names = domains_of((*args.what, *args.scenario) or ("disks",), args)
-    return [
+    cells = [
         LiveCell(name, n, task, domains.get(name).xml(n, args.seed))
         for name in names
         for n in args.n or ((0,) if name in domains.guests and not args.grow else _USUAL)
         for task in args.task
     ]
+    return cells, domains

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """1 if libvirt refused, or looked up more often than its law."""
     from qcaps.live.count import STORM, UNSETTLED, count  # `--help` need not pay for lxml
 
-    cells = cells_of(args)
+    cells, domains = cells_of(args)
     if args.syscalls and (args.daemon or args.uri):
         raise UsageError("--syscalls watches the embedded driver only: leave out --daemon and --uri")
     with subject_of(args, args.counting) as subject:
@@ -65,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     for one in counts:
         if one.error is not None:
             say(f"{one.scenario} -n {one.n} {one.task}: {one.error}")
+    for line in domains.beyond((one.scenario, one.n) for one in counts if one.error is not None):
+        say(line)
     more = [one for one in counts if one.verdict == "more"]
     if more:
         say(

@@ -36,8 +36,17 @@ def subject_of(args: argparse.Namespace, counting: Counting | None) -> Iterator[
     """The libvirt to ask; a note says so where it is not counted as asked for."""
     with open_subject(args, counting) as subject:
         yield subject
-        if subject.fallback:
-            note(f"counted by the {subject.counted_by}: {subject.fallback}")
+        say_how(subject)
+
+
+def say_how(subject: LibvirtProcess) -> None:
+    """A note where it is not counted as asked for, or others of us were at the same log."""
+    from qcaps.live.host.daemon import RunningDaemon  # lxml, subprocess
+
+    if subject.fallback:
+        note(f"counted by the {subject.counted_by}: {subject.fallback}")
+    if isinstance(subject, RunningDaemon) and (others := subject.others):
+        note(f"{others} more of us read this daemon's log meanwhile")
 
 
 def open_subject(args: argparse.Namespace, counting: Counting | None) -> LibvirtProcess:

@@ -8,7 +8,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from qcaps.commands.live.subject import add_libvirt, open_subject
+from qcaps.commands.live.subject import add_libvirt, open_subject, say_how
 from qcaps.commands.measuring import interruptible
 from qcaps.commands.naming import add_yes
 from qcaps.commands.options import LONGEST, add_options, number, print_json
@@ -49,10 +49,11 @@ def run(args: argparse.Namespace) -> int:
         assert isinstance(subject, RunningDaemon)
         begin = before = time.monotonic()
         while args.seconds is None or before - begin < args.seconds:
-            time.sleep(args.interval)
+            time.sleep(max(before + args.interval - time.monotonic(), 0))  # asking takes a while itself
             now = time.monotonic()
             show(subject.activity(), now - before)
             before = now
+        say_how(subject)
     return 0
 
 

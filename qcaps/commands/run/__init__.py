@@ -13,7 +13,7 @@ from qcaps.commands.naming import add_domains, add_subjects
 from qcaps.commands.options import add_cluster, add_many, add_options, folder, print_json, whole
 from qcaps.commands.run.plan import identity_of, plan_of
 from qcaps.commands.terminal import console, expect, note, progress_bar, say
-from qcaps.errors import QcapsError
+from qcaps.errors import QcapsError, unknown
 
 if TYPE_CHECKING:
     import argparse
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from qcaps.measure.carrying import Carrier
     from qcaps.measure.schedule import Log, Plan
     from qcaps.measure.suite import Conclusions
+    from qcaps.report.exports import Export
 
 INTERRUPTED = 130
 _INSTEAD = "--force measures over them, --output names another folder"
 RESULTS, SUMMARY, TABLE, PLAN = "results.json", "summary.json", "table.md", "run.json"
 DOMAINS = "domains"
+EXPORTS = ("pytest-benchmark", "github", "bencher", "csv")
+"""Formats of `qcaps gate` that say what was timed, and judge nothing."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser, output: Output, *, subject: s
     add_subjects(parser, subject)
     parser.add_argument(
         "--baseline", default="naive", help="what the others are held against (default: naive)"
+    )
+    parser.add_argument(
+        "--export",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FORMAT",
+        help=f"{', '.join(EXPORTS)}: a file each in the output folder",
     )
     parser.add_argument("--quick", action="store_true", help="the suite 'quick'; stop measuring after 30 s")
     parser.add_argument(
@@ -100,6 +111,7 @@ def measure_and_report(args: argparse.Namespace, *, worst_first: bool = False) -
     from qcaps.files import held  # `--help` need not pay for any of this
 
     plan, conclusions = plan_of(args)
+    _exports(args)  # a misspelt one is told before minutes of measuring
     if args.content.own is not None:
         from qcaps.report import section
 
@@ -118,7 +130,7 @@ def measure_and_report(args: argparse.Namespace, *, worst_first: bool = False) -
         if not log.results.measured:
             if interrupted:
                 raise KeyboardInterrupt
-            _complain(log)
+            _complain(log, plan)
             raise QcapsError(
                 "nothing was measured" + ("" if log.refused or log.lost else ": there was no time")
             )
@@ -129,7 +141,7 @@ def measure_and_report(args: argparse.Namespace, *, worst_first: bool = False) -
             return INTERRUPTED
         if not log.lost:
             _keep(output, identity, finished=True)
-    _complain(log)
+    _complain(log, plan)
     return 1 if log.refused or log.lost else 0
 
 
@@ -182,7 +194,7 @@ def _carrier(args: argparse.Namespace, plan: Plan) -> Iterator[Carrier]:
     from qcaps.measure.carrying import Here
 
     if args.on:
-        from qcaps.measure.cluster.orders import OnHosts
+        from qcaps.measure.cluster.errands import OnHosts
         from qcaps.measure.results.session import command_line
 
         with joined(args, (cell.subject for cell in plan.cells)) as cluster:
@@ -231,7 +243,7 @@ def _report(
     log: Log, args: argparse.Namespace, conclusions: Conclusions, *, figures: bool, worst_first: bool
 ) -> None:
     from qcaps.files import replace_file
-    from qcaps.report import page, sources, summary, table
+    from qcaps.report import exports, page, run_rows, sources, summary, table
 
     results = summary.slowest_first(log.results, args.baseline) if worst_first else log.results
     plain = summary.to_json(summary.speedups(results, args.baseline))
@@ -240,6 +252,11 @@ def _report(
     text = table.markdown(results, args.baseline)
     replace_file(args.output / SUMMARY, said)
     replace_file(args.output / TABLE, text)
+    for export in _exports(args):
+        replace_file(
+            args.output / export.file,
+            exports.text(export, run_rows.of_results(results, args.baseline), results),
+        )
     if args.json:
         print_json("run", plain)
     else:
@@ -257,9 +274,25 @@ def _report(
             print(f"\n{args.output}: {', '.join(left)}")
 
 
-def _complain(log: Log) -> None:
+def _exports(args: argparse.Namespace) -> list[Export]:
+    """The formats that were asked for; of a configuration's those that a run has. Raises UsageError."""
+    from qcaps.commands.configuration import Said
+    from qcaps.report.exports import by_name
+
+    names = list(dict.fromkeys(args.export))
+    if isinstance(args.export, Said):
+        return [by_name(name) for name in names if name in EXPORTS]
+    for name in names:
+        if name not in EXPORTS:
+            raise unknown("export of a run", name, EXPORTS)
+    return [by_name(name) for name in names]
+
+
+def _complain(log: Log, plan: Plan) -> None:
     for comparison, why in log.refused.items():
         say(f"not measured: {comparison.name}: {why}")
+    for line in plan.domains.beyond((one.scenario, one.n) for one in log.refused):
+        say(line)
     for comparison, what in log.lost.items():
         say(f"cut short: {comparison.name}: its worker was {what}; the same command measures it again")
     for comparison in log.not_reached:

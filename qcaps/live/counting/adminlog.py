@@ -46,6 +46,7 @@ class AdminLog:
                 "no virt-admin on PATH, which changes a daemon's log: apt-get install libvirt-clients"
             )
         self._uri = admin_uri(uri)
+        self.socket = Path(parse_qs(urlsplit(self._uri).query)["socket"][0])
 
     def settings(self) -> LogSettings:
         """What is set now."""
@@ -63,23 +64,23 @@ class AdminLog:
 
     def _call(self, *arguments: str) -> str:
         assert self._program is not None
-        done = subprocess.run(
-            [self._program, "-c", self._uri, *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_TIMEOUT_S,
-            env=self._environment,
-        )
+        try:
+            done = subprocess.run(
+                [self._program, "-c", self._uri, *arguments],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=_TIMEOUT_S,
+                env=self._environment,
+            )
+        except subprocess.TimeoutExpired:
+            why = f"no answer to virt-admin {arguments[0]} in {_TIMEOUT_S:g} s"
+            raise LiveError(f"{self._uri}: {why}") from None
         if done.returncode != 0:
             said = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
             raise LiveError(f"{self._uri}: virt-admin {arguments[0]}: {said}")
         return done.stdout
-
-
-def with_file(settings: LogSettings, path: Path, filters: str) -> LogSettings:
-    """The same and more: everything that `filters` let through also goes to the file `path`."""
-    return LogSettings(f"{settings.filters} {filters}".strip(), f"{settings.outputs} 1:file:{path}".strip())
 
 
 def check_local(uri: str) -> None:

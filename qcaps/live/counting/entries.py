@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOOKUP_FILTER: Final = "1:qemu.qemu_capabilities"
-"""What libvirt must log for lookups to be counted."""
-
-CALL_FILTERS: Final = "1:libvirt.domain 1:libvirt.host"
-"""What it must log beside them for a lookup to be told whose it is: the calls of its API."""
+"""What a libvirt of ours must log for lookups to be counted."""
 
 LOOKUP: Final = b"virQEMUCapsCacheLookup"
 _OF_CAPABILITIES: Final = b"virQEMUCaps"
@@ -85,7 +82,8 @@ def of_seen_tag(tag: str, entries: Iterable[FunctionEntry]) -> int:
     seen = list(entries)
     if not any(tag.encode() in one.text for one in seen):
         raise LiveError(
-            "uprobes: our call was not seen: does the daemon use this libvirt? --libvirt names one"
+            "our call was not seen: by uprobes, does the daemon use this libvirt? --libvirt names one; "
+            "in its log, has somebody changed what it logs?"
         )
     return of_tag(tag, seen)
 

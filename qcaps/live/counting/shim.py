@@ -9,6 +9,7 @@ import hashlib
 import mmap
 import os
 import shutil
+import stat
 import struct
 import subprocess
 import tempfile
@@ -151,21 +152,63 @@ def create_counters(path: Path) -> MappedCounters:
 def compiled(libvirt_version: int, cache: Path | None = None) -> Path:
     """The interposer as a shared library, compiled now unless it has been before.
 
-    One file for each source and each libvirt version, in `$XDG_CACHE_HOME/qcaps` unless `cache` is given.
-    Raises NoCompiler if there is no `cc`, or what it complains about.
+    One file for each source and each libvirt version, in `$XDG_CACHE_HOME/qcaps/shim` or in `cache`.
+    It is loaded into processes of ours, root's too: so folder and file are ours, and nobody else can put
+    others in their place. Raises NoCompiler if that is not so, without a `cc`, or with what it complains of.
     """
     source = Path(__file__).with_name("shim.c").read_bytes()
     key = hashlib.sha256(source).hexdigest()[:16]
     folder = cache or _cache_folder()
     library = folder / f"shim-{key}-{libvirt_version}.so"
-    if not library.is_file():
-        _compile(source, library)
+    try:
+        _make_ours(folder)
+        _refuse_shared(folder)
+        if not (_is_ours(library) and stat.S_ISREG(library.lstat().st_mode)):
+            _compile(source, library)
+    except OSError as error:
+        raise NoCompiler(f"{library}: cannot be written: {error.strerror}; set XDG_CACHE_HOME") from error
     return library
 
 
 def _cache_folder() -> Path:
     home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home and Path(home).is_absolute() else Path.home() / ".cache") / "qcaps"
+    return (Path(home) if home and Path(home).is_absolute() else Path.home() / ".cache") / "qcaps" / "shim"
+
+
+def _make_ours(folder: Path) -> None:
+    """Make what is not there of a path, for us alone whatever the umask says."""
+    if not folder.exists():
+        _make_ours(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _refuse_shared(folder: Path) -> None:
+    """Raise NoCompiler where somebody else could put a library in the folder, or another in its place."""
+    whole = folder.resolve()
+    others = next((one for one in whole.parents if not _is_kept_from_others(one)), None)
+    if others is not None or not _is_ours(whole):
+        place = others or whole
+        raise NoCompiler(f"{place}: another user can write there, so no library is loaded from {folder}; "
+                         "name a folder of your own with XDG_CACHE_HOME")  # fmt: skip
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether it is there, belongs to us, and nobody else can write to it."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    return found.st_uid == os.geteuid() and not found.st_mode & _WRITABLE_BY_OTHERS
+
+
+def _is_kept_from_others(parent: Path) -> bool:
+    """Whether nobody but us and who owns the system can rename what is in it."""
+    found = parent.stat()
+    trusted = found.st_uid in (0, os.geteuid(), Path("/").stat().st_uid)
+    return trusted and (not found.st_mode & _WRITABLE_BY_OTHERS or bool(found.st_mode & stat.S_ISVTX))
+
+
+_WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 def _compile(source: bytes, library: Path) -> None:
@@ -173,19 +216,16 @@ def _compile(source: bytes, library: Path) -> None:
     compiler = shutil.which("cc")
     if compiler is None:
         raise NoCompiler("no C compiler called cc on PATH: install gcc, or count with --counting log")
-    try:
-        library.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".shim-", dir=library.parent) as scratch:
-            made = Path(scratch) / library.name
-            done = subprocess.run(
-                [compiler, *_COMPILE, "-x", "c", "-o", str(made), "-", "-ldl"],
-                input=source,
-                capture_output=True,
-                check=False,
-            )
-            if done.returncode != 0:
-                complaint = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
-                raise NoCompiler(f"{compiler} cannot compile the interposer: {complaint[0]}")
-            made.rename(library)
-    except OSError as error:
-        raise NoCompiler(f"{library}: cannot be written: {error.strerror}; set XDG_CACHE_HOME") from error
+    with tempfile.TemporaryDirectory(prefix=".shim-", dir=library.parent) as scratch:
+        made = Path(scratch) / library.name
+        done = subprocess.run(
+            [compiler, *_COMPILE, "-x", "c", "-o", str(made), "-", "-ldl"],
+            input=source,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            complaint = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+            raise NoCompiler(f"{compiler} cannot compile the interposer: {complaint[0]}")
+        made.chmod(0o700)
+        made.rename(library)

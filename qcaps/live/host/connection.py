@@ -14,19 +14,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.live.counting.adminlog import AdminLog, with_file
+from qcaps.live.counting.adminlog import AdminLog
 from qcaps.live.counting.entries import (
-    CALL_FILTERS,
     LOOKUP_FILTER,
     Activity,
     follow,
     of_all,
     of_seen_tag,
-    of_tag,
     of_thread,
 )
 from qcaps.live.counting.mapped import check_same_files
 from qcaps.live.counting.meter import DebugLog, Interposer, Meter, Probed, UncountedMeter
+from qcaps.live.counting.shared_log import SharedLog
 from qcaps.live.counting.shim import ENVIRONMENT, create_counters
 from qcaps.live.counting.uprobes import Uprobes
 from qcaps.live.errors import LiveError, NoLibvirt
@@ -65,7 +64,8 @@ _DAEMON_START_S: Final = 30.0
 @dataclass
 class Connected:
     """An open connection. `tag`, unless empty, begins every name we may use; `activity` is what a daemon
-    does for all; `keep` keeps what it has found out about QEMU; `release` undoes the rest.
+    does for all; `keep` keeps what it has found out about QEMU; `release` undoes the rest. `check` raises
+    LiveError where what was counted is not all; `others` says how many of us read the same log.
     """
 
     libvirt: Any
@@ -75,6 +75,8 @@ class Connected:
     activity: Activity | None = None
     keep: Callable[[], None] = lambda: None
     release: Callable[[], None] = lambda: None
+    check: Callable[[], None] = lambda: None
+    others: Callable[[], int] = lambda: 0
 
 
 def connect(setup: Setup) -> Connected:
@@ -194,19 +196,19 @@ def _running(setup: Setup) -> Connected:
         check_same_files(setup.uri, Path(setup.library), Path(setup.driver))
         probes = Uprobes(Path(setup.library), Path(setup.driver))
         meter: Meter = Probed(probes.take, partial(of_seen_tag, tag))
-        return Connected(libvirt, connection, meter, tag, Activity(probes.take), probes.close)
-    log = AdminLog(setup.uri, setup.admin)
-    before = log.settings()
-    path = Path(setup.folder) / "debug.log"
-    path.touch()
-    try:
-        log.set(with_file(before, path, f"{LOOKUP_FILTER} {CALL_FILTERS}"))
-    except LiveError:
-        log.set(before)
-        raise
-    activity = Activity(follow(path))
+        return Connected(libvirt, connection, meter, tag, Activity(probes.take), release=probes.close)
+    log = SharedLog(AdminLog(setup.uri, setup.admin), Path(setup.folder))
+    activity = Activity(follow(log.path))
+    meter = DebugLog(log.path, partial(of_seen_tag, tag))
     return Connected(
-        libvirt, connection, DebugLog(path, partial(of_tag, tag)), tag, activity, partial(log.set, before)
+        libvirt,
+        connection,
+        meter,
+        tag,
+        activity,
+        release=log.close,
+        check=log.check,
+        others=lambda: log.others,
     )
 
 

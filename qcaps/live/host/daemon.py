@@ -7,21 +7,23 @@ or through the kernel; it is given only domains with names that nobody else has,
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from qcaps.live.counting import uprobes
 from qcaps.live.counting.adminlog import ADMIN, AdminLog, check_local
+from qcaps.live.counting.shared_log import put_back
 from qcaps.live.errors import LiveError, NoLibvirt, NotPermitted
 from qcaps.live.host.installation import INSTALL, check_loadable, find
 from qcaps.live.host.known_qemus import folder_for
 from qcaps.live.host.libvirt_process import Counting, LibvirtProcess, Way, way_of
-from qcaps.live.host.live_folder import KVM_MODE, LiveFolder, place
+from qcaps.live.host.live_folder import KVM_MODE, on_the_host, place
 from qcaps.live.host.setup import Setup, a_cpu
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from qcaps.live.host.installation import Installation
 
@@ -42,8 +44,8 @@ class PrivateDaemon(LibvirtProcess):
         *,
         kvm_mode: int = KVM_MODE,
         cpu: int | None = None,
-        most_memory: int = 0,
         known: bool = False,
+        most_memory: int = 0,
     ) -> None:
         """Start and connect. Raises LiveError and its kinds."""
         installation = find(libvirt)
@@ -95,7 +97,7 @@ class RunningDaemon(LibvirtProcess):
         way = _way_of_running(uri, counting, admin)
         # Where the probes have to mount a tracefs, the mount is to end with the process that needs it.
         prefix = _PRIVATE_MOUNTS if way.name == "uprobes" else ()
-        where = LiveFolder(Path(tempfile.mkdtemp(prefix="qcaps-live-")), prefix, temporary=True)
+        where = on_the_host(prefix)
         setup = Setup(
             folder=str(where.folder),
             counting=way.name,
@@ -107,7 +109,21 @@ class RunningDaemon(LibvirtProcess):
             admin=admin,
             temporary=where.temporary,
         )
+        self._log = partial(AdminLog, uri, admin) if way.name == "log" else None
         super().__init__(setup, where, installation, way.fallback)
+
+    def close(self) -> None:
+        """As ever; what a process left that was killed is put back by us."""
+        super().close()
+        if self._log is not None and self._process.returncode != 0:
+            with suppress(LiveError):  # the daemon is gone as well
+                put_back(self._log(), self.folder)
+
+    @property
+    def others(self) -> int:
+        """How many of us have read the same log meanwhile."""
+        others: int = self.facts()["others"]
+        return others
 
     def activity(self) -> Mapping[str, int]:
         """Lookups by task, of whatever client, since this was last asked. Raises LibvirtDied."""

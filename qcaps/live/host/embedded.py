@@ -40,8 +40,8 @@ class Embedded(LibvirtProcess):
         *,
         kvm_mode: int = KVM_MODE,
         cpu: int | None = None,
-        most_memory: int = 0,
         known: bool = False,
+        most_memory: int = 0,
     ) -> None:
         """Start and connect. Raises LiveError and its kinds."""
         installation = find(libvirt)

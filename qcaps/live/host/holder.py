@@ -26,7 +26,7 @@ from qcaps.live.errors import LiveError, NotStartable
 from qcaps.live.host.connection import connect
 from qcaps.live.host.setup import Setup
 from qcaps.live.rewriting import renamed
-from qcaps.live.tasks import DEVICE, TASKS, WITHOUT_A_DOMAIN, LiveRun
+from qcaps.live.tasks import TASKS, WITHOUT_A_DOMAIN, LiveRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,18 @@ class Worker:
         except NotStartable as error:
             return {"error": str(error)}
         except QcapsError as error:
+            if lost := self._lost():
+                return _failure("LibvirtDied", f"the connection was lost: {lost}")
             return _failure(type(error).__name__, str(error))
+
+    def _lost(self) -> str:
+        """What a daemon that runs no longer answers with, "" while it does."""
+        if self.setup.uri:
+            try:
+                self.link.connection.getLibVersion()
+            except self.link.libvirt.libvirtError as error:
+                return str(error)
+        return ""
 
     def run(
         self, task: str, xml: str, device: str | None, once: list[bool], *, syscalls: bool = False
@@ -72,11 +83,12 @@ class Worker:
         costs = []
         kept: dict[str, str] = {}
         for each in once:
-            run = LiveRun(link.libvirt, link.connection, meter, self.folder, xml, device or DEVICE, each)
+            run = LiveRun(link.libvirt, link.connection, meter, self.folder, xml, device or "", each)
             TASKS[task](run)
             assert run.cost is not None
             costs.append(run.cost)
             kept = run.kept
+        link.check()
         link.keep()
         return {"costs": [cost().to_plain() for cost in costs], **kept}
 
@@ -97,13 +109,15 @@ class Worker:
         """The version that answers, and where the libraries that were loaded lie."""
         maps = Path("/proc/self/maps").read_text().splitlines()
         loaded = sorted({line.split(None, 5)[5] for line in maps if "/libvirt" in line and ".so" in line})
-        return {"libvirt": self.link.connection.getLibVersion(), "loaded": loaded}
+        version = self.link.connection.getLibVersion()
+        return {"libvirt": version, "loaded": loaded, "others": self.link.others()}
 
     def activity(self) -> dict[str, Any]:
         """Lookups by task, whoever asked for it, since the last time; only of a running daemon."""
         assert self.link.activity is not None
-        if not self.link.connection.isAlive():
-            return _failure("LibvirtDied", "the connection was lost")
+        # one that is only asked whether it lives does not notice that its daemon is gone
+        self.link.connection.getLibVersion()
+        self.link.check()
         return {"lookups": self.link.activity.lookups()}
 
     def close(self) -> None:

@@ -106,6 +106,7 @@ class LibvirtProcess:
                 stderr=self._errors,
                 env=_environment(installation.environment),
                 text=True,
+                pass_fds=() if place.lock is None else (place.lock,),
                 # Ctrl-C is ours to handle: it must not strike in the middle of a call of libvirt's
                 start_new_session=True,
             )

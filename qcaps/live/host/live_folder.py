@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from qcaps.files import new_scratch
 from qcaps.live.errors import NotPermitted
+
+PREFIX: Final = "qcaps-live-"
+"""How the name of a folder on the host begins."""
 
 ROOT_HOME: Final = Path("/run/qcaps")
 """Where namespace.sh makes room, on a file system in memory that is only there inside."""
@@ -27,17 +31,31 @@ _NAMESPACES: Final = (
 class LiveFolder:
     """A folder of libvirt's own, and the command line that goes before a program's to run it there.
 
-    `temporary` says whether the folder is on the host, and has to be removed.
+    `lock` is the descriptor that holds the folder where it is on the host, and has to be removed: whoever has
+    it open keeps others from taking the folder for a killed one's.
     """
 
     folder: Path
     prefix: tuple[str, ...]
-    temporary: bool
+    lock: int | None = None
+
+    @property
+    def temporary(self) -> bool:
+        """Whether the folder is on the host."""
+        return self.lock is not None
 
     def remove(self) -> None:
         """Remove what is on the host; the rest went with the namespace."""
-        if self.temporary:
+        if self.lock is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+            with suppress(OSError):  # closed before
+                os.close(self.lock)
+
+
+def on_the_host(prefix: tuple[str, ...] = ()) -> LiveFolder:
+    """A folder in the temporary directory; those of processes that were killed are removed."""
+    folder, lock = new_scratch(prefix=PREFIX)
+    return LiveFolder(folder, prefix, lock)
 
 
 def place(kvm_mode: int = KVM_MODE, *, daemon: bool = False, folders: tuple[Path, ...] = ()) -> LiveFolder:
@@ -48,7 +66,7 @@ def place(kvm_mode: int = KVM_MODE, *, daemon: bool = False, folders: tuple[Path
     NotPermitted if a tool is missing.
     """
     if os.geteuid() != 0:
-        return LiveFolder(Path(tempfile.mkdtemp(prefix="qcaps-live-")), (), temporary=True)
+        return on_the_host()
     for tool in ("setpriv", "unshare", "bash"):
         if shutil.which(tool) is None:
             raise NotPermitted(f"no {tool} on PATH: install util-linux and bash, or run as an ordinary user")
@@ -63,4 +81,4 @@ def place(kvm_mode: int = KVM_MODE, *, daemon: bool = False, folders: tuple[Path
         *(str(folder) for folder in folders if not folder.is_relative_to("/run")),
         "--",
     )
-    return LiveFolder(ROOT_HOME, prefix, temporary=False)
+    return LiveFolder(ROOT_HOME, prefix)

@@ -16,8 +16,8 @@ class Setup:
     `settings` is where that program looks for its configuration, `state` where it keeps what it knows,
     `admin` the virt-admin to change a daemon's log with, if not the system's. `temporary` says that the
     folder is on the host, and goes when the process does. `known`, unless empty, is the folder with what
-    libvirts like it have found out about QEMU, and is to hold what this one finds out. `most_memory`, if any,
-    is how many bytes the process and what it starts may each address.
+    libvirts like it have found out about QEMU, and is to hold what this one finds out.
+    `most_memory`, if any, is how many bytes the process and what it starts may each address.
     """
 
     folder: str
@@ -32,8 +32,8 @@ class Setup:
     settings: str = "/etc"
     state: str = "/var"
     admin: str = ""
-    most_memory: int = 0
     known: str = ""
+    most_memory: int = 0
 
 
 def a_cpu() -> int:

@@ -6,6 +6,7 @@ import logging
 import ssl
 import time
 import uuid
+import warnings
 from collections import defaultdict
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from qcaps.measure.cluster import host as on_host
 from qcaps.measure.gate.arms import ArmError, MismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from distributed import Future
@@ -52,14 +53,16 @@ class Access:
 
 @dataclass
 class Cluster:
-    """A scheduler that answers, and its hosts: `hosts` maps a host's name to its worker's."""
+    """A scheduler that answers, and what its hosts are, by their names: as `host.identity` has it."""
 
     access: Access
     client: Any
-    hosts: dict[str, str]
+    hosts: dict[str, on_host.Plain]
     _session: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     _count: int = 0
     _seen: dict[str, float] = field(default_factory=dict)
+    _homes: dict[str, str] = field(default_factory=dict)
+    """The host of each portion; "" for any."""
 
     def submit(self, do: str, plain: on_host.Plain, host: str = "") -> Future:
         """Have a portion carried out on a host, any without a name; one at a time on each.
@@ -67,48 +70,62 @@ class Cluster:
         A host is asked for by a resource of its name: a worker that is started anew has it too.
         """
         self._count += 1
+        key = f"qcaps-{self._session}-{do}-{self._count}"
+        self._homes[key] = host
         return self.client.submit(
             on_host.carry_out_portion,
-            {"do": do, "qcaps": on_host.LOADED, **plain},
-            key=f"qcaps-{self._session}-{do}-{self._count}",
+            {"do": do, "qcaps": self.hosts[host]["qcaps"] if host else on_host.QCAPS, **plain},
+            key=key,
             pure=False,
             retries=_RETRIES,
             resources={BENCH: 1, **({host: 1} if host else {})},
         )
 
     def first_of(self, futures: Collection[Future]) -> list[Future]:
-        """Those that are done, at least one. Raises QcapsError if there is nobody left to do any."""
+        """Those that are done, or have nobody any more who could do them; at least one.
+
+        Raises QcapsError if there is nobody left to do any.
+        """
         from distributed import CancelledError, wait
 
         while True:
             try:
                 return list(wait(list(futures), timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED").done)
             except TimeoutError:
-                self.present()
+                there = self.present()
+                if lost := [one for one in futures if self._homes[one.key] not in there]:
+                    return lost
             except CancelledError:
                 raise self._gone() from None
 
-    def answer(self, future: Future) -> on_host.Plain:
-        """What a portion came to. Raises LostError, or the host's own complaint."""
+    def answer(self, future: Future) -> on_host.Plain | None:
+        """What a portion came to; None if its answer was lost with a worker, and is being made anew.
+
+        Raises LostError, or the host's own complaint.
+        """
         from distributed import CancelledError
         from distributed.scheduler import KilledWorker
 
+        if not future.done() and self._homes[future.key] not in self.present():
+            self.cancel([future])
+            raise LostError(f"it has had no Dask worker for {_LOST_SECONDS:.0f} s")
         try:
-            found: on_host.Plain = future.result()
+            found: on_host.Plain = future.result(timeout=_LOOK_SECONDS)
+        except TimeoutError:
+            return None
         except CancelledError:
             raise self._gone() from None
         except KilledWorker as error:
             raise LostError(f"its Dask worker died {error.allowed_failures + 1} times") from None
         except Exception as error:  # noqa: BLE001  # whatever a host raises
             raise QcapsError(f"a Dask worker: {type(error).__name__}: {error}") from None
-        finally:
-            future.release()
+        future.release()
         if "error" in found:
             raise _KINDS.get(found["kind"], QcapsError)(f"host {found['host']}: {found['error']}")
         return found
 
     def present(self) -> set[str]:
-        """The hosts whose workers are there, or were a moment ago. Raises QcapsError if all are gone."""
+        """The hosts whose workers are there, or were lately, and "". Raises QcapsError if all are gone."""
         try:
             workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
         except (OSError, RuntimeError):
@@ -124,7 +141,7 @@ class Cluster:
                 f"{self.access.address}: no host has had a Dask worker for {_LOST_SECONDS:.0f} s; what was"
                 " measured is kept: start them, and the same command goes on"
             )
-        return found
+        return {*found, ""}
 
     def cancel(self, futures: Collection[Future]) -> None:
         """Take back what is not done."""
@@ -137,25 +154,32 @@ class Cluster:
 
 
 @contextmanager
-def connected(access: Access, subjects: Sequence[str] = ()) -> Iterator[Cluster]:
-    """A cluster whose hosts have one qcaps, one Python, one Dask, and one version of each subject.
+def connected(access: Access, subjects: Sequence[str] = (), *, alike: bool = True) -> Iterator[Cluster]:
+    """A cluster whose hosts have one Dask and, if they are to be `alike`, one of all that times depend on.
 
-    Raises QcapsError, and MismatchError for versions that differ.
+    That is one qcaps, Python, and version of each subject. Raises QcapsError, and MismatchError where they
+    differ.
     """
     try:
         import distributed
     except ImportError:
         raise UsageError(f"--on {access.address}: Dask is not installed: {INSTALL}") from None
-    # What it logs of a connection that fails is said in our line.
-    for one in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(one).setLevel(logging.CRITICAL + 1)
+    # What it logs of a connection that fails is said in our line; its loggers have a handler each.
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).disabled = True
     security = _security(access)
     try:
-        client = distributed.Client(access.address, timeout=_CONNECT_SECONDS, security=security)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of versions that differ: we refuse them
+            client = distributed.Client(access.address, timeout=_CONNECT_SECONDS, security=security)
     except Exception as error:  # noqa: BLE001  # Dask, its TLS and another version's protocol raise anything
         raise _no_connection(access, error) from None
     try:
-        yield Cluster(access, client, _hosts(client, access, subjects))
+        hosts = _hosts(client, access, subjects)
+        if alike:
+            _check_alike(hosts, on_host.identity(subjects))
+        yield Cluster(access, client, hosts)
     finally:
         with suppress(Exception):
             client.close(timeout=_LOOK_SECONDS)
@@ -202,33 +226,32 @@ def _no_connection(access: Access, error: BaseException) -> QcapsError:
     return QcapsError(f"{access.address}: {why} ({type(error).__name__}: {error!s:.120})")
 
 
-def _hosts(client: Any, access: Access, subjects: Sequence[str]) -> dict[str, str]:  # noqa: ANN401  # Dask's
-    """The host of each worker. Raises QcapsError for what cannot measure, or not the same."""
+def _hosts(client: Any, access: Access, subjects: Sequence[str]) -> dict[str, on_host.Plain]:  # noqa: ANN401  # Dask's
+    """What each host is. Raises QcapsError for one that cannot measure."""
     _check_dask(client, access)
     workers = client.scheduler_info(n_workers=-1)["workers"]
-    if not workers:
-        raise QcapsError(f"{access.address}: no workers; on each host: {START.format('HOST')}")
-    said = client.run(on_host.identity, tuple(subjects), on_error="return")
-    found: dict[str, str] = {}
-    identities: dict[str, on_host.Plain] = {}
-    for address, one in said.items():
-        worker = str(workers.get(address, {}).get("name", address))
+    found: dict[str, on_host.Plain] = {}
+    names: dict[str, str] = {}
+    for address, one in client.run(on_host.identity, tuple(subjects), on_error="return").items():
+        worker = workers.get(address, {})
+        name = str(worker.get("name", address))
+        if isinstance(one, OSError):
+            continue  # it is on its way out
         if isinstance(one, Exception):
             raise MismatchError(
-                f"Dask worker {worker}: has no qcaps, or an older one: {INSTALL}"
+                f"Dask worker {name}: has no qcaps, or an older one: {INSTALL} there"
                 f" ({type(one).__name__}: {one!s:.200})"
             )
-        host, resources = one.pop("host"), workers.get(address, {}).get("resources", {})
+        host = one["host"]
         if host in found:
-            raise QcapsError(f"host {host}: two Dask workers ({found[host]}, {worker}): one a host; end one")
-        if not {BENCH, host} <= resources.keys():
+            raise QcapsError(f"host {host}: two Dask workers ({names[host]}, {name}): one a host; end one")
+        if not {BENCH, host} <= worker.get("resources", {}).keys():
             raise QcapsError(
                 f"host {host}: its Dask worker has not the resources bench=1,{host}=1: {START.format(host)}"
             )
-        found[host], identities[host] = worker, one
-    here = on_host.identity(subjects)
-    del here["host"]
-    _check_alike(identities, here)
+        found[host], names[host] = one, name
+    if not found:
+        raise QcapsError(f"{access.address}: no workers; on each host: {START.format('HOST')}")
     return found
 
 
@@ -244,21 +267,23 @@ def _check_dask(client: Any, access: Access) -> None:  # noqa: ANN401  # Dask's
             )
 
 
-def _check_alike(identities: dict[str, on_host.Plain], here: on_host.Plain) -> None:
+def _check_alike(hosts: Mapping[str, on_host.Plain], here: on_host.Plain) -> None:
     """Raise MismatchError for hosts that differ from each other, or from us in what we send."""
-    for host, one in identities.items():
+    for host, one in hosts.items():
         if one["qcaps"] != one["qcaps on its disk"]:
             raise MismatchError(
                 f"host {host}: its qcaps was changed since its Dask worker started: restart it"
             )
-    everyone = {"this command": here, **{f"host {host}": one for host, one in identities.items()}}
+    everyone = {"this command": here, **{f"host {host}": one for host, one in hosts.items()}}
     for what in here:
+        if what == "host":
+            continue
         having = defaultdict(list)
         for who, one in everyone.items():
             having[one[what]].append(who)
         for value in having:
-            if value.startswith("none: "):
-                raise QcapsError(f"{having[value][0]}: {what}: {value.removeprefix('none: ')}")
+            if value.startswith(on_host.NONE):
+                raise QcapsError(f"{having[value][0]}: {what}: {value.removeprefix(on_host.NONE)}")
         if len(having) > 1:
             sides = "; ".join(f"{value}: {', '.join(who)}" for value, who in having.items())
             raise MismatchError(f"{what} is not the same everywhere ({sides}): times do not compare")

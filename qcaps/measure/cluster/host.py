@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -22,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 import qcaps
 from qcaps.child import run_guarded
 from qcaps.errors import QcapsError
-from qcaps.files import scratch_folder
-from qcaps.measure.carrying import Order, carry_out, timing_cpu
+from qcaps.files import make_folder, scratch_folder
+from qcaps.measure.carrying import Errand, carry_out, timing_cpu
 from qcaps.measure.results.session import session_facts
 
 if TYPE_CHECKING:
@@ -35,8 +36,11 @@ Plain = dict[str, Any]
 
 HOST = "QCAPS_HOST"
 """Names the host where its own name will not do: several on one machine, in tests."""
+_MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of ours is made in it
 _LOCKS = (Path("/run/lock"), Path(tempfile.gettempdir()))
 _COMMAND_SECONDS = 600.0
+_CPUS = os.sched_getaffinity(0)
+"""As this process was given them, before its threads make room."""
 
 
 class UnwantedError(QcapsError):
@@ -57,15 +61,17 @@ def digest() -> str:
     return found.hexdigest()[:16]
 
 
-LOADED = digest()
-"""As of when this process imported it: what is on the disk may be newer."""
+QCAPS = f"{qcaps.__version__} ({digest()})"
+"""The one that this process imported: what is on the disk may be newer."""
+NONE = "none: "
+"""What the version of a libvirt that is not there begins with."""
 
 
 def identity(subjects: Sequence[str] = ()) -> Plain:
     """What must be the same on all hosts, and the host's name."""
     return {
         "host": name(),
-        "qcaps": f"{qcaps.__version__} ({LOADED})",
+        "qcaps": QCAPS,
         "qcaps on its disk": f"{qcaps.__version__} ({digest()})",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         **{subject: _libvirt(subject) for subject in subjects},
@@ -75,10 +81,8 @@ def identity(subjects: Sequence[str] = ()) -> Plain:
 def carry_out_portion(portion: Plain) -> Plain:
     """Do what the portion says, alone on this host: an answer with the host's name, or with an "error"."""
     answer: Plain = {"host": name()}
-    if portion["qcaps"] != LOADED:
-        why = (
-            f"has another qcaps ({LOADED}, not {portion['qcaps']}): install the same, restart its Dask worker"
-        )
+    if portion["qcaps"] != QCAPS:
+        why = f"has qcaps {QCAPS}, not {portion['qcaps']}: install the same, and restart its Dask worker"
         return {**answer, "error": why, "kind": "MismatchError"}
     try:
         with _alone(), scratch_folder(_scratch(portion)) as scratch:
@@ -131,22 +135,25 @@ def _lock_file() -> Path:
 
 
 def _leave_the_timing_cpu() -> None:
-    """Move Dask's own threads off the CPU that times; the one that starts what is timed keeps its choice."""
-    cpus = os.sched_getaffinity(0)
-    others = cpus - {timing_cpu()}
+    """Move Dask's own threads off the CPU that times; the one that starts what is timed may go anywhere."""
+    own = threading.get_native_id()
+    os.sched_setaffinity(own, _CPUS)
+    others = _CPUS - {timing_cpu()}
     for thread in os.listdir("/proc/self/task") if others else ():  # noqa: PTH208  # names, no paths
         with suppress(OSError):  # it has ended
-            if int(thread) != threading.get_native_id():
+            if int(thread) != own:
                 os.sched_setaffinity(int(thread), others)
 
 
-def _scratch(portion: Mapping[str, Any]) -> Path | None:
-    """Where files are made: where the user says, else Dask's own folder for this worker."""
+def _scratch(portion: Mapping[str, Any]) -> Path:
+    """Where files are made: where the user says; else a gate's in memory, a run's in Dask's own folder."""
     from distributed import get_worker
 
-    place = Path(portion.get("scratch") or get_worker().local_directory)
-    place.mkdir(parents=True, exist_ok=True)
-    return place
+    if portion.get("scratch"):
+        return make_folder(Path(portion["scratch"]))
+    if portion["do"] != "job" and os.access(_MEMORY, os.W_OK):
+        return _MEMORY
+    return Path(get_worker().local_directory)
 
 
 @cache
@@ -161,15 +168,17 @@ def _libvirt(subject: str) -> str:
     try:
         return installation(subject).version_name
     except QcapsError as error:
-        return f"none: {error}"
+        return f"{NONE}{error}"
 
 
 def _job(portion: Plain, scratch: Path) -> Plain:
-    """One order of a plan."""
+    """One errand of a plan, and how many seconds its measuring took."""
     wanted = still_wanted()
-    order = Order.from_plain(portion["order"])
-    done = carry_out(order, scratch, session(portion, scratch), lambda _order, _lines: wanted())
-    return {"delivery": done.to_plain()}
+    errand, facts = Errand.from_plain(portion["errand"]), session(portion, scratch)
+    begun = time.monotonic()
+    done = carry_out(errand, scratch, facts, lambda _errand, _lines: wanted())
+    seconds = time.monotonic() - begun
+    return {"delivery": done.to_plain(), "seconds": seconds}
 
 
 def _command(portion: Plain, _scratch_folder: Path) -> Plain:
@@ -182,4 +191,28 @@ def _command(portion: Plain, _scratch_folder: Path) -> Plain:
     return {"status": status, "said": said}
 
 
-_DO: Mapping[str, Callable[[Plain, Path], Plain]] = {"job": _job, "command": _command}
+def _count(portion: Plain, scratch: Path) -> Plain:
+    from qcaps.measure.cluster import gate_portions  # numpy, which a job does without
+
+    return gate_portions.count(portion, scratch, session(portion, scratch))
+
+
+def _examine(portion: Plain, scratch: Path) -> Plain:
+    from qcaps.measure.cluster import gate_portions
+
+    return gate_portions.examine(portion, scratch, session(portion, scratch), still_wanted())
+
+
+def _rounds(portion: Plain, scratch: Path) -> Plain:
+    from qcaps.measure.cluster import gate_portions
+
+    return gate_portions.rounds(portion, scratch, session(portion, scratch), still_wanted())
+
+
+_DO: Mapping[str, Callable[[Plain, Path], Plain]] = {
+    "job": _job,
+    "command": _command,
+    "count": _count,
+    "examine": _examine,
+    "rounds": _rounds,
+}

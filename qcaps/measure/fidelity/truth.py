@@ -67,7 +67,9 @@ def stand_in(data: bytes, emulator: str | None) -> bytes:
         named = root.findall("devices/emulator")
         for node in named:
             node.text = emulator
-        if not named and (devices := root.find("devices")) is not None:
+        if not named:
+            devices = root.find("devices")
+            devices = etree.SubElement(root, "devices") if devices is None else devices
             etree.SubElement(devices, "emulator").text = emulator
         kind = root.find("os/type")
         if kind is not None and kind.get("arch") == "i686":

@@ -77,10 +77,15 @@ def kept(
 ) -> Path:
     """The folder of the build `called` so, made unless it is there, and kept while this process lives.
 
+    One that is there waits for nobody's turn: it is held, or just gone, whoever removes at the moment.
     `make` fills the folder, and returns what is worth to be known of it (`told`); where it fails, nothing is
     left of it, in the folder or in the repository.
     """
     folder = builds.absolute() / called
+    if (folder / BUILT).exists():
+        with suppress(OSError):  # removed meanwhile: it is made anew
+            use(folder)
+            return folder
     with taking_turns(builds, say):
         if not (folder / BUILT).exists():
             forget_worktrees(repository, builds)
@@ -146,7 +151,7 @@ def taking_turns(builds: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def use(folder: Path) -> None:
-    """Keep a build from being removed until this process ends. To be called in turn."""
+    """Keep a build from being removed until this process ends. Raises OSError for one that is gone."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     _in_use.append(descriptor)
     fcntl.flock(descriptor, fcntl.LOCK_SH)

@@ -103,6 +103,11 @@ def of_reference(cell: Cell, head: Counts) -> Laws:
     )
 
 
+def alike(base: Counts, head: Counts) -> bool:
+    """Whether both look up as often, but for one lookup a device that only one of them has."""
+    return head.lookups == base.lookups or _follows(base, head)
+
+
 def _follows(base: Counts, head: Counts) -> bool:
     """Whether head looks up once more for each device more, and no more than that: the law of a parse."""
     return head.lookups - base.lookups == head.devices - base.devices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,16 +21,19 @@ from qcaps.measure.gate.verdict import (
     doubtful,
     judge,
     noise,
+    set_apart,
 )
 from qcaps.measure.results.answered import counts_of
 from qcaps.measure.subject import is_libvirt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from qcaps.measure.cell import Cell
+    from qcaps.measure.gate.benches import Benches
     from qcaps.measure.gate.counting import CountFault, Lookups
+    from qcaps.measure.gate.doing import Doing
     from qcaps.measure.gate.margins import MarginTable
     from qcaps.measure.gate.pair_store import PairStore
     from qcaps.measure.subject import Counts
@@ -72,6 +76,8 @@ class GateOutcome:
     counts: dict[Cell, tuple[Counts, Counts]] = field(default_factory=dict)
     laws: dict[Cell, tuple[int | None, int | None]] = field(default_factory=dict)
     faults: list[CountFault] = field(default_factory=list)
+    better: list[CountFault] = field(default_factory=list)
+    work: list[Doing] = field(default_factory=list)
     noisy: str = ""
     judged: list[Judged] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -136,6 +142,7 @@ def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], out
                 found = [_placed(one, base_names, head_names) for one in found]
             worse, better = counting.told_apart(found, fewer_is_better=libvirts)
             outcome.faults += worse
+            outcome.better += better
             outcome.notes += [f"{one} (fewer is no fault)" for one in better]
 
 
@@ -169,50 +176,51 @@ def check_host(
 
 
 def take_verdicts(
-    bench: Bench,
-    arms: tuple[Arm, Arm],
-    store: PairStore,
-    outcome: GateOutcome,
-    on_progress: Callable[[Progress], None],
+    benches: Benches, store: PairStore, outcome: GateOutcome, on_progress: Callable[[Progress], None]
 ) -> None:
-    """Rounds over all cells that a verdict of `outcome` still needs, until there is each; rounds are kept."""
-    with Relay(bench, arms) as relay:
-        while True:
-            series = len(outcome.judged)
-            outcome.judged = [_judged(one.series, one.margins, store, series) for one in outcome.judged]
-            wanted = _wanted(outcome.judged)
-            cells = [cell for cell, count in wanted.items() if store.taken(cell) < count]
-            if not cells:
-                return
-            bench.draw.shuffle(cells)
-            try:
-                for sides in take_round(bench, relay, cells, store.taken):
-                    store.add(sides)
-                    on_progress(_progress(sides[0].cell, store, outcome.judged, wanted))
-            finally:
-                store.save()
+    """Rounds over all cells that a verdict of `outcome` still needs, until there is each; rounds are kept.
 
+    With several benches each takes rounds, up to one more a bench than the next look needs.
+    """
+    wanted: dict[Cell, int] = {}
 
-def decide(
-    bench: Bench,
-    arms: tuple[Arm, Arm],
-    counted: GateOutcome,
-    table: MarginTable,
-    *,
-    on_progress: Callable[[Progress], None] = lambda _progress: None,
-    folder: Path | None = None,
-) -> tuple[GateOutcome, PairStore]:
-    """The verdicts on cells that were counted, from pairs of their own, kept in `folder` if there is one."""
-    outcome, store = GateOutcome(counts=counted.counts, laws=counted.laws), pair_store.PairStore(folder)
-    outcome.judged = judge_all(outcome, table, store)
-    take_verdicts(bench, arms, store, outcome, on_progress)
-    return outcome, store
+    def missing(on: Mapping[Cell, int]) -> dict[Cell, int]:
+        store.save()
+        series = len(outcome.judged)
+        outcome.judged = [_judged(one.series, one.margins, store, series) for one in outcome.judged]
+        wanted.clear()
+        wanted.update(_wanted(outcome.judged, store))
+        lacking = {cell: count - store.taken(cell) - on.get(cell, 0) for cell, count in wanted.items()}
+        cells = [cell for cell, count in lacking.items() if count + benches.width > 1]
+        benches.draw.shuffle(cells)
+        return {cell: max(lacking[cell], 1) for cell in cells}
+
+    try:
+        for sides in benches.take(missing, store):
+            store.add(sides)
+            on_progress(_progress(sides[0].cell, store, outcome.judged, wanted))
+    finally:
+        store.save()
 
 
 def judge_all(outcome: GateOutcome, table: MarginTable, store: PairStore) -> list[Judged]:
     """All series of the cells that were counted, with the verdicts that the pairs there are allow."""
-    series = all_series({cell: counts[1].devices for cell, counts in outcome.counts.items()})
+    unlike = [cell for cell, counts in outcome.counts.items() if not counting.alike(*counts)]
+    series = all_series({cell: counts[1].devices for cell, counts in outcome.counts.items()}, unlike)
     return [_judged(one, table.of(one.name), store, len(series)) for one in series]
+
+
+def host_notes(outcome: GateOutcome, store: PairStore) -> list[str]:
+    """How many pairs are each host's, where there are several, and which host stands apart in what."""
+    shares = Counter(pair.host for pairs in store.pairs.values() for pair in pairs)
+    if len(shares) < 2:  # noqa: PLR2004  # several
+        return []
+    notes = ["pairs of each host: " + ", ".join(f"{host} {count}" for host, count in sorted(shares.items()))]
+    for one in outcome.judged:
+        differences, hosts = one.series.differences(store.pairs), one.series.hosts(store.pairs)
+        for host, (ratio, pairs) in set_apart(differences, hosts, one.margins).items():
+            notes.append(f"{one.series.name}: {100 * (ratio - 1):+.1f} % on {host} alone ({pairs} pairs)")
+    return notes
 
 
 def open_store(folder: Path, *, preflight: bool = False) -> PairStore:
@@ -222,7 +230,7 @@ def open_store(folder: Path, *, preflight: bool = False) -> PairStore:
 
 def _judged(series: Series, margins: Margins, store: PairStore, of: int) -> Judged:
     """What the pairs say of a series that is one `of` so many in its run."""
-    judgement = judge(series.differences(store.pairs), margins, of)
+    judgement = judge(series.differences(store.pairs), margins, of, series.hosts(store.pairs))
     if len(series.cells) != 1:
         return Judged(series, margins, judgement)
     both = store.pairs.get(series.cells[0], [])
@@ -233,13 +241,15 @@ def _judged(series: Series, margins: Margins, store: PairStore, of: int) -> Judg
     )
 
 
-def _wanted(judged: Sequence[Judged]) -> dict[Cell, int]:
+def _wanted(judged: Sequence[Judged], store: PairStore) -> dict[Cell, int]:
     """Pairs wanted of each cell by the series that have no verdict yet."""
     wanted: dict[Cell, int] = {}
     for one in judged:
         if one.judgement.verdict is None:
+            # With pairs of several hosts, a series may have fewer differences than each cell has pairs.
+            spoilt = min(map(store.taken, one.series.cells)) - len(one.series.differences(store.pairs))
             for cell in one.series.cells:
-                wanted[cell] = max(wanted.get(cell, 0), one.judgement.wanted)
+                wanted[cell] = max(wanted.get(cell, 0), one.judgement.wanted + spoilt)
     return wanted
 
 

@@ -10,7 +10,9 @@ nulls: Ramdas, Ruf, Larsson and Koolen, "Admissible anytime-valid sequential inf
 nonnegative martingales" (2020); Vovk and Wang, "Efficiency of nonparametric e-tests" (2022).
 
 Differences are measured in scales and cut off at two of them, so that a wild pair neither decides nor spoils.
-Both are allowed: a cut is odd and grows, and the scale of a pair is taken from the pairs before it.
+Both are allowed: a cut is odd and grows, and the scale of a pair is taken from the pairs before it. Hosts
+scatter differently, so that each has a scale of its own; nothing else here asks which host a pair is from,
+for the null is about each pair given those before it, in whatever order hosts take turns.
 """
 
 from __future__ import annotations
@@ -36,31 +38,45 @@ _SIGMAS = 1.4826  # a normal distribution's standard deviation, in median deviat
 _WIDEST = 1.0  # ln: no bound is looked for beyond a factor of e
 
 
-def evidence(differences: Sequence[float], limit: float) -> NDArray[np.float64]:
-    """The logarithm of the evidence after each pair that differences lie above `limit`."""
+def evidence(differences: Sequence[float], limit: float, hosts: Sequence[str] = ()) -> NDArray[np.float64]:
+    """The logarithm of the evidence after each pair that differences lie above `limit`.
+
+    `hosts` has the host of each pair; without any they are all of one.
+    """
     values = np.asarray(differences, dtype=float)
-    shares = np.clip((values - limit) / _scales(values), -_CUT, _CUT)
+    shares = np.clip((values - limit) / _scales(values, hosts), -_CUT, _CUT)
     factors = math.log(2) - np.logaddexp(0, -2 * _SHARPNESS * shares)
     return _mean_of_logs(np.cumsum(factors, axis=1))
 
 
-def first_beyond(differences: Sequence[float], limit: float, threshold: float) -> int | None:
+def first_beyond(
+    differences: Sequence[float], limit: float, threshold: float, hosts: Sequence[str] = ()
+) -> int | None:
     """After how many pairs the evidence first exceeded `threshold`; None if it never did."""
-    (found,) = np.nonzero(evidence(differences, limit) > threshold)
+    (found,) = np.nonzero(evidence(differences, limit, hosts) > threshold)
     return int(found[0]) + 1 if len(found) else None
 
 
-def lower_bound(differences: Sequence[float], threshold: float) -> float:
+def lower_bound(differences: Sequence[float], threshold: float, hosts: Sequence[str] = ()) -> float:
     """What differences lie above, by evidence of `threshold`: wrong with chance e^-threshold at most."""
     low, high = -_WIDEST, _WIDEST
     for _ in range(30):
         middle = (low + high) / 2
-        low, high = (middle, high) if evidence(differences, middle)[-1] > threshold else (low, middle)
+        low, high = (middle, high) if evidence(differences, middle, hosts)[-1] > threshold else (low, middle)
     return low
 
 
-def _scales(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far pairs scatter, for each pair from earlier ones alone; found anew after 5, 8, 16, 32 … pairs."""
+def _scales(values: NDArray[np.float64], hosts: Sequence[str]) -> NDArray[np.float64]:
+    """How far pairs of each pair's host scatter, from earlier ones alone; while a host has few, from all."""
+    scales = _scales_in_turn(values)
+    for host in dict.fromkeys(hosts):
+        own = np.flatnonzero(np.array(hosts) == host)
+        scales[own[_ENOUGH:]] = _scales_in_turn(values[own])[_ENOUGH:]
+    return scales
+
+
+def _scales_in_turn(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each pair from earlier ones; found anew after 5, 8, 16, 32 … pairs."""
     scales = np.full(len(values), _FIRST_SCALE)
     number = _ENOUGH
     while number < len(values):

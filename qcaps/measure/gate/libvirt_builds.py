@@ -66,7 +66,8 @@ def built(
     def make(folder: Path) -> dict[str, Any]:
         took = builds.last_seconds(place, called)
         last = f"; the last one took {took:.0f} s" if took else ""
-        say(f"building {revision} ({commit[:12]}): {recipe.command}{last}")
+        named = commit[:12] if commit.startswith(revision) else f"{revision} ({commit[:12]})"
+        say(f"building {named}: {recipe.command}{last}")
         return _make(who, commit, repository, recipe, folder=folder, say=say)
 
     folder = builds.kept(place, called, repository, say, make=make, most_gb=recipe.most_gb)

@@ -37,6 +37,7 @@ class PairStore:
     base: Results = _EMPTY
     head: Results = _EMPTY
     pairs: dict[Cell, list[Pair]] = field(default_factory=dict)
+    _unsaved: bool = False
 
     @classmethod
     def from_folder(cls, folder: Path, prefix: str = "") -> PairStore:
@@ -49,10 +50,12 @@ class PairStore:
         one, other = sides
         self.base, self.head = results_file.add(self.base, [one]), results_file.add(self.head, [other])
         self.pairs.setdefault(one.cell, []).append(_pair(one.runs[0], other.runs[0]))
+        self._unsaved = True
 
     def save(self) -> None:
         """Write both files; each is replaced at once."""
-        if self.folder is not None and self.base.measured:
+        if self.folder is not None and self._unsaved:
+            self._unsaved = False
             results_file.write(self.folder / (self.prefix + BASE), self.base)
             results_file.write(self.folder / (self.prefix + HEAD), self.head)
 
@@ -89,7 +92,8 @@ def _pair(base: Run, head: Run) -> Pair:
     """
     value = base.block_values[0]
     turns = zip(base.blocks[0], head.blocks[0], strict=False)  # as long as each other, or cut off
-    return Pair(value, value * median(after / before for before, after in turns))
+    head_value = value * median(after / before for before, after in turns)
+    return Pair(value, head_value, str(base.facts.get("hostname", "")), base.worker)
 
 
 def begin(folder: Path, identity: Mapping[str, Any]) -> bool:

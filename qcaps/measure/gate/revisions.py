@@ -48,7 +48,7 @@ class ArmSource:
     """How the user named an arm: by a revision, by an interpreter, or by neither (this very qcaps).
 
     `subject` is what it measures; "" is what each cell says. With a `recipe` the revision is a libvirt's,
-    which this qcaps measures.
+    which this qcaps measures. `who` names it in errors (default: the option).
     """
 
     name: str
@@ -56,6 +56,7 @@ class ArmSource:
     python: str | None = None
     subject: str = ""
     recipe: Recipe | None = None
+    who: str = ""
 
 
 def arm_from(source: ArmSource, repository: Path, place: Path, say: Callable[[str], None]) -> Arm:
@@ -129,22 +130,28 @@ def default_builds() -> Path:
 
 
 def _arm_from_revision(source: ArmSource, repository: Path, place: Path, say: Callable[[str], None]) -> Arm:
-    name, revision, who = source.name, source.revision or "", f"--{source.name}-rev {source.revision}"
+    name, revision = source.name, source.revision or ""
+    who = source.who or f"--{name}-rev {revision}"
     if source.recipe is not None:
         from qcaps.measure.gate import libvirt_builds
 
         one = libvirt_builds.built(who, revision, repository, source.recipe, place=place, say=say)
-        version = f"{revision} {one.commit[:12]}, libvirt {one.version}"
+        version = f"{_named(revision, one.commit)}, libvirt {one.version}"
         return Arm(name, sys.executable, version, _home(), subject=one.subject)
     commit = commit_of(who, revision, repository)
 
     def make(folder: Path) -> dict[str, Any]:
-        say(f"building {name}: {revision} ({commit[:12]})")
+        say(f"building {name}: {_named(revision, commit)}")
         _build(who, commit, repository, folder, say)
         return {"what": "qcaps"}
 
     folder = builds.kept(place, builds.name(commit), repository, say, make=make)
-    return Arm(name, sys.executable, f"{revision} {commit[:12]}", str(folder / builds.PACKAGES))
+    return Arm(name, sys.executable, _named(revision, commit), str(folder / builds.PACKAGES))
+
+
+def _named(revision: str, commit: str) -> str:
+    """A revision as its user calls it, and its commit, where that says more."""
+    return commit[:12] if commit.startswith(revision) else f"{revision} {commit[:12]}"
 
 
 def _home() -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from qcaps.measure.cell import Cell
 
@@ -18,10 +18,15 @@ _FEWEST_POINTS = 3
 
 
 class Pair(NamedTuple):
-    """One pair, in seconds: base's block value, and head's as their turns relate them."""
+    """One pair, in seconds: base's block value, and head's as their turns relate them.
+
+    `number` is the round's in its gate, `host` where both sides were measured.
+    """
 
     base: float
     head: float
+    host: str = ""
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -33,15 +38,36 @@ class Series:
     difference: Callable[[Sequence[Pair]], float]
 
     def differences(self, pairs: Mapping[Cell, Sequence[Pair]]) -> list[float]:
-        """One difference for each round that has a pair of every cell."""
-        columns = (pairs.get(cell, ()) for cell in self.cells)
-        return [self.difference(rows) for rows in zip(*columns, strict=False)]
+        """One difference for each pair of every cell, all from one host, in the order they became whole."""
+        return [self.difference(row) for row in self._rows(pairs)]
+
+    def hosts(self, pairs: Mapping[Cell, Sequence[Pair]]) -> list[str]:
+        """The host of each difference."""
+        return [row[0].host for row in self._rows(pairs)]
+
+    def _rows(self, pairs: Mapping[Cell, Sequence[Pair]]) -> list[tuple[Pair, ...]]:
+        columns = [pairs.get(cell, ()) for cell in self.cells]
+        rows = [
+            row
+            for host in dict.fromkeys(pair.host for pair in columns[0])
+            for row in zip(
+                *([pair for pair in column if pair.host == host] for column in columns), strict=False
+            )
+        ]
+        # What comes later comes last, so that no difference changes its place.
+        return sorted(rows, key=lambda row: max(pair.number for pair in row))
 
 
-def all_series(devices: Mapping[Cell, int]) -> tuple[Series, ...]:
-    """The series of cells whose results have as many devices as given."""
+def all_series(devices: Mapping[Cell, int], unlike: Collection[Cell] = ()) -> tuple[Series, ...]:
+    """The series of cells whose results have as many devices as given.
+
+    `unlike` are cells that look up otherwise in head than in base: no line goes through these. What a lookup
+    takes is no straight line in how many there are, so that a build which saves most of them would seem to
+    have a larger constant part.
+    """
     points = tuple(point(cell) for cell in devices)
-    return (*points, *(one for family in _families(devices) for one in _line(family, devices)))
+    families = [family for family in _families(devices) if not any(cell in unlike for cell in family)]
+    return (*points, *(one for family in families for one in _line(family, devices)))
 
 
 def point(cell: Cell) -> Series:
@@ -63,7 +89,7 @@ def _line(cells: tuple[Cell, ...], devices: Mapping[Cell, int]) -> tuple[Series,
     family = f"{one.scenario} {one.task} {one.validity} {one.policy}"
 
     def lines(pairs: Sequence[Pair]) -> tuple[tuple[float, float], tuple[float, float]]:
-        base, head = (np.array(side) for side in zip(*pairs, strict=True))
+        base, head = (np.array([getattr(pair, side) for pair in pairs]) for side in ("base", "head"))
         # Noise is in proportion to the time, so each point weighs by its own; the same weights on both sides.
         (b1, b0), (h1, h0) = (np.polyfit(xs, side, 1, w=1 / base) for side in (base, head))
         return (float(b0), float(b1)), (float(h0), float(h1))

@@ -7,7 +7,8 @@ interval at one-sided alpha .01:
     FAIL          the evidence that the differences lie above ln(1 + delta) exceeds series / .005
     IMPROVED      the same below ln(1 - delta)
     PASS          the interval's upper bound is below ln(1 + margin); while all of it is beyond delta on one
-                  side, more pairs are taken, until the evidence decides or the interval no longer is
+                  side, or that of one host's own pairs, more are taken, until the evidence decides or the
+                  interval no longer is
     INCONCLUSIVE  none of these at the last look
     APART         not judged: the two sides were measured at different times
 
@@ -108,28 +109,52 @@ class Judgement:
     interval: Interval | None = None
 
 
-def judge(differences: Sequence[float], margins: Margins, series: int = 1) -> Judgement:
-    """The verdict on differences in the order they were measured; the same for the same differences."""
+def judge(
+    differences: Sequence[float], margins: Margins, series: int = 1, hosts: Sequence[str] = ()
+) -> Judgement:
+    """The verdict on differences in the order they were asked for; the same for the same differences.
+
+    `hosts` has the host of each; without any they are all of one. A host is a block: what it scatters is its
+    own, and there is no PASS on all while one is beyond delta by itself.
+    """
     threshold = math.log(series / ALPHA)
-    slower = _beyond(differences, math.log1p(margins.delta), threshold)
+    slower = _beyond(differences, math.log1p(margins.delta), threshold, hosts)
     # Nothing is faster by all of its time.
     limit = -math.log1p(-margins.delta) if margins.delta < 1 else math.inf
-    faster = _beyond([-one for one in differences], limit, threshold)
+    faster = _beyond([-one for one in differences], limit, threshold, hosts)
     beyond = min(slower, faster)
     seen: Interval | None = None
     for look in LOOKS:
         if beyond <= look:
             verdict = Verdict.FAIL if slower <= faster else Verdict.IMPROVED
-            return Judgement(verdict, beyond, always_valid(differences[:beyond], margins.delta, threshold))
+            bounds = always_valid(differences[:beyond], margins.delta, threshold, hosts[:beyond])
+            return Judgement(verdict, beyond, bounds)
         if len(differences) < look:
             return Judgement(None, look, seen)
         seen = interval(differences[:look], margins.delta)
-        suspected = lies(seen.low, seen.high, margins) in (Lies.SLOWER, Lies.FASTER)
+        suspected = _beyond_delta(seen, margins) or bool(set_apart(differences[:look], hosts[:look], margins))
         if seen.high < 1 + margins.margin and not suspected:
             return Judgement(Verdict.PASS, look, seen)
     assert seen is not None, "there are looks"
-    last = Verdict.PASS if seen.high < 1 + margins.margin else Verdict.INCONCLUSIVE
+    apart = set_apart(differences[: LOOKS[-1]], hosts[: LOOKS[-1]], margins)
+    last = Verdict.PASS if seen.high < 1 + margins.margin and not apart else Verdict.INCONCLUSIVE
     return Judgement(last, LOOKS[-1], seen)
+
+
+def set_apart(
+    differences: Sequence[float], hosts: Sequence[str], margins: Margins
+) -> dict[str, tuple[float, int]]:
+    """Hosts among several whose own pairs are all beyond delta: ratio and pairs of each."""
+    found: dict[str, tuple[float, int]] = {}
+    names = dict.fromkeys(hosts)
+    for host in names if len(names) > 1 else ():
+        own = [one for one, of in zip(differences, hosts, strict=True) if of == host]
+        if len(own) < LOOKS[0]:
+            continue
+        seen = interval(own, margins.delta)
+        if _beyond_delta(seen, margins):
+            found[host] = (seen.ratio, seen.pairs)
+    return found
 
 
 def interval(differences: Sequence[float], delta: float, alpha: float = PASS_ALPHA) -> Interval:
@@ -148,11 +173,13 @@ def interval(differences: Sequence[float], delta: float, alpha: float = PASS_ALP
     )
 
 
-def always_valid(differences: Sequence[float], delta: float, threshold: float) -> Interval:
+def always_valid(
+    differences: Sequence[float], delta: float, threshold: float, hosts: Sequence[str] = ()
+) -> Interval:
     """Ratio and the bounds the evidence sets; both hold at whatever pair one stops."""
     plain = interval(differences, delta)
-    low = math.exp(lower_bound(differences, threshold))
-    high = math.exp(-lower_bound([-one for one in differences], threshold))
+    low = math.exp(lower_bound(differences, threshold, hosts))
+    high = math.exp(-lower_bound([-one for one in differences], threshold, hosts))
     return replace(
         plain,
         low=low,
@@ -190,7 +217,11 @@ def median_deviation(differences: Sequence[float]) -> float:
     return statistics.median(abs(one - middle) for one in differences)
 
 
-def _beyond(differences: Sequence[float], limit: float, threshold: float) -> int:
+def _beyond_delta(seen: Interval, margins: Margins) -> bool:
+    return lies(seen.low, seen.high, margins) in (Lies.SLOWER, Lies.FASTER)
+
+
+def _beyond(differences: Sequence[float], limit: float, threshold: float, hosts: Sequence[str]) -> int:
     """After how many pairs there was evidence; more than any look where there was none."""
-    found = first_beyond(differences, limit, threshold) if differences else None
+    found = first_beyond(differences, limit, threshold, hosts) if differences else None
     return LOOKS[-1] + 1 if found is None else found

@@ -2,6 +2,7 @@
 
 A run's values are all timed calls, in seconds, in the order they were made; `calls_a_block` says how many
 make a block. Counts and parameters stand in each run's metadata, so `pyperf show --metadata` prints them.
+A benchmark of pyperf's is of one machine; where runs are of several, what tells these apart has other names.
 """
 
 from __future__ import annotations
@@ -25,6 +26,14 @@ Metadata = dict[str, str | int | float]
 
 CUT_SHORT = "cut_short"
 """Metadata of a run whose worker was killed before it was done: by what."""
+
+_OF_HOSTS = {
+    "hostname": "host",
+    "cpu_model_name": "host_cpu_model_name",
+    "cpu_count": "host_cpu_count",
+    "platform": "host_platform",
+}
+"""What pyperf wants to be the same in all runs of a benchmark, and its names where it is not."""
 
 _COUNTS = ("devices", "lookups", "validations", "forks", "probes")
 
@@ -159,12 +168,13 @@ def _parsed(text: str, path: str) -> tuple[Results, tuple[str, ...]]:
 
 
 def _to_benchmark(pyperf: Any, one: Measured) -> Any:  # noqa: ANN401  # likewise
-    return pyperf.Benchmark([_to_run(pyperf, one, run) for run in one.runs])
+    differing = {name for name in _OF_HOSTS if len({run.facts.get(name) for run in one.runs}) > 1}
+    return pyperf.Benchmark([_to_run(pyperf, one, run, differing) for run in one.runs])
 
 
-def _to_run(pyperf: Any, one: Measured, run: Run) -> Any:  # noqa: ANN401  # likewise
+def _to_run(pyperf: Any, one: Measured, run: Run, differing: set[str]) -> Any:  # noqa: ANN401  # likewise
     metadata: Metadata = {
-        **run.facts,
+        **{_OF_HOSTS[name] if name in differing else name: value for name, value in run.facts.items()},
         "name": one.cell.name,
         "unit": "second",
         **one.cell.to_plain(),
@@ -205,10 +215,11 @@ def _from_run(
     if calls < 1 or not values or len(values) % calls:
         raise ValueError(f"{len(values)} values are no whole number of blocks of {calls}")
     blocks = tuple(tuple(values[at : at + calls]) for at in range(0, len(values), calls))
-    facts = {name: value for name, value in metadata.items() if name not in _OWN}
+    facts = {_FROM_HOSTS.get(name, name): value for name, value in metadata.items() if name not in _OWN}
     return Run(int(metadata["worker"]), blocks, tuple(value for _, value in warmups), facts)
 
 
+_FROM_HOSTS = {name: known for known, name in _OF_HOSTS.items()}
 _OWN = {
     *_COUNTS,
     *Cell("", 0).to_plain(),

@@ -21,9 +21,9 @@ def text(report: GateReport, results: Results) -> str:
 
 def _measures(row: VerdictRow) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
-    if row.head_seconds is not None and row.base_seconds is not None:
+    if row.head_seconds is not None:
         found["latency"] = {"value": row.head_seconds * _NANO}
-        if row.low is not None and row.high is not None:
+        if row.low is not None and row.high is not None and row.base_seconds is not None:
             found["latency"]["lower_value"] = min(row.low * row.base_seconds, row.head_seconds) * _NANO
             found["latency"]["upper_value"] = max(row.high * row.base_seconds, row.head_seconds) * _NANO
     for name, count in (("lookups", row.lookups), ("forks", row.forks)):

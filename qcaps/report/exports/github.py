@@ -27,7 +27,7 @@ def text(report: GateReport, results: Results) -> str:
                     "unit": "us",
                     "value": round(row.head_seconds * _MICRO, 3),
                     "range": interval,
-                    "extra": f"{verdict} {change}",
+                    "extra": f"{verdict} {change}".strip(),
                 }
             )
         if row.lookups is not None:

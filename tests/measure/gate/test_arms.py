@@ -12,7 +12,8 @@ import pytest
 import qcaps
 from qcaps.measure.cell import Cell
 from qcaps.measure.gate.arms import Arm, ArmError, ArmProcess, MismatchError
-from qcaps.measure.gate.decision import GateOutcome, check_counts, check_host, decide
+from qcaps.measure.gate.benches import decide
+from qcaps.measure.gate.decision import GateOutcome, check_counts, check_host
 from qcaps.measure.gate.margins import MarginTable
 from qcaps.measure.gate.pair_store import PairStore
 from qcaps.measure.gate.relay import Relay

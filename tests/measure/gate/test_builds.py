@@ -173,6 +173,18 @@ def test_what_is_in_use_by_another_process_stays(place: Path) -> None:
     assert [one.folder for one in builds.prune(place, 0)] == [folder]
 
 
+def test_a_build_that_is_there_waits_for_nobody(
+    repository: Path, place: Path, steps: list[list[str]]
+) -> None:
+    said: list[str] = []
+    first = arm_from(ArmSource("base", "HEAD"), repository, place, said.append)
+    with builds.taking_turns(place, said.append):  # another gate builds for minutes
+        again = arm_from(ArmSource("head", "HEAD"), repository, place, said.append)
+    assert again.path == first.path
+    assert not [line for line in said if "waiting" in line]
+    assert len([step for step in steps if "--target" in step]) == 1
+
+
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

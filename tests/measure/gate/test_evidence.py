@@ -64,3 +64,33 @@ def test_a_wild_pair_neither_decides_nor_spoils() -> None:
     steady = [0.02, 0.021, 0.019, 0.02] * 6
     assert first_beyond([*steady[:6], -3.0, *steady[6:]], 0.0, math.log(200)) is not None
     assert first_beyond([3.0] * 3, 0.0, math.log(200)) is None
+
+
+def in_turns(generator: np.random.Generator, limit: float) -> tuple[list[float], list[str]]:
+    """Pairs of a quiet, a loud and a wild host, in an order that is drawn; all symmetric about the limit."""
+    hosts = generator.choice(["quiet", "loud", "wild"], PAIRS, p=[0.5, 0.3, 0.2])
+    scatter = np.select([hosts == "quiet", hosts == "loud"], [0.003, 0.02], 0.1)
+    return list(limit + generator.normal(0, scatter)), list(hosts)
+
+
+def test_pairs_of_several_hosts_are_wrong_no_more_often_and_a_loud_host_does_not_drown_a_quiet_one() -> None:
+    generator, limit, alpha = np.random.default_rng(5), math.log(1.01), 0.01
+    found = sum(first_beyond(*in_order(generator, limit, alpha)) is not None for _ in range(RUNS))
+    assert found <= alpha * RUNS + 3 * math.sqrt(alpha * RUNS)
+    differences, hosts = in_turns(np.random.default_rng(6), 0.03)
+    together = first_beyond(differences, limit, math.log(200))
+    apart = first_beyond(differences, limit, math.log(200), hosts)
+    assert apart is not None
+    assert together is None or apart < together
+
+
+def in_order(
+    generator: np.random.Generator, limit: float, alpha: float
+) -> tuple[list[float], float, float, list[str]]:
+    differences, hosts = in_turns(generator, limit)
+    return differences, limit, -math.log(alpha), hosts
+
+
+def test_one_host_by_its_name_is_as_one_without() -> None:
+    differences = list(np.random.default_rng(3).normal(0.03, 0.015, 40))
+    assert (evidence(differences, 0.01, ["a"] * 40) == evidence(differences, 0.01)).all()

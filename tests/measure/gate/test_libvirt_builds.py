@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.commands import main
+from qcaps.commands.gate import git_bisect
 from qcaps.errors import UsageError
 from qcaps.measure.gate import builds, checkout
 from qcaps.measure.gate.checkout import BuildError
@@ -66,6 +67,21 @@ def test_a_revision_is_built_once_and_gated(
     assert "libvirt 9.0.0, built in" in capsys.readouterr().out
     git(repository, "checkout", "-q", "file")
     assert_clean(repository, place, 2)
+
+
+@pytest.mark.libvirt
+def test_git_bisect_run_is_told_what_it_understands(repository: Path, place: Path, tmp_path: Path) -> None:
+    common = ("--repo", str(repository), "--builds", str(place), "--git-bisect", "-o", str(tmp_path / "out"))
+    counts = ("--counts-only", "simple", "-n", "1", "--task", "define")
+    build = f"grep -q two file || exit 3; {BUILD}"
+    gate = ("gate", "--base", "libvirt", *common, *counts)
+    assert main([*gate, "--head-rev", "HEAD", "--build", build]) == 0
+    assert main([*gate, "--head-rev", "HEAD~1", "--build", build]) == 125
+    assert main([*gate, "--head-rev", "nowhere", "--build", build]) == 255
+    assert git_bisect.translated(lambda: 3) == 125
+    assert git_bisect.translated(lambda: 1) == 1
+    assert git_bisect.translated(lambda: 130) == 255
+    assert git_bisect.translated(lambda: 1 // 0) == 255
 
 
 @pytest.mark.libvirt

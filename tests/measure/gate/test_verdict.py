@@ -18,6 +18,7 @@ from qcaps.measure.gate.verdict import (
     interval,
     judge,
     noise,
+    set_apart,
 )
 from qcaps.measure.statistics import hodges_lehmann
 
@@ -155,3 +156,16 @@ def test_a_quiet_host_is_hardly_ever_called_noisy() -> None:
         all(doubtful(row[:aim], 0.01) for aim in PREFLIGHT_PAIRS) and bool(noise(row, 0.01)) for row in drawn
     )
     assert called <= 2
+
+
+def test_nothing_passes_while_one_host_is_beyond_delta_by_itself() -> None:
+    generator, margins = np.random.default_rng(9), Margins(0.01, 0.012)
+    hosts = ["a", "b", "c", "slow"] * 32
+    differences = list(generator.normal(0, 0.004, 128) + np.where(np.array(hosts) == "slow", 0.02, 0))
+    blind, found = judge(differences, margins), judge(differences, margins, 1, hosts)
+    assert (blind.verdict, blind.wanted) == (Verdict.PASS, 32)
+    assert (found.verdict, found.wanted) == (Verdict.INCONCLUSIVE, LOOKS[-1])
+    ((host, (ratio, pairs)),) = set_apart(differences, hosts, margins).items()
+    assert (host, pairs) == ("slow", 32)
+    assert ratio == pytest.approx(1.02, abs=0.002)
+    assert set_apart(differences[:28], hosts[:28], margins) == {}  # seven pairs of a host are too few to tell

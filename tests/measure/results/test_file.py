@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,6 +64,22 @@ def test_runs_of_a_cell_are_gathered() -> None:
         ("once", [0, 1]),
         ("series", [0]),
     ]
+
+
+def test_runs_of_several_hosts_are_one_benchmark_of_pyperf_s() -> None:
+    def of(host: str, worker: int) -> Measured:
+        (run,) = measured("once", (0.5, 0.75), worker=worker).runs
+        facts = {**run.facts, "hostname": host, "platform": "Linux"}
+        return replace(measured("once", (1.0,)), runs=(replace(run, facts=facts),))
+
+    both = results_file.add(Results((of("a", 0),)), [of("b", 1)])
+    text = results_file.to_text(both)
+    assert results_file.from_text(text, "here") == both
+    (metadata,) = [run["metadata"] for run in json.loads(text)["benchmarks"][0]["runs"]][:1]
+    assert metadata["host"] == "a"
+    assert "hostname" not in metadata
+    with pytest.raises(QcapsError, match=r"^host c: truncated"):
+        results_file.from_text(text[:-9], "host c")
 
 
 def foreign(text: str) -> str:

@@ -1,0 +1,168 @@
+"""Is a commit as the good end is, or as the bad one: by counts exactly, by time from pairs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from qcaps.measure.bisect.search import BisectSide
+from qcaps.measure.gate import revisions
+from qcaps.measure.gate.decision import GateOutcome, check_counts
+from qcaps.measure.gate.evidence import first_beyond
+from qcaps.measure.gate.pair_store import PairStore
+from qcaps.measure.gate.relay import Relay, running
+from qcaps.measure.gate.rounds import take_round
+from qcaps.measure.gate.series import point
+from qcaps.measure.gate.verdict import ALPHA, LOOKS, Interval, interval
+from qcaps.measure.results.answered import counts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from qcaps.measure.cell import Cell
+    from qcaps.measure.gate.arms import Arm
+    from qcaps.measure.gate.rounds import Bench
+
+    Counted = Mapping[str, Mapping[str, int]]
+
+ENDS_PAIRS = 32
+"""Pairs the two ends are told apart by: the size of the change is what all steps are held against."""
+MOST_PAIRS = LOOKS[-1]
+
+
+def count(bench: Bench, arm: Arm) -> dict[str, dict[str, int]]:
+    """What a commit counts on each benchmark. Raises ArmError, MismatchError."""
+    with running((arm,), bench.work, bench.chance(), bench.scratch) as (process,):
+        return {cell.name: _plain(bench, cell, process) for cell in bench.sources}
+
+
+def differing(good: Counted, bad: Counted) -> list[tuple[str, str]]:
+    """The counts in which the two ends differ: benchmark, and what is counted."""
+    return [
+        (name, what)
+        for name, counts in good.items()
+        for what, value in counts.items()
+        if bad[name][what] != value
+    ]
+
+
+class Told(NamedTuple):
+    """A side, and the reason where it needs one."""
+
+    side: BisectSide
+    why: str = ""
+
+
+def by_counts(found: Counted, good: Counted, bad: Counted) -> Told:
+    """Good where all that the ends differ in is as in the good end; what is like neither end is not good."""
+    keys = differing(good, bad)
+    values = [found[name][what] for name, what in keys]
+    if values == [good[name][what] for name, what in keys]:
+        return Told(BisectSide.GOOD)
+    if values == [bad[name][what] for name, what in keys]:
+        return Told(BisectSide.BAD)
+    return Told(BisectSide.BAD, "like neither end: more than one commit changes what is counted")
+
+
+@dataclass(frozen=True)
+class SoughtChange:
+    """The change that is looked for: on which benchmark, how much (ln of the ratio), from how many pairs."""
+
+    cell: Cell
+    size: float
+    found: Interval
+
+    @property
+    def limit(self) -> float:
+        """Half way between the ends: what lies above is like one, what lies below like the other."""
+        return self.size / 2
+
+
+def find_change(
+    bench: Bench, arms: tuple[Arm, Arm], delta: float, on_pair: Callable[[int, int, str], None]
+) -> SoughtChange | None:
+    """The benchmark in which the ends differ most surely by more than `delta`; None if they do in none.
+
+    Raises ArmError, MismatchError.
+    """
+    cells, store = tuple(bench.sources), PairStore(None)
+    check_counts(bench, arms, cells, GateOutcome())
+    with Relay(bench, arms) as relay:
+        for number in range(ENDS_PAIRS):
+            for sides in take_round(bench, relay, cells, store.taken):
+                store.add(sides)
+            on_pair(number + 1, ENDS_PAIRS, "the two ends")
+    threshold = math.log(2 * len(cells) / ALPHA)
+    changes = []
+    for cell in cells:
+        differences = point(cell).differences(store.pairs)
+        found = interval(differences, delta)
+        size = math.log(found.ratio)
+        towards = [math.copysign(1.0, size) * one for one in differences]
+        if first_beyond(towards, math.log1p(delta), threshold) is not None:
+            changes.append(SoughtChange(cell, size, found))
+    return max(changes, key=_sureness, default=None)
+
+
+def by_time(
+    bench: Bench,
+    arms: tuple[Arm, Arm],
+    change: SoughtChange,
+    steps: int,
+    on_pair: Callable[[int, int, str], None],
+) -> tuple[Told, Interval]:
+    """Pairs of a commit with the good end until the evidence says which side of half the change it lies on.
+
+    `steps` is how many such decisions the search may need: by the union bound all of them are right, but for
+    a chance of twice ALPHA. Raises ArmError, MismatchError.
+    """
+    store, threshold = PairStore(None), math.log(steps / ALPHA)
+    check_counts(bench, arms, (change.cell,), GateOutcome())
+    sign = math.copysign(1.0, change.size)
+    with Relay(bench, arms) as relay:
+        while True:
+            differences = [sign * one for one in point(change.cell).differences(store.pairs)]
+            side = _side(differences, abs(change.limit), threshold)
+            if side is not None or len(differences) >= MOST_PAIRS:
+                found = interval([sign * one for one in differences], 0.0)
+                if side is None:
+                    return Told(
+                        BisectSide.SKIPPED, f"{len(differences)} pairs do not tell which end it is like"
+                    ), found
+                return Told(side), found
+            for sides in take_round(bench, relay, (change.cell,), store.taken):
+                store.add(sides)
+            on_pair(store.taken(change.cell), MOST_PAIRS, arms[1].version)
+
+
+def _side(differences: Sequence[float], limit: float, threshold: float) -> BisectSide | None:
+    if not differences:
+        return None
+    if first_beyond(differences, limit, threshold) is not None:
+        return BisectSide.BAD
+    if first_beyond([-one for one in differences], -limit, threshold) is not None:
+        return BisectSide.GOOD
+    return None
+
+
+def _sureness(change: SoughtChange) -> float:
+    width = math.log(change.found.high / change.found.low)
+    return abs(change.size) / max(width, 1e-9)
+
+
+def _plain(bench: Bench, cell: Cell, process: object) -> dict[str, int]:
+    from qcaps.measure.gate.arms import ArmProcess
+
+    assert isinstance(process, ArmProcess)
+    plain = asdict(counts_of(bench.run(cell, process)))
+    return {what: value for what, value in plain.items() if isinstance(value, int)}
+
+
+def alike(arms: Sequence[Arm], bench: Bench) -> tuple[Arm, Arm]:
+    """The good end and a commit, their code in folders like each other's."""
+    good, other = (
+        revisions.alike(arm, bench.scratch / f"code-of-{side}")
+        for arm, side in zip(arms, ("good", "step"), strict=True)
+    )
+    return good, other

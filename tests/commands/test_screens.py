@@ -281,6 +281,7 @@ ELSEWHERE = {
     "gate": "needs two revisions or builds: tests/measure/gate",
     "torn": "takes a minute: tests/measure/torn",
     "calibrate": "takes minutes: tests/commands/test_options.py",
+    "bisect": "needs a repository: tests/measure/gate",
     "history": "needs a repository: tests/history",
     "live": "needs libvirt: tests/commands/test_live.py",
     "fidelity": "needs libvirt or recorded truth: tests/measure/fidelity",

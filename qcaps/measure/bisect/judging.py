@@ -37,6 +37,7 @@ class UndecidedError(QcapsError):
 ENDS_PAIRS = 32
 """Pairs the two ends are told apart by, at least: all steps are held against the size of the change."""
 MOST_PAIRS = LOOKS[-1]
+_LEAST_CHANGE = 0.01  # ln
 
 
 def count(bench: Bench, arm: Arm) -> dict[str, dict[str, int]]:
@@ -82,9 +83,14 @@ class SoughtChange:
     found: Interval
 
     @property
-    def limit(self) -> float:
-        """Half way between the ends: what lies above is like one, what lies below like the other."""
-        return self.size / 2
+    def limits(self) -> tuple[float, float]:
+        """A quarter and three quarters of the least change the ends allow: above is not good, below not bad.
+
+        The least, since what is too large for a change would take bad commits for good ones.
+        """
+        bounds = (math.log(self.found.low), math.log(self.found.high))
+        least = max(min(math.copysign(1.0, self.size) * one for one in bounds), _LEAST_CHANGE)
+        return least / 4, 3 * least / 4
 
 
 def find_change(
@@ -134,7 +140,7 @@ def by_time(
     steps: int,
     on_pair: Callable[[int, int, str], None],
 ) -> tuple[Told, Interval]:
-    """Pairs of a commit with the good end until the evidence says which side of half the change it lies on.
+    """Pairs of a commit with the good end until the evidence says which end it is not like.
 
     `steps` is how many such decisions the search may need: by the union bound all of them are right, but for
     a chance of twice ALPHA. Raises ArmError, MismatchError.
@@ -145,7 +151,7 @@ def by_time(
     with Relay(bench, arms) as relay:
         while True:
             differences = [sign * one for one in point(change.cell).differences(store.pairs)]
-            side = _side(differences, abs(change.limit), threshold)
+            side = _side(differences, change.limits, threshold)
             if side is not None or len(differences) >= MOST_PAIRS:
                 found = interval([sign * one for one in differences], 0.0)
                 if side is None:
@@ -158,12 +164,14 @@ def by_time(
             on_pair(store.taken(change.cell), MOST_PAIRS, arms[1].version)
 
 
-def _side(differences: Sequence[float], limit: float, threshold: float) -> BisectSide | None:
+def _side(differences: Sequence[float], limits: tuple[float, float], threshold: float) -> BisectSide | None:
+    """Bad by evidence that it lies above the first limit, good by evidence that it lies below the second."""
     if not differences:
         return None
-    if first_beyond(differences, limit, threshold) is not None:
+    above, below = limits
+    if first_beyond(differences, above, threshold) is not None:
         return BisectSide.BAD
-    if first_beyond([-one for one in differences], -limit, threshold) is not None:
+    if first_beyond([-one for one in differences], -below, threshold) is not None:
         return BisectSide.GOOD
     return None
 

@@ -13,7 +13,7 @@ from qcaps.measure.gate.decision import GateOutcome, check_counts
 from qcaps.measure.gate.evidence import first_beyond
 from qcaps.measure.gate.pair_store import PairStore
 from qcaps.measure.gate.relay import Relay, running
-from qcaps.measure.gate.rounds import take_round
+from qcaps.measure.gate.rounds import calls_for_scatter, take_round
 from qcaps.measure.gate.series import point
 from qcaps.measure.gate.verdict import ALPHA, LOOKS, Interval, interval
 from qcaps.measure.results.answered import counts_of
@@ -38,6 +38,8 @@ ENDS_PAIRS = 32
 """Pairs the two ends are told apart by, at least: all steps are held against the size of the change."""
 MOST_PAIRS = LOOKS[-1]
 _LEAST_CHANGE = 0.01  # ln
+_SETTLING_PAIRS = 8
+"""After so many the calls a block are set anew, by how pairs scatter."""
 
 
 def count(bench: Bench, arm: Arm) -> dict[str, dict[str, int]]:
@@ -108,6 +110,8 @@ def find_change(
             for sides in take_round(bench, relay, cells, store.taken):
                 store.add(sides)
             on_pair(number, MOST_PAIRS, "the two ends")
+            if number % _SETTLING_PAIRS == 0:
+                bench.calls.update({cell: calls_for_scatter(store.runs(cell)) for cell in cells})
             if number >= ENDS_PAIRS:
                 changes = [_change(cell, store, delta) for cell in cells]
                 told = [one for one in changes if _is_told(one, store, delta, threshold)]
@@ -146,7 +150,8 @@ def by_time(
     a chance of twice ALPHA. Raises ArmError, MismatchError.
     """
     store, threshold = PairStore(None), math.log(steps / ALPHA)
-    check_counts(bench, arms, (change.cell,), GateOutcome())
+    if change.cell not in bench.calls:  # taken up again: the ends were timed by another process
+        check_counts(bench, arms, (change.cell,), GateOutcome())
     sign = math.copysign(1.0, change.size)
     with Relay(bench, arms) as relay:
         while True:

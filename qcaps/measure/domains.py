@@ -23,7 +23,7 @@ class Grown(Protocol):
         """The domain at n. Raises UsageError where there is none."""
 
 
-class Guest(Grown, Protocol):
+class UserGuest(Grown, Protocol):
     """A user's own domain, which may grow."""
 
     def beyond(self, n: int) -> str:
@@ -35,7 +35,7 @@ class DomainSources:
     """Where domains are found: `guests` by the name that cells have for them, else among the scenarios."""
 
     content: ContentFolders = SHIPPED
-    guests: Mapping[str, Guest] = field(default_factory=dict)
+    guests: Mapping[str, UserGuest] = field(default_factory=dict)
 
     def get(self, name: str) -> Grown:
         """The family called `name`. Raises UsageError."""

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from qcaps.commands.options import FILE, add_binary, add_options, print_json, ruled_by
+from qcaps.units import duration
 
 if TYPE_CHECKING:
     import argparse
@@ -88,7 +89,7 @@ def _table(summary: dict[str, Any]) -> str:
             f"{name:<9} {counts['machines']} machine types{default}; "
             f"{counts['cpus']} CPU models, {counts['usable_cpus']} known to be usable"
         )
-    lines.append(f"seconds   {summary['seconds']:.3f}")
+    lines.append(f"took      {duration(summary['seconds'])}")
     if summary["output"]:
         lines.append(f"written   {summary['output']}")
     return "\n".join(lines)

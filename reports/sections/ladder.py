@@ -10,7 +10,7 @@ from qcaps.lookups.policy import LADDER
 from qcaps.measure.statistics import FEWEST_PAIRS
 from qcaps.report.section import Content, Table
 from qcaps.report.summary import median_seconds, ratio_of
-from qcaps.report.table import duration
+from qcaps.units import duration
 
 from ._drawing import BLUE, VERMILION, Spacing, hover, is_narrow, panels
 from ._words import paired, quoted_validity, too_few

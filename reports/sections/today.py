@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 
 from qcaps.measure.statistics import FEWEST_PAIRS
 from qcaps.report.section import Content, Table, Typed
-from qcaps.report.table import duration
+from qcaps.units import duration
 
 from ._drawing import BLUE, PALE, Spacing, hover, is_narrow, legend, panels
 from ._live import live_rows

@@ -64,9 +64,23 @@ def test_the_verdict_names_the_guest_and_the_largest_domain() -> None:
     # the blocks are the law itself, scaled alike: no noise is left in a pair
     assert verdict.detectable == pytest.approx(0, abs=1e-9)
     words = module.content(verdict)
-    assert f"{ratio(10, 12, 1, CTIME):.2f} times as fast" in words.finding
+    assert f"{ratio(10, 12, 1, CTIME):.2f} times as fast [" in words.finding
     assert "'fork' (before 4.10)" in verdict.cards[-1].words
     assert "surely faster" in " ".join(words.notes)
+
+
+def test_a_gain_that_may_be_none_is_no_headline() -> None:
+    arms = list(reporting.grown("disks", ns=(1,)).measured)
+
+    def scattered(arm: Measured) -> Measured:
+        turn = arm.cell.policy == "once"
+        blocks = tuple((1e-3 * (1 + (step + turn) % 2),) for step in range(8))
+        return replace(arm, runs=(replace(arm.runs[0], blocks=blocks),))
+
+    module = reporting.module("verdict")
+    words = module.content(module.data(reporting.sources(Results(tuple(map(scattered, arms))))))
+    assert words.finding.startswith("Whether 'once' is faster than 'naive' cannot be told (define of 1 disk")
+    assert "times as fast" not in words.finding
 
 
 def test_too_few_pairs_are_said_to_be_too_few() -> None:
@@ -76,7 +90,7 @@ def test_too_few_pairs_are_said_to_be_too_few() -> None:
     ]
     few = reporting.sources(Results(tuple(one)))
     words = reporting.module("verdict").content(reporting.module("verdict").data(few))
-    assert "too few pairs" in words.finding
+    assert "too few to be sure" in words.finding
     assert {row.verdict for row in reporting.module("forest").data(few).rows} == {"too few pairs"}
 
 

@@ -72,7 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Ask commit after commit, keep each step, and say which it is."""
     from qcaps.files import held, scratch_folder
-    from qcaps.measure.bisect import bisection, graph
+    from qcaps.measure.bisect import bisection, graph, judging
     from qcaps.measure.gate.checkout import commit_of
     from qcaps.report.bisection import BisectReport
 
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     if interrupted:
         say(f"interrupted; {len(found.search.steps)} steps are in {output}, and the same command goes on")
         return INTERRUPTED
-    return 0 if report.first_bad else bisection.UndecidedError.exit_status
+    return 0 if report.first_bad else judging.UndecidedError.exit_status
 
 
 def _cells(args: argparse.Namespace) -> dict[Cell, str]:

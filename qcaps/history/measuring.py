@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from qcaps.errors import UsageError
 from qcaps.history import plan, records
 from qcaps.history.records import Compared
 from qcaps.measure.gate import checkout, decision, revisions
@@ -137,7 +138,7 @@ def _measure_one(
     try:
         arm = session.arm(target)
         _against(session, target, arm, head, [(every[b.name], numbers[b], missing[b]) for b in bases])
-    except ArmError as error:
+    except (ArmError, UsageError) as error:  # of a store that was merged, another clone may have the commit
         last = error.lines[-1:] if isinstance(error, checkout.BuildError) else ()
         why = str(error).removeprefix(f"--head-rev {revision.name}: ")
         _gap(session, head, revision, ": ".join((why, *last)))
@@ -160,7 +161,7 @@ def _against(
     for base, number, missing in bases or [(target, head, {})]:
         try:
             base_arm = session.arm(base)
-        except ArmError as error:  # not this revision's fault: the other anchor may do
+        except (ArmError, UsageError) as error:  # not this revision's fault: the other anchor may do
             session.say(f"{base.revision}: no anchor here: {error}")
             continue
         arms = replace(base_arm, name="base"), replace(arm, name="head")

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from qcaps.errors import QcapsError
 from qcaps.measure.bisect.search import BisectSide
 from qcaps.measure.gate import revisions
 from qcaps.measure.gate.decision import GateOutcome, check_counts
@@ -26,8 +27,15 @@ if TYPE_CHECKING:
 
     Counted = Mapping[str, Mapping[str, int]]
 
+
+class UndecidedError(QcapsError):
+    """The two ends are not told apart, so there is nothing to look for."""
+
+    exit_status = 3
+
+
 ENDS_PAIRS = 32
-"""Pairs the two ends are told apart by: the size of the change is what all steps are held against."""
+"""Pairs the two ends are told apart by, at least: all steps are held against the size of the change."""
 MOST_PAIRS = LOOKS[-1]
 
 
@@ -81,28 +89,42 @@ class SoughtChange:
 
 def find_change(
     bench: Bench, arms: tuple[Arm, Arm], delta: float, on_pair: Callable[[int, int, str], None]
-) -> SoughtChange | None:
-    """The benchmark in which the ends differ most surely by more than `delta`; None if they do in none.
+) -> SoughtChange:
+    """The benchmark in which the ends differ most surely by more than `delta`.
 
-    Raises ArmError, MismatchError.
+    Raises UndecidedError where they do in none after MOST_PAIRS, and ArmError, MismatchError.
     """
     cells, store = tuple(bench.sources), PairStore(None)
     check_counts(bench, arms, cells, GateOutcome())
+    threshold = math.log(2 * len(cells) / ALPHA)
     with Relay(bench, arms) as relay:
-        for number in range(ENDS_PAIRS):
+        for number in range(1, MOST_PAIRS + 1):
             for sides in take_round(bench, relay, cells, store.taken):
                 store.add(sides)
-            on_pair(number + 1, ENDS_PAIRS, "the two ends")
-    threshold = math.log(2 * len(cells) / ALPHA)
-    changes = []
-    for cell in cells:
-        differences = point(cell).differences(store.pairs)
-        found = interval(differences, delta)
-        size = math.log(found.ratio)
-        towards = [math.copysign(1.0, size) * one for one in differences]
-        if first_beyond(towards, math.log1p(delta), threshold) is not None:
-            changes.append(SoughtChange(cell, size, found))
-    return max(changes, key=_sureness, default=None)
+            on_pair(number, MOST_PAIRS, "the two ends")
+            if number >= ENDS_PAIRS:
+                changes = [_change(cell, store, delta) for cell in cells]
+                told = [one for one in changes if _is_told(one, store, delta, threshold)]
+                if told:
+                    return max(told, key=_sureness)
+    seen = "; ".join(
+        f"{one.cell.name} {100 * (one.found.low - 1):+.1f} to {100 * (one.found.high - 1):+.1f} %"
+        for one in changes
+    )
+    raise UndecidedError(
+        f"good and bad are not told apart by more than {delta:.0%} in {MOST_PAIRS} pairs: {seen}"
+    )
+
+
+def _change(cell: Cell, store: PairStore, delta: float) -> SoughtChange:
+    found = interval(point(cell).differences(store.pairs), delta)
+    return SoughtChange(cell, math.log(found.ratio), found)
+
+
+def _is_told(change: SoughtChange, store: PairStore, delta: float, threshold: float) -> bool:
+    sign = math.copysign(1.0, change.size)
+    towards = [sign * one for one in point(change.cell).differences(store.pairs)]
+    return first_beyond(towards, math.log1p(delta), threshold) is not None
 
 
 def by_time(

@@ -11,8 +11,8 @@ import pytest
 
 from qcaps.errors import UsageError
 from qcaps.measure.bisect import bisection, graph, judging
-from qcaps.measure.bisect.bisection import Bisection, UndecidedError, Workshop, carry_on
-from qcaps.measure.bisect.judging import by_counts, differing
+from qcaps.measure.bisect.bisection import Bisection, Workshop, carry_on
+from qcaps.measure.bisect.judging import UndecidedError, by_counts, differing
 from qcaps.measure.bisect.search import BisectSide, BisectStep, Search
 from qcaps.measure.gate.arms import Arm, ArmError
 from qcaps.report.bisection import BisectReport, draw, markdown, to_json

@@ -63,7 +63,7 @@ def content(value: Today) -> Content:
         finding += f", {_said(other)} {_short(other)}"
     rows = tuple(
         (
-            domain_name(row.scenario, row.n),
+            row.domain,
             str(row.devices),
             str(row.lookups),
             duration(row.seconds),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from qcaps.errors import UsageError, unknown
 from qcaps.measure.cell import Cell
 from qcaps.measure.gate.counting import COUNTED
+from qcaps.measure.gate.verdict import Verdict
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from qcaps.history.store import HistoryStore
     from qcaps.measure.gate.series import Pair
-    from qcaps.measure.gate.verdict import Interval, Verdict
+    from qcaps.measure.gate.verdict import Interval
     from qcaps.measure.subject import Counts
 
 LINE, PLAN = "line", "plan"
@@ -226,8 +227,11 @@ def gap_of(store: HistoryStore, environment: int, revision: int) -> str:
 
 
 def forget_gaps(connection: sqlite3.Connection, environment: int) -> None:
-    """What could not be measured here is tried again."""
+    """What could not be measured or settled here is tried again."""
     connection.execute("DELETE FROM gap WHERE environment = ?", (environment,))
+    connection.execute(
+        "DELETE FROM settled WHERE environment = ? AND verdict = ?", (environment, Verdict.INCONCLUSIVE.value)
+    )
 
 
 def has_counts(

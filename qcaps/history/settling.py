@@ -91,8 +91,8 @@ def _settle(session: HistorySession, every: Mapping[str, Target], cases: Sequenc
     moved = _gate(session, every, cases, first.window[first.at - 1], first.window[first.at])
     if moved is None:
         return False
-    # One by one: windows differ, as what is known of each benchmark does.
-    return all(_narrow(session, every, case) for case in cases if not moved[case.cell])
+    # One by one: windows differ, as what is known of each does. What noise hides here, it hides there.
+    return all(_narrow(session, every, case) for case in cases if moved[case.cell] is Verdict.PASS)
 
 
 def _narrow(session: HistorySession, every: Mapping[str, Target], case: Case) -> bool:
@@ -100,7 +100,7 @@ def _narrow(session: HistorySession, every: Mapping[str, Target], case: Case) ->
 
     def moves(low: int, high: int) -> bool | None:
         found = _gate(session, every, [case], case.window[low], case.window[high])
-        return None if found is None else found[case.cell]
+        return None if found is None else found[case.cell] in track.CHANGED
 
     low, high = 0, len(case.window) - 1
     if high == 1:
@@ -118,8 +118,8 @@ def _narrow(session: HistorySession, every: Mapping[str, Target], case: Case) ->
 
 def _gate(
     session: HistorySession, every: Mapping[str, Target], cases: Sequence[Case], before: int, after: int
-) -> dict[Cell, bool] | None:
-    """Whether each case's benchmark changes between two revisions; kept in the store. None if it cannot."""
+) -> dict[Cell, Verdict] | None:
+    """What a gate says of each case between two revisions; kept in the store. None if there can be none."""
     known = records.revisions(session.store)
     try:
         base, head = (session.arm(every[known[number].name]) for number in (before, after))
@@ -145,8 +145,8 @@ def _gate(
             verdict, interval = _as_it_is(case, judged)
             # A window's ends only say where to look; the change itself lies between neighbours.
             adjacent = case.window.index(after) - case.window.index(before) == 1
-            found[case.cell] = verdict in track.CHANGED
-            if adjacent or not found[case.cell]:
+            found[case.cell] = verdict
+            if adjacent or verdict not in track.CHANGED:
                 records.add_settled(connection, compared, case.cell, verdict, interval)
             records.add_pairs(connection, compared, case.cell, pairs.pairs[case.cell])
     return found

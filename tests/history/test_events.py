@@ -126,6 +126,10 @@ def test_counts_explain_times_and_one_place_is_one_event(
             records.add_settled(connection, compared, CELLS[2], verdict, interval)
         assert main([*arguments, "--strict"]) == status, verdict
         assert capsys.readouterr().out.count("nics/4") == (status != 0)
+        if verdict is Verdict.INCONCLUSIVE:  # what could not be decided may be tried once more
+            with writing(path) as store, store.transaction() as connection:
+                records.forget_gaps(connection, place)
+                assert connection.execute("SELECT count(*) FROM settled").fetchone() == (0,)
 
 
 @pytest.mark.parametrize(

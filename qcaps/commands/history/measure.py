@@ -51,7 +51,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SUBJECT",
         help="in place of commits, installed libvirts: libvirt:PREFIX_OR_BUILD",
     )
-    parser.add_argument("--retry", action="store_true", help="try what could not be measured here once more")
+    parser.add_argument(
+        "--retry", action="store_true", help="try what could not be measured or settled here once more"
+    )
     parser.add_argument(
         "--unsettled", action="store_true", help="leave suspected changes to a later call: no gates"
     )

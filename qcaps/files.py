@@ -14,6 +14,7 @@ import os
 import re
 import stat
 import sys
+import time
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 LOCK = ".qcaps-lock"
 _NEW = re.compile(r"\.(?P<of>.+)\.[0-9a-f]{16}\.qcaps-new")
 _SCRATCH = ".qcaps-scratch-"
+_PASSED = re.compile(r"/dev/std(out|err)|/dev/fd/\d+|/proc/(self|\d+)/fd/\d+")
+"""What a shell passes by descriptor."""
+_LONGEST_NAME = 4096
+"""Bytes that a lock may hold about who has it."""
+_TRIES = 50
+"""In a second: as long as a busy machine may keep a holder from writing its name."""
 
 
 class BusyError(QcapsError):
@@ -39,8 +46,8 @@ class BusyError(QcapsError):
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that takes the place of `path` when the context ends well. Raises QcapsError.
 
-    What is no regular file (/dev/stdout, a pipe) is written as it is. A symbolic link to a file is replaced,
-    not followed.
+    What a shell passes (/dev/stdout, whatever it leads to), a pipe and a character device are written as they
+    are. A symbolic link is replaced, not followed, wherever it leads.
     """
     if _is_special(path):
         with _said(path), path.open("wb") as file:
@@ -208,14 +215,13 @@ def _lock_folder(folder: Path) -> int | None:
 
 def _taken(lock: Path, place: Path) -> IO[str]:
     """The lock's file, locked and with our name in it."""
+    name = json.dumps(_ourselves())
     while True:
-        with _said(lock):
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-        file = open(descriptor, "r+", encoding="utf-8")  # noqa: PTH123, SIM115  # it outlives this function
+        file = _opened(lock)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = file.read()
+            holder = _name_in(file)
             file.close()
             raise BusyError(
                 f"{place}: {_holder(holder)} is at work in it: wait for it, or name another {_word(place)}"
@@ -228,9 +234,31 @@ def _taken(lock: Path, place: Path) -> IO[str]:
         file.close()  # its last holder removed it before we had it: take the one that is there now
     file.seek(0)
     file.truncate()
-    json.dump(_ourselves(), file)
+    file.write(name)
     file.flush()
     return file
+
+
+def _opened(lock: Path) -> IO[str]:
+    """The lock's file; never another's, which would lose what is in it, and nothing that keeps us waiting."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    with _said(lock):
+        descriptor = os.open(lock, flags, 0o666)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        os.close(descriptor)
+        raise QcapsError(f"{lock}: is a pipe, a device or another file by a second name, no lock: remove it")
+    return open(descriptor, "r+", encoding="utf-8", errors="replace")  # noqa: PTH123  # a descriptor
+
+
+def _name_in(file: IO[str]) -> str:
+    """Who holds it: a holder that has just taken the lock writes that down next."""
+    for _ in range(_TRIES):
+        file.seek(0)
+        if holder := file.read(_LONGEST_NAME):
+            return holder
+        time.sleep(1 / _TRIES)
+    return ""
 
 
 def _word(place: Path) -> str:
@@ -257,11 +285,16 @@ def _holder(text: str) -> str:
 
 
 def _is_special(path: Path) -> bool:
+    """Whether a path is written as it is. A link to a device that somebody planted is a link as any other."""
+    if _PASSED.fullmatch(os.fspath(path)):
+        return True
     try:
-        kind = path.stat().st_mode
+        kind = path.lstat().st_mode
     except OSError:
         return False
-    return not stat.S_ISREG(kind) and not stat.S_ISDIR(kind)
+    if stat.S_ISBLK(kind):
+        raise QcapsError(f"{path}: is a disk: name a file")
+    return stat.S_ISFIFO(kind) or stat.S_ISCHR(kind)
 
 
 @contextmanager

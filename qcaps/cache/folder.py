@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from qcaps.capabilities.stamps import Entry
 
 
-_LEFTOVER = re.compile(r"\.[0-9a-f]{64}\.xml\.[0-9a-f]{8}")
-"""What a save writes before it renames it; a file of another shape is somebody else's."""
+_LEFTOVER = re.compile(r"\.[0-9a-f]{64}\.xml\.([0-9a-f]{8}|[0-9a-f]{16}\.qcaps-new)")
+"""What a save writes before it renames it, now and before; a file of another shape is somebody else's."""
 
 
 class CacheFolderError(QcapsError):

@@ -7,9 +7,7 @@ does, a comment at the end of the file says so; libvirt passes over it.
 
 from __future__ import annotations
 
-import os
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +19,7 @@ from qcaps.capabilities.cachewriter import IDENTITY, format, verbatim  # noqa: A
 from qcaps.capabilities.model import Accelerator, Capabilities, CpuModel, CpuProperty, HostCpu, Machine
 from qcaps.capabilities.stamps import Entry, Stamps
 from qcaps.errors import QcapsError
+from qcaps.files import replacing
 from qcaps.release import DEFAULT
 
 if TYPE_CHECKING:
@@ -73,19 +72,11 @@ def write(path: Path | str, entry: Entry, release: Release = DEFAULT) -> None:
 
     CacheFileError if that fails; then `path` is as it was, and no other file is left.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
-        with temporary.open("xb") as file:
+        with replacing(Path(path)) as file:
             file.write(format(entry, release))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(target)
-    except OSError as error:
-        raise CacheFileError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        with suppress(OSError):  # also when there is no such directory
-            temporary.unlink(missing_ok=True)
+    except QcapsError as error:
+        raise CacheFileError(str(error)) from error
 
 
 class _Reader:

@@ -55,7 +55,7 @@ _CLOSED: tuple[tuple[str, type[Element]], ...] = (
 _ONCE = (
     "genid",
     "numatune",
-    "cpu/cache",
+    "cpu[1]/cache",
     "os/acpi/table",
     "devices/watchdog",
     "devices/memballoon",

@@ -45,6 +45,9 @@ def _octal(text: str) -> int:
     return value
 
 
+YES = Annotated[bool, Read(lambda text: text == "yes")]
+"""Whether it says yes; anything else says no."""
+
 ANY_U32 = Annotated[int, Read(any_base)]
 ANY_U64 = Annotated[int, Read(_between(0, 2**64 - 1))]
 ANY_I31 = Annotated[int, Read(_between(0, 2**31 - 1))]

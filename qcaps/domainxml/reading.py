@@ -183,7 +183,7 @@ def _content(item: Field, node: Node) -> str:
     """The text of `node`. A word or number is all that stands in it, as XPath takes it; layout is no text."""
     if item.parse is str:
         own = node.text or ""
-        return own if own.strip() else ""
+        return own if own.strip() or not len(node) else ""
     whole = _string(node)
     return whole if whole.strip() or not len(node) else ""
 

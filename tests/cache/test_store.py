@@ -260,8 +260,12 @@ def test_a_file_that_says_only_seconds_is_not_believed_finely(
 
 
 def test_what_a_killed_save_left_is_removed(cache_host: Host, binary: str, saved: Path) -> None:
-    leftover = saved.with_name(f".{saved.name}.0a1b2c3d")
+    leftover, older = (
+        saved.with_name(f".{saved.name}.{end}") for end in ("0123456789abcdef.qcaps-new", "0a1b2c3d")
+    )
     leftover.write_text("half")
+    older.write_text("half")
     CapabilityCache(CTIME, cache_host, probe, saved.parent).lookup(binary)
     assert not leftover.exists()
+    assert not older.exists()
     assert saved.exists()

@@ -70,6 +70,10 @@ REFUSED = [
     Rule("protocol of TCP", SERIAL, "<protocol type='tls'/>", "<protocol type='zzz'/>", "zzz"),
     Rule("labels of a port", "<serial type='file'><source path='/a'><seclabel model='a' relabel='no'/><seclabel model='{}' relabel='no'/></source></serial>", "b", "a", "one model"),
     Rule("family", USER.replace("{}", "<ip address='{}' family='ipv4'/>"), "10.0.0.1", "2001:db8::1", "family 'ipv4'"),
+    Rule("a weight twice", "", "b", "a", "twice", head="<blkiotune><device><path>/a</path></device><device><path>/{}</path></device></blkiotune>"),
+    Rule("a made-up socket that reconnects", "<channel type='unix'><source>{}</source><target type='virtio'/></channel>", "", "<reconnect enabled='yes' timeout='1'/>", "can reconnect"),
+    Rule("function of the host", "<hostdev mode='subsystem' type='pci'><source protocol='iscsi'><address bus='9' function='{}'/></source></hostdev>", "7", "8", "function"),
+    Rule("variables alone", "", "<loader>/x</loader><nvram/>", "<nvram/>", "no path of a loader", head="<os><type arch='x86_64' machine='pc'>hvm</type>{}</os>"),
     Rule("dspPolicy", "<audio id='1' type='oss' dspPolicy='{}'/>", "0", "-1", "below 0"),
 ]  # fmt: skip
 
@@ -107,6 +111,13 @@ BECAME = [
     Became("the first, though it is empty", head="<title/><title>b</title>", has_not=("title",)),
     Became("what one needs, in the next", "<filesystem type='mount'><source dir='/a'/><target/><target dir='x'/></filesystem>", has=("<target dir='x'/>",)),
     Became("udp", "<serial type='udp'><source mode='connect' host='h' service='1'/><source mode='connect' host='h' service='2'/></serial>", has=("service='1'",), has_not=("service='2'",)),
+    Became("QEMU's own of two", head="<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><qemu:arg value='-a' other='x'>text</qemu:arg></qemu:commandline><qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><qemu:arg value='-b'/><qemu:env name='A'/><qemu:other/></qemu:commandline>", has=("<qemu:arg value='-a'/><qemu:arg value='-b'/><qemu:env name='A'/></qemu:commandline>".replace("'", '"'),), has_not=("text", "other")),
+    Became("QEMU's own, and nothing in it", head="<qemu:override xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'/><qemu:deprecation xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0' behavior=''/>", has_not=("qemu:override", "qemu:deprecation")),
+    Became("cache of the second cpu", head="<cpu mode='host-passthrough'><cache mode='passthrough'/></cpu><cpu><cache/></cpu>", has=("<cache mode='passthrough'/>",)),
+    Became("address of the host, whatever the protocol", "<hostdev mode='subsystem' type='pci' managed='maybe'><source protocol='iscsi'><address bus='9'/></source></hostdev>", has=("managed='no'", "<address domain='0x0000' bus='0x09'")),
+    Became("a loader that is empty", head="<os firmware='efi'><type arch='x86_64' machine='pc'>hvm</type><loader/><nvram/></os><features><acpi/></features>", has_not=("loader", "nvram")),
+    Became("a model that is blank", head="<cpu><model> </model><feature name='aes'/></cpu>", has=("<model fallback='allow'> </model>",)),
+    Became("master of no controller", "<controller type='usb' model='none'><master startport='2'/></controller>", has_not=("master",)),
     # words that are empty
     Became("heads", "<video><model type='vga' heads='' vram=''/></video>", has=("vram='16384' heads='1'",)),
     Became("vgamem", "<video><model type='qxl' vgamem='' ram=''/></video>", has=("vgamem='16384'",)),

@@ -20,7 +20,7 @@ from qcaps.domainxml.devices.on_host import (
 )
 from qcaps.domainxml.devices.secret import Auth
 from qcaps.domainxml.element import Node
-from qcaps.domainxml.numbers import HEX_ID
+from qcaps.domainxml.numbers import HEX_ID, YES
 
 
 class HostdevDriver(Element):
@@ -65,9 +65,10 @@ def _host_address(node: Node) -> type[Element] | None:
     """The address carries no type; the hostdev around it does. Where it has no such address, none is read."""
     source = node.getparent()
     hostdev = None if source is None else source.getparent()
-    if source is None or hostdev is None or source.get("protocol") == "iscsi":
+    if source is None or hostdev is None:
         return None
-    return _ADDRESSES.get(hostdev.get("type", ""))
+    kind = hostdev.get("type", "")
+    return None if kind == "scsi" and source.get("protocol") == "iscsi" else _ADDRESSES.get(kind)
 
 
 class HostdevSource(Element):
@@ -106,7 +107,7 @@ class Hostdev(Device):
     TAG: ClassVar[str] = "hostdev"
     mode: Literal["subsystem", "capabilities"] = "subsystem"
     type: Literal["usb", "pci", "scsi", "scsi_host", "mdev", "storage", "misc", "net"]
-    managed: bool | None = None
+    managed: YES | None = None
     sgio: Literal["filtered", "unfiltered"] | None = None
     rawio: bool | None = None
     model: str | None = None

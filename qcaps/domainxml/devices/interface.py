@@ -14,6 +14,7 @@ from qcaps.domainxml.devices.interfacesource import (
 )
 from qcaps.domainxml.devices.on_host import BackendDomain, Ip, Route, Teaming
 from qcaps.domainxml.devices.virtio import VirtioDriver
+from qcaps.domainxml.numbers import YES
 from qcaps.domainxml.syntax import POSITIVE, U32, U64
 
 
@@ -224,7 +225,7 @@ class Interface(Device):
         "user", "ethernet", "vhostuser", "server", "client", "mcast", "network", "bridge", "internal",
         "direct", "hostdev", "udp", "vdpa", "null", "vds",
     ] = "user"  # fmt: skip
-    managed: bool | None = None
+    managed: YES | None = None
     trust_guest_rx_filters: Annotated[bool, Name("trustGuestRxFilters")] | None = None
     mac: InterfaceMac | None = None
     source: InterfaceSource | None = None

@@ -81,7 +81,11 @@ def normal_source(
             evolve(protocol, type=protocol.type or "raw"),
         )
     if kind == "unix" and source is not None:
-        return (evolve(source, mode=source.mode or "connect") if source.path else None), None
+        if source.path:
+            return evolve(source, mode=source.mode or "connect"), None
+        # what it says of reconnecting is looked at in validation
+        again = source.reconnect is not None and source.reconnect.enabled is not None
+        return (source if again else None), None
     return (source if source is None or says_something(source) else None), None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -229,6 +230,56 @@ def test_a_pipe_is_written_as_it_is(tmp_path: Path) -> None:
     with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE, text=True) as cat:
         files.replace_file(tmp_path / "pipe", "through")
         assert cat.communicate()[0] == "through"
+
+
+def test_what_a_shell_passes_is_written_as_it_is_whatever_it_leads_to(tmp_path: Path) -> None:
+    """A file behind /dev/stdout too: nothing is put in the place of /dev/stdout."""
+    before = Path("/dev/stdout").readlink()
+    script = "import sys; from pathlib import Path; from qcaps.files import replace_file\n"
+    script += "replace_file(Path('/dev/stdout'), 'text')"
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", script], stdout=out, check=True)
+    assert (tmp_path / "out").read_text() == "text"
+    assert Path("/dev/stdout").readlink() == before
+
+
+def test_a_link_to_a_device_is_replaced_not_followed(tmp_path: Path) -> None:
+    device, results = tmp_path / "device", tmp_path / "results.json"
+    os.mkfifo(device)  # would keep us waiting, as some devices do
+    results.symlink_to(device)
+    files.replace_file(results, "{}")
+    assert not results.is_symlink()
+    assert results.read_text() == "{}"
+    results.unlink()
+    results.symlink_to("/dev/full")
+    files.replace_file(results, "{}")
+    assert results.read_text() == "{}"
+
+
+@pytest.mark.parametrize("planted", ["hard link", "pipe", "device", "huge"])
+def test_a_planted_lock_costs_nothing(tmp_path: Path, planted: str) -> None:
+    precious, folder = tmp_path / "precious", tmp_path / "out"
+    precious.write_text("precious")
+    folder.mkdir()
+    lock = folder / files.LOCK
+    if planted == "hard link":
+        lock.hardlink_to(precious)
+    elif planted == "pipe":
+        os.mkfifo(lock)
+    elif planted == "device":
+        lock.symlink_to("/dev/null")
+    else:
+        lock.write_bytes(b"\xff" * 100)
+        os.truncate(lock, 1 << 40)
+        with lock.open("rb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            with pytest.raises(files.BusyError, match="another process is at work"), files.held(folder):
+                pass
+        return
+    with pytest.raises(QcapsError, match=r"\.qcaps-lock: "), files.held(folder):
+        pass
+    assert precious.read_text() == "precious"
+    assert lock.lstat().st_nlink >= 1
 
 
 def test_the_umask_says_who_may_read(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qcaps.domainxml.boot import Firmware, FirmwareFeature, FirmwareVariables, OsBoot, OsType
+from qcaps.domainxml.boot import Firmware, FirmwareFeature, FirmwareVariables, Loader, OsBoot, OsType
 from qcaps.domainxml.codec import evolve
 from qcaps.release import R9_0, R11_3, R12_8, since
 from qcaps.rules.devices.disk.parsed import read_source
@@ -34,9 +34,10 @@ def parsed(domain: Domain, arch: str) -> dict[str, Any]:
     if os.firmware_features is not None:
         changes["firmware_features"] = _sorted(os.firmware_features)
     if os.loader is not None and not os.loader.value:
-        changes["loader"] = evolve(os.loader, value=None)
+        changes["loader"] = evolve(os.loader, value=None) if _is_said(os.loader) else None
     if os.nvram is not None:
-        changes["nvram"] = _variables(os.nvram, domain)
+        variables = _variables(os.nvram, domain)
+        changes["nvram"] = variables if _is_said(variables) else None
     if os.acpi is not None and not os.acpi.table:
         changes["acpi"] = None
     if os.smbios is not None and os.smbios.mode in (None, "none"):
@@ -51,6 +52,11 @@ def parsed(domain: Domain, arch: str) -> dict[str, Any]:
     if bios is not None and bios.useserial is None and bios.reboot_timeout is None:
         changes["bios"] = None
     return {"os": evolve(os, **changes)} if changes else {}
+
+
+def _is_said(element: Loader | FirmwareVariables) -> bool:
+    said = {name: value for name, value in element.__dict__.items() if name != "line"}
+    return bool(said.pop("value", None)) or any(value is not None for value in said.values())
 
 
 # Follows: virDomainLoaderDefParseXMLNvram

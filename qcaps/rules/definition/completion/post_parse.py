@@ -31,6 +31,7 @@ from qcaps.rules.definition.completion import (
     implicit,
     memory,
     metadata,
+    namespace,
     numa,
     order,
     parsing,
@@ -150,6 +151,7 @@ def _complete_rest(state: State) -> None:
     memory.complete(draft)
     boot.complete(draft)
     metadata.keep_one_each(draft)
+    namespace.keep_what_is_read(draft)
     memory.complete_backing(draft)
     controllers.refuse_duplicates(draft)
     _refuse_two_panics(draft)

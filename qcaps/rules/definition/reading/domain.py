@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qcaps.domainxml.codec import Element
     from qcaps.domainxml.domain import Domain, Resource
     from qcaps.domainxml.sysinfo import Sysinfo, SysinfoEntry
-    from qcaps.domainxml.tuning import Cputune
+    from qcaps.domainxml.tuning import Blkiotune, Cputune
 
 _DATE = re.compile(r"\s*([+-]?\d+)/\s*([+-]?\d+)/\s*([+-]?\d+)")
 _LAST_SHORT_YEAR, _FIRST_YEAR = 99, 1900
@@ -33,9 +33,10 @@ def check_parsed_domain(domain: Domain) -> None:
     if (domain.os.type is None or domain.os.type.value is None) and domain.bootloader is None:
         raise malformed("<os><type> is missing", domain)
     loader = domain.os.loader
-    # as libvirt: its validation refuses this; here post-parse has dropped an empty <loader> by then
-    if loader is not None and not loader.value and domain.os.firmware is None:
-        raise Refused("no path of a loader is given, and no firmware is to be chosen", loader)
+    # as libvirt, whose validation refuses this; ours no longer sees an empty <loader> or <nvram>
+    told = loader or domain.os.nvram
+    if told is not None and not (loader and loader.value) and domain.os.firmware is None:
+        raise Refused("no path of a loader is given, and no firmware is to be chosen", told)
     if domain.title is not None and "\n" in domain.title:
         raise malformed("the title has more than one line", domain)
     _check_variables(domain)
@@ -45,6 +46,8 @@ def check_parsed_domain(domain: Domain) -> None:
     _check_labels(domain)
     _check_vcpus(domain)
     _check_iothreads(domain)
+    if domain.blkiotune is not None:
+        _check_blkiotune(domain.blkiotune)
     if domain.cputune is not None:
         _check_cputune(domain, domain.cputune)
     backing = domain.memory_backing
@@ -55,6 +58,16 @@ def check_parsed_domain(domain: Domain) -> None:
     _check_perf(domain)
     for sysinfo in domain.sysinfo:
         _check_sysinfo(domain, sysinfo)
+
+
+# Follows: virDomainDefTunablesParse
+def _check_blkiotune(tune: Blkiotune) -> None:
+    """No device twice, also where nothing is said of it."""
+    seen: set[str] = set()
+    for device in tune.device:
+        if device.path in seen:
+            raise unsupported(f"blkiotune names the device '{device.path}' twice", device)
+        seen.add(device.path)
 
 
 # Follows: virDomainLoaderDefParseXMLNvram

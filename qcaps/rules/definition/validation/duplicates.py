@@ -14,7 +14,6 @@ from qcaps.rules.definition.validation.firmware import check_boot_options, check
 from qcaps.rules.definition.validation.memory import check_hugepage_nodes
 from qcaps.rules.definition.validation.numa import check_numa
 from qcaps.rules.definition.validation.tuning import (
-    check_blkiotune,
     check_cputune,
     check_pool_sizes,
     check_resource,
@@ -51,7 +50,6 @@ def check_together(guest: Guest) -> None:
     check_cputune(guest)
     check_boot_options(guest)
     _check_primary_video(guest)
-    check_blkiotune(guest)
     _check_idmap(guest)
     check_numa(guest)
     _check_virtiofs(guest)

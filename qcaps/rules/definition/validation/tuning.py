@@ -1,4 +1,4 @@
-"""Ranges of `<cputune>`, pools of I/O threads, devices of `<blkiotune>`, the fabric's application."""
+"""Ranges of `<cputune>`, pools of I/O threads, the fabric's application."""
 
 from __future__ import annotations
 
@@ -74,18 +74,6 @@ def check_pool_sizes(guest: Guest) -> None:
             raise unsupported("thread_pool_max is 0", pool)
         if (pool.thread_pool_min if pool.thread_pool_min is not None else -1) > most:
             raise unsupported("thread_pool_min is above thread_pool_max", pool)
-
-
-def check_blkiotune(guest: Guest) -> None:
-    """No device twice.
-
-    Follows: virDomainDefTunablesValidate
-    """
-    seen: set[str] = set()
-    for device in guest.domain.blkiotune.device if guest.domain.blkiotune is not None else ():
-        if device.path in seen:
-            raise unsupported(f"blkiotune names the device '{device.path}' twice", device)
-        seen.add(device.path)
 
 
 def check_resource(guest: Guest) -> None:

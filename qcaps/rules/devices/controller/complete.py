@@ -62,7 +62,7 @@ def read(_domain: Domain, controller: Controller) -> Controller:
     elif controller.master is not None and controller.master.startport is None:
         changes["master"] = DeviceMaster(startport=0)
     if controller.type == "usb" and controller.model == "none":
-        changes["address"] = None
+        changes |= {"address": None, "master": None}
     given = controller.__dict__
     if (hole := given.get("pcihole64")) is not None:
         changes["pcihole64"] = in_kib(hole) if controller.model in _ROOTS else None

@@ -32,9 +32,11 @@ TABLE, FIGURE = "bisect.md", "bisect.svg"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
-        "Find the first commit that counts otherwise than GOOD, or takes another time, on the way to BAD.\n"
-        "Each step builds one commit, of qcaps or, with --build, of a libvirt; your HEAD stays where it is.\n"
-        "Exit status: 0 found and sure, 2 called wrongly or an end does not build, 3 it cannot be told."
+        "Find the first commit that counts otherwise than GOOD, or takes another time,\n"
+        "on the way to BAD. Each step builds one commit, of qcaps or, with --build, of a\n"
+        "libvirt; your HEAD stays where it is.\n"
+        "Exit status: 0 found and sure, 2 called wrongly or an end does not build,\n"
+        "3 it cannot be told."
     )
     parser.add_argument("good", metavar="GOOD", help="a revision that is as it should be: the older one")
     parser.add_argument("bad", metavar="BAD", help="one that is not, and comes from it")

@@ -203,7 +203,7 @@ def test_today_is_the_newest_libvirt() -> None:
     words = section.content(value)
     assert words.finding.startswith("libvirt 12.8.0 looks up 75 times to define 64 serial ports (73 devices)")
     assert f"{gain:.2f} times as fast [" in words.finding
-    assert words.commands[0].command == "qcaps live whatif guest.xml"
+    assert "qcaps live whatif guest.xml" in [one.command for one in words.commands]
 
 
 @pytest.mark.parametrize("blocks", [1, 5])

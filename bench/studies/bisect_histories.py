@@ -55,7 +55,7 @@ _LOOP_SUITE = """
 from qcaps.measure.cell import Cell
 SUMMARY = "the loop"
 def cells():
-    yield Cell("loop", 20_000, subject="loop")
+    yield Cell("loop", 4_000, subject="loop")
 """
 _COUNT_SUITE = """
 from qcaps.measure.cell import Cell

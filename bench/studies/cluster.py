@@ -58,6 +58,7 @@ def main() -> int:
     parser.add_argument("study", choices=("overhead", "kills"))
     parser.add_argument("--cells", type=int, default=60)
     parser.add_argument("--hosts", type=int, default=1)
+    parser.add_argument("--pairs", type=int, default=_SECOND[1], help="fewer on a machine that is busy")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -67,8 +68,9 @@ def main() -> int:
 
 
 def _overhead(args: argparse.Namespace, found: Loopback, place: Path) -> int:
-    _run(found, place, args.hosts, _SECOND)  # what a host finds out once
-    wall, hosts, _ = _run(found, place, args.cells, _SECOND)
+    size = (_SECOND[0], args.pairs)
+    _run(found, place, args.hosts, size)  # what a host finds out once
+    wall, hosts, _ = _run(found, place, args.cells, size)
     measuring = sum(seconds for _, seconds in hosts.seconds)
     share = wall * args.hosts / measuring - 1
     sys.stdout.write(

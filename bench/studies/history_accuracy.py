@@ -13,19 +13,30 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # studies are run by path
 
 from bench.studies import planted
-from qcaps.history import records, track
+from qcaps.history import changes, records, track
 from qcaps.history.events import events
 from qcaps.history.store import reading
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from qcaps.history.levels import Level
+
+DRAWN, LONG, NEAR = 300, 100, 3
 APART = 6
 """Commits between two steps at least."""
 
@@ -75,18 +86,22 @@ def _places(args: argparse.Namespace) -> list[int]:
     return sorted(slot + draw.randrange(APART // 2) for slot in draw.sample(slots, len(args.sizes)))
 
 
-def _report(store: Path, steps: dict[int, float], names: list[str]) -> None:
+def _report(store: Path, planned: dict[int, float], names: list[str]) -> None:
     with reading(store) as opened:
         known = records.revisions(opened)
-        found = events(track.read_all(opened), known)
+        tracks = track.read_all(opened)
+        found = events(tracks, known)
         (pairs,) = opened.connection.execute("SELECT count(*) FROM pair").fetchone()
+    place = {number: names.index(one.name) for number, one in known.items()}
+    measured = {place[one.revision] for segment in tracks[0].segments for one in segment.levels}
+    steps = {at: share for at, share in planned.items() if at in measured}
     at = {names.index(one.after.name): one for one in found if one.settled}
     open_ = [names.index(one.after.name) for one in found if not one.settled]
-    right = [one for one in steps if one in at]
     elsewhere = [one for one in at if one not in steps]
-    lines = [f"{store.name}: {len(known)} commits, {pairs} pairs"]
+    right = sum(one in at for one in steps)
+    lines = [f"{store.name}: {len(measured)} commits, {pairs} pairs"]
     lines.append(
-        f"  {len(right)} of {len(steps)} planted steps settled at their commit, {len(elsewhere)} elsewhere"
+        f"  {right} of {len(steps)} planted steps settled at their commit, {len(elsewhere)} elsewhere"
     )
     lines.append(f"  suspected and not settled: {open_ or 'none'}")
     for one, share in steps.items():
@@ -99,7 +114,38 @@ def _report(store: Path, steps: dict[int, float], names: list[str]) -> None:
     lines += [
         f"  commit {one}: nothing planted, {at[one].changes[0].ratio - 1:+.1%} found" for one in elsewhere
     ]
+    lines += list(_without(tracks[0].segments[0].levels, place, steps))
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _without(line: Sequence[Level], place: dict[int, int], steps: dict[int, float]) -> Iterator[str]:
+    """The same levels, what was planted taken off; and so many of them drawn as make an unchanged history."""
+
+    def planted_before(level: Level) -> float:
+        return sum(math.log1p(share) for at, share in steps.items() if at <= place[level.revision])
+
+    plain = [replace(level, log=level.log - planted_before(level)) for level in line]
+    logs = np.array([level.log for level in plain])
+    own = float(np.median([level.own_error for level in plain]))
+    yield (
+        f"  without the steps levels scatter by {np.std(logs):.2%}, their pairs say {own:.2%};"
+        f" {len(changes.suspects(plain))} suspects"
+    )
+    draw = np.random.default_rng(1)
+
+    def searched(size: float) -> list[bool]:
+        """Whether a step of that size is found within three commits; any at all, where there is none."""
+        found = []
+        for _ in range(DRAWN):
+            drawn, at = draw.choice(logs, LONG), int(draw.integers(LONG // 10, LONG - LONG // 10))
+            drawn[at:] += math.log1p(size)
+            seen = changes.points(drawn, max(changes.noise(drawn), 0.7 * own))
+            found.append(any(abs(one - at) <= NEAR for one in seen) if size else bool(seen))
+        return found
+
+    for size in (0.0, 0.01, 0.02, 0.03):
+        what = f"a step of {size:.0%} suspected" if size else "one suspected where nothing is"
+        yield f"  {LONG} of these levels drawn, {DRAWN} times: {what} in {sum(searched(size))}"
 
 
 if __name__ == "__main__":

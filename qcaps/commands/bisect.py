@@ -32,9 +32,11 @@ TABLE, FIGURE = "bisect.md", "bisect.svg"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
-        "Find the first commit that counts otherwise than GOOD, or takes another time, on the way to BAD.\n"
-        "Each step builds one commit, of qcaps or, with --build, of a libvirt; your HEAD stays where it is.\n"
-        "Exit status: 0 found and sure, 2 called wrongly or an end does not build, 3 it cannot be told."
+        "Find the first commit that counts otherwise than GOOD, or takes another time,\n"
+        "on the way to BAD. Each step builds one commit, of qcaps or, with --build, of a\n"
+        "libvirt; your HEAD stays where it is.\n"
+        "Exit status: 0 found and sure, 2 called wrongly or an end does not build,\n"
+        "3 it cannot be told."
     )
     parser.add_argument("good", metavar="GOOD", help="a revision that is as it should be: the older one")
     parser.add_argument("bad", metavar="BAD", help="one that is not, and comes from it")
@@ -72,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Ask commit after commit, keep each step, and say which it is."""
     from qcaps.files import held, scratch_folder
-    from qcaps.measure.bisect import bisection, graph
+    from qcaps.measure.bisect import bisection, graph, judging
     from qcaps.measure.gate.checkout import commit_of
     from qcaps.report.bisection import BisectReport
 
@@ -101,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     if interrupted:
         say(f"interrupted; {len(found.search.steps)} steps are in {output}, and the same command goes on")
         return INTERRUPTED
-    return 0 if report.first_bad else bisection.UndecidedError.exit_status
+    return 0 if report.first_bad else judging.UndecidedError.exit_status
 
 
 def _cells(args: argparse.Namespace) -> dict[Cell, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qcaps.commands.measuring import interruptible, scratch_place
 from qcaps.commands.naming import add_subject, gate_cells, subjects_of
 from qcaps.commands.options import add_options, folder, number, print_json, whole
-from qcaps.commands.terminal import note, progress_bar
+from qcaps.commands.terminal import expect, note, progress_bar
 from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
     with held(args.output) as output, scratch_folder(scratch_place(args.scratch)) as scratch:
         _make_room(output, force=args.force)
         try:
+            expect(args.seconds, "equal and slowed arms, again and again")
             with interruptible(), progress_bar() as bar:
                 _repeat(args, scratch, found, bar)
         except KeyboardInterrupt:

@@ -34,5 +34,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json("comparison", {"benchmarks": two_files.to_json(found)})
     else:
-        console().print(two_files.table(found))
+        screen = console()
+        screen.print(two_files.table(found, screen.width))
     return 0

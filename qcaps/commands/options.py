@@ -309,7 +309,7 @@ def reference_from(
         validity=args.validity,
         capabilities=args.capabilities,
         emulator=args.emulator,
-        release=_ruled(args.release),
+        release=ruled_by(args.release),
         facts=facts_from(args.host) if args.host else facts or facts_of_host(),
         watch=watch,
     )
@@ -324,12 +324,12 @@ def driver_from(args: argparse.Namespace) -> Driver:
         validity=args.validity,
         capabilities=args.capabilities,
         emulator=args.emulator,
-        release=_ruled(args.release),
+        release=ruled_by(args.release),
         host=args.host,
     )
 
 
-def _ruled(asked: Release | None) -> Release | None:
+def ruled_by(asked: Release | None) -> Release | None:
     """The release whose rules hold for the one asked for; a note says where it is another."""
     from qcaps.commands.terminal import note  # not for --help
     from qcaps.release import modelled  # likewise

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from qcaps.commands.options import FILE, add_binary, add_options, print_json
+from qcaps.commands.options import FILE, add_binary, add_options, print_json, ruled_by
+from qcaps.units import duration
 
 if TYPE_CHECKING:
     import argparse
@@ -16,10 +17,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
         "Start a QEMU binary without devices, ask it over QMP what libvirt asks, and say what it can do: "
-        "once with KVM if this user can open /dev/kvm, and once with TCG alone. Nothing is left running."
+        "once with KVM if this user can open /dev/kvm, and once with TCG alone. Nothing is left running. "
+        "Flags, and the file that is written, are those of libvirt's --release."
     )
     add_binary(parser)
-    add_options(parser, "json", deadline=30.0, output=FILE)
+    add_options(parser, "release", "json", deadline=30.0, output=FILE)
     parser.epilog = "Example: qcaps probe /usr/bin/qemu-system-x86_64 -o qemu-system-x86_64.xml"
 
 
@@ -30,15 +32,17 @@ def run(args: argparse.Namespace) -> int:
     from qcaps.capabilities.host_stamps import stamps_for
     from qcaps.capabilities.probe import probe
     from qcaps.capabilities.stamps import Entry
+    from qcaps.release import DEFAULT
 
     binary = args.binary
     start = time.perf_counter()
-    capabilities = probe(binary, args.deadline)
+    ruled = ruled_by(args.release) or DEFAULT
+    capabilities = probe(binary, args.deadline, ruled)
     seconds = time.perf_counter() - start
     entry = Entry(capabilities, stamps_for(binary, capabilities))
     if args.output is not None:
-        cachefile.write(args.output, entry)
-    summary = _summary(entry, seconds, args.output)
+        cachefile.write(args.output, entry, ruled)
+    summary = _summary(entry, seconds, args.output) | {"release": str(ruled)}
     if args.json:
         print_json("probe", summary)
     else:
@@ -77,7 +81,7 @@ def _table(summary: dict[str, Any]) -> str:
         f"binary    {summary['binary']}",
         f"version   {summary['version']}{package}",
         f"arch      {summary['arch']}",
-        f"flags     {summary['flags']}",
+        f"flags     {summary['flags']}, by the table of libvirt {summary['release']}",
     ]
     for name, counts in summary["accelerators"].items():
         default = f", first {counts['default_machine']}" if counts["default_machine"] else ""
@@ -85,7 +89,7 @@ def _table(summary: dict[str, Any]) -> str:
             f"{name:<9} {counts['machines']} machine types{default}; "
             f"{counts['cpus']} CPU models, {counts['usable_cpus']} known to be usable"
         )
-    lines.append(f"seconds   {summary['seconds']:.3f}")
+    lines.append(f"took      {duration(summary['seconds'])}")
     if summary["output"]:
         lines.append(f"written   {summary['output']}")
     return "\n".join(lines)

@@ -11,6 +11,7 @@ from qcaps.commands.naming import add_domains, add_subject, domains_of, subjects
 from qcaps.commands.options import add_options, folder, print_json
 from qcaps.commands.terminal import note
 from qcaps.errors import QcapsError, UsageError
+from qcaps.units import duration
 
 if TYPE_CHECKING:
     import argparse
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 PERFETTO, SPEEDSCOPE = "trace.json", "spans.speedscope.json"
 CALLS, SAMPLES = "calls.txt", "samples.speedscope.json"
+_MICRO = 1e-6
 INSTALL = "pip install 'qcaps[profile]'"
 
 
@@ -78,9 +80,10 @@ def run(args: argparse.Namespace) -> int:
         parts = {name: found[name] for name in ("total", "runs", "parts")}
         print_json("profile", {"cell": cell.name, **parts, "files": [str(output / name) for name in written]})
         return 0
-    print(f"{cell.name}: {found['total']:.0f} us (median of {found['runs']} runs, observed)")
+    runs = f"{found['runs']} runs" if found["runs"] != 1 else "one run"
+    print(f"{cell.name}: {duration(found['total'] * _MICRO)} (median of {runs}, observed)")
     for name, microseconds in sorted(found["parts"].items(), key=lambda part: -part[1]):
-        print(f"  {microseconds:>10.1f} us  {microseconds / found['total']:>4.0%}  {name}")
+        print(f"  {duration(microseconds * _MICRO):>8}  {microseconds / found['total']:>4.0%}  {name}")
     if written:
         print(f"{output}: {', '.join(written)}")
     else:

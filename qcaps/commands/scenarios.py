@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from qcaps.commands.options import FILE, add_options, print_json
@@ -27,8 +28,10 @@ def run(args: argparse.Namespace) -> int:
     if args.scenario is None:
         raise UsageError(f"{args.action} needs a scenario: one of {', '.join(names(args.content))}")
     chosen = scenario(args.scenario, args.content)
+    if args.action == "show" and not args.json:
+        return _show_one(chosen, args.n, args.seed)
     if args.action == "show":
-        return _show([chosen], as_json=args.json)
+        return _show([chosen], as_json=True)
     text = chosen.xml(args.n, args.seed)
     if args.output is not None:
         from qcaps.files import replace_file  # only here
@@ -51,7 +54,29 @@ def _show(chosen: list[Scenario], *, as_json: bool) -> int:
     else:
         for one in chosen:
             steps = ", ".join(map(str, one.steps))
-            print(f"{one.name:14} {one.summary}; {one.machine}, n up to {one.largest}, measured at {steps}")
+            print(f"{one.name:14} {one.summary}\n{'':14} {one.machine}, n up to {one.largest}, at {steps}")
+    return 0
+
+
+def _show_one(one: Scenario, n: int, seed: int) -> int:
+    """What it is, what its domain of n devices becomes, and how to use it."""
+    from qcaps.driver.reference import reference  # not for --help
+    from qcaps.files import scratch_folder
+
+    text = one.xml(n, seed)
+    with scratch_folder() as scratch:
+        driver = reference(scratch, policy="naive", validity="ctime")
+        driver.warm(text.encode(), one.name)
+        done = driver.define(text.encode(), one.name)
+    kinds = Counter(type(device).__name__.lower() for device in done.domain.devices.all)
+    print(f"{one.name}: {one.summary}")
+    print(f"  machine    {one.machine} ({one.arch})")
+    print(f"  n          up to {one.largest}, measured at {', '.join(map(str, one.steps))}")
+    print(f"  at n = {n}   {sum(kinds.values())} devices, {done.lookups} lookups a define under 'naive'")
+    for kind, count in kinds.most_common():
+        print(f"             {count:>5} {kind}")
+    print(f"  use it     qcaps run {one.name} -n {n}")
+    print(f"             qcaps scenarios generate {one.name} -n {n} -o {one.name}-{n}.xml")
     return 0
 
 

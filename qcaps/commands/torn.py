@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from qcaps.commands.measuring import check_new, interruptible
 from qcaps.commands.options import FILE, add_options, number, print_json, whole
-from qcaps.commands.terminal import progress_bar
+from qcaps.commands.terminal import console, progress_bar
+from qcaps.errors import unknown
+from qcaps.units import duration
 
 if TYPE_CHECKING:
     import argparse
@@ -16,11 +18,13 @@ if TYPE_CHECKING:
     from qcaps.measure.torn.experiment import Experiment
     from qcaps.measure.torn.torn_file import Found, TornRow
 
+_MICRO = 1e-6
 _LEGEND = """\
 consistent: committed on one capability set, installed at that moment. torn: used two sets (in brackets: of
 these refused, though either set alone accepts the domain). stale: committed on a set replaced before the
 commit began. refused: on one set. aborted: undone, nothing committed. retried: undone, run again, and came
 through. late: replaced between the start of the commit and the rename, which no policy can prevent.
+
 ratio: time of a task over that of 'once', nothing being replaced, and its 95 % interval. window: from the
 last check to the rename."""
 
@@ -80,6 +84,9 @@ def _experiment(args: argparse.Namespace) -> Experiment:
     from qcaps import content
     from qcaps.measure.torn.experiment import Experiment
 
+    suites = args.content.files("bench/torn")
+    if args.suite not in suites:
+        raise unknown("torn suite", args.suite, suites)
     suite = args.content.load("bench/torn", args.suite)
     scenario = content.declared(suite, "SCENARIO", str)
     n = content.declared(suite, "N", int)
@@ -103,23 +110,29 @@ _COLUMNS = (
 
 
 def _print(result: Found) -> None:
-    lines = [("policy", *_COLUMNS), *(_cells(row) for row in result.rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        head, *rest = (cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        print(line[0].ljust(len(head)), *rest, sep="  ")
-    print(
-        f"\n{result.scenario}/{result.n}, define; binary replaced {result.swaps} times, {result.mean_ms:g} ms"
-        f" between; every second set lacks {', '.join(result.removed)}\n{_LEGEND}"
+    from qcaps.report.fitting import fitted  # not for --help
+
+    screen = console()
+    drop = ("window", "ratio", "task", "late", "swaps", "retried", "refused")
+    screen.print(fitted(("policy", *_COLUMNS), [_cells(row) for row in result.rows], screen.width, drop=drop))
+    print()
+    done = (
+        f"{result.scenario}/{result.n}, define; binary replaced {result.swaps} times,"
+        f" {duration(result.mean_ms / 1000)} between; every second set lacks {', '.join(result.removed)}"
     )
+    for paragraph in (
+        done,
+        *_LEGEND.split("\n\n"),
+    ):
+        screen.print(" ".join(paragraph.split()))
 
 
 def _cells(row: TornRow) -> tuple[str, ...]:
     counts: dict[str, Any] = asdict(row)
     special = {
         "torn": f"{row.torn} ({row.torn_refused})",
-        "task": f"{row.quiet_us / 1000:.2f} ms",
+        "task": duration(row.quiet_us * _MICRO),
         "ratio": f"{row.ratio:.2f} [{row.ratio_low:.2f}, {row.ratio_high:.2f}]",
-        "window": f"{row.window_us:.0f} us" if row.window_us else "-",
+        "window": duration(row.window_us * _MICRO) if row.window_us else "-",
     }
     return (row.name, *(special.get(name, str(counts.get(name))) for name in _COLUMNS))

@@ -6,6 +6,7 @@ must be worth is calibrated by `bench/studies/history_penalty.py`: one in a hund
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from dataclasses import dataclass
 from itertools import pairwise
@@ -106,10 +107,15 @@ def noise(logs: NDArray[np.float64]) -> float:
     return float(_SIGMAS * np.median(abs(np.diff(logs))) / math.sqrt(2))
 
 
+def check_installed() -> None:
+    """Raise QcapsError where ruptures is not installed: before an hour's measuring, not after it."""
+    if importlib.util.find_spec("ruptures") is None:
+        raise QcapsError("change points need ruptures: pip install 'qcaps[history]'")
+
+
 def _searched(values: NDArray[np.float64], penalty: float) -> list[int]:
-    try:
-        import ruptures  # scipy: 0.5 s that only this search pays
-    except ImportError:
-        raise QcapsError("change points need ruptures: pip install 'qcaps[history]'") from None
+    check_installed()
+    import ruptures  # scipy: 0.5 s that only this search pays
+
     search = ruptures.KernelCPD(kernel="linear", min_size=LEAST).fit(values[:, None])
     return [int(one) for one in search.predict(pen=penalty)[:-1]]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from qcaps.bounded import UnreadableError, read_bounded
 from qcaps.errors import UsageError
 from qcaps.history import changes, commits, track
-from qcaps.measure.gate.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -146,14 +145,6 @@ def _bounds(found: Suspect) -> tuple[float, float, float]:
     """The ratio and two standard errors to either side."""
     low, ratio, high = (math.exp(found.log + sign * 2 * found.error) for sign in (-1, 0, 1))
     return ratio, low, high
-
-
-def open_suspects(tracks: Iterable[Track]) -> int:
-    """How many gates could not decide, or were not made."""
-    return sum(
-        len(one.suspects) + sum(gate.verdict is Verdict.INCONCLUSIVE for gate in one.settled)
-        for one in tracks
-    )
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _ENVIRONMENT = ("hostname", "cpu_model_name", "platform", "python_version", "python_build", "host_qemu")
 _REVISION = ("position", "name", "label", "date", "summary")
 _SESSION = "gate_session"
+_LINE = "history_line"
 
 
 def environment_of(facts: Mapping[str, Any]) -> dict[str, str]:
@@ -31,88 +32,94 @@ def environment_of(facts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def take_in(
-    store: HistoryStore, base: Path, head: Path, revision_of: Callable[[str], Revision]
+    store: HistoryStore,
+    base: Path,
+    head: Path,
+    revision_of: Callable[[str], Revision],
+    line_of: Callable[[], str],
 ) -> tuple[Revision, Revision, int]:
     """Take the pairs of two files that were measured together; both revisions, how many pairs were new.
 
-    `revision_of` finds the revision that a file of a gate calls so. Raises UsageError for files that hold no
-    pairs: times that were stored drift with their machine, and a history is made of ratios.
+    `revision_of` finds the revision that a file of a gate calls so, and `line_of` says whose history that is.
+    Raises UsageError for files that hold no pairs: times that were stored drift with their machine, and a
+    history is made of ratios.
     """
     one, other = stored.read(base), stored.read(head)
-    pairs = pair_store.paired(one, other) if stored.measured_together(one, other) else {}
-    if not pairs:
+    if not stored.measured_together(one, other) or not pair_store.paired(one, other):
         raise UsageError(
             f"{base}, {head}: no pairs: give base.json and head.json of one 'qcaps gate', or of one"
             " 'qcaps history export'"
         )
     sides = _revision(one, revision_of), _revision(other, revision_of)
-    facts = other.measured[0].runs[0].facts
+    line = str(other.measured[0].runs[0].facts.get(_LINE, "")) or line_of()
+    records.check_line(store, line)
+    new = 0
     with store.transaction() as connection:
-        environment = records.environment_id(connection, environment_of(facts))
+        records.set_about(connection, records.LINE, line)
         base_id, head_id = (records.revision_id(connection, revision) for revision in sides)
         records.make_anchor(connection, base_id)
-        compared = Compared(environment, base_id, head_id)
+        facts = environment_of(other.measured[0].runs[0].facts)
+        compared = Compared(records.environment_id(connection, facts), base_id, head_id)
         for number, results in ((base_id, one), (head_id, other)):
-            records.add_counts(connection, environment, number, {m.cell: m.counts for m in results.measured})
-        new = 0
-        for cell, some in pairs.items():
-            benchmark = records.benchmark_id(connection, cell)
+            counts = {m.cell: m.counts for m in results.measured}
+            records.add_counts(connection, compared.environment, number, counts)
+        for cell, pairs in pair_store.paired(one, other).items():
             known = set(
                 connection.execute(
                     "SELECT base_seconds, head_seconds FROM pair"
                     " WHERE (benchmark, environment, base, head) = (?, ?, ?, ?)",
-                    (benchmark, *compared),
+                    (records.benchmark_id(connection, cell), *compared),
                 )
             )
-            fresh = [pair for pair in some if tuple(pair) not in known]
+            fresh = [pair for pair in pairs if (pair.base, pair.head) not in known]
             records.add_pairs(connection, compared, cell, fresh)
             new += len(fresh)
     return (*sides, new)
 
 
-def give_out(store: HistoryStore, revision: str, base: str = "") -> tuple[Results, Results]:
-    """The pairs of a revision with its base ("": the one with most pairs), as two files' contents.
+def give_out(
+    store: HistoryStore, revision: str, base: str = "", environment: int = 0
+) -> tuple[Results, Results]:
+    """The pairs of a revision with its base in one environment, as two files' contents.
 
-    Raises UsageError where there are none.
+    "" and 0 are those with most pairs: pyperf has times of one interpreter in a file. Raises UsageError where
+    there are none.
     """
     head_number, head = records.revision_called(store, revision)
-    bases = [
-        number
-        for (number,) in store.connection.execute(
-            "SELECT base FROM pair WHERE head = ? GROUP BY base ORDER BY count(*) DESC", (head_number,)
-        )
-    ]
-    known = records.revisions(store)
-    base_number = records.revision_called(store, base)[0] if base else (bases or [0])[0]
-    if base_number not in bases:
-        raise UsageError(f"{store.path}: no pairs of {revision}" + (f" with {base}" if base else ""))
-    sides: tuple[list[Measured], list[Measured]] = ([], [])
-    cells, places = records.benchmarks(store), records.environments(store)
+    wanted = records.revision_called(store, base)[0] if base else 0
+    found = store.connection.execute(
+        "SELECT base, environment FROM pair WHERE head = :head AND :base IN (base, 0)"
+        " AND :environment IN (environment, 0) GROUP BY 1, 2 ORDER BY count(*) DESC, environment",
+        {"head": head_number, "base": wanted, "environment": environment},
+    ).fetchone()
+    if found is None:
+        raise UsageError(f"{store.path}: no such pairs of {revision}")
+    known, cells = records.revisions(store), records.benchmarks(store)
     rows = store.connection.execute(
-        "SELECT benchmark, environment, base_seconds, head_seconds FROM pair WHERE base = ? AND head = ?"
-        " ORDER BY benchmark, environment, number",
-        (base_number, head_number),
+        "SELECT benchmark, base_seconds, head_seconds FROM pair WHERE (base, environment, head) = (?, ?, ?)"
+        " ORDER BY benchmark, number",
+        (*found, head_number),
     ).fetchall()
+    shared = {
+        **records.environments(store)[found[1]],
+        _LINE: records.about(store, records.LINE),
+        _SESSION: f"history {head.name}",
+    }
+    sides: tuple[list[Measured], list[Measured]] = ([], [])
     for benchmark in dict.fromkeys(row[0] for row in rows):
-        own = [row for row in rows if row[0] == benchmark]
-        for side, (arm, number) in enumerate((("base", base_number), ("head", head_number))):
-            one = known[number]
-            runs = tuple(
-                Run(at, ((row[2 + side],),), (), _facts(one, arm, places[row[1]], head))
-                for at, row in enumerate(own)
-            )
-            cell = cells[benchmark]
-            sides[side].append(Measured(cell, _counts(store, benchmark, number), runs))
+        own = [row[1:] for row in rows if row[0] == benchmark]
+        for side, (arm, number) in enumerate((("base", found[0]), ("head", head_number))):
+            facts = {**shared, **_facts(known[number], arm)}
+            runs = tuple(Run(at, ((seconds[side],),), (), facts) for at, seconds in enumerate(own))
+            sides[side].append(Measured(cells[benchmark], _counts(store, benchmark, number), runs))
     return Results(tuple(sides[0])), Results(tuple(sides[1]))
 
 
-def _facts(one: Revision, arm: str, environment: Mapping[str, str], head: Revision) -> Metadata:
+def _facts(one: Revision, arm: str) -> Metadata:
     return {
-        **environment,
         "arm": arm,
         "arm_version": f"{one} {one.name[:12]}",
         "history_revision": json.dumps([getattr(one, name) for name in _REVISION]),
-        _SESSION: f"history {head.name}",
     }
 
 

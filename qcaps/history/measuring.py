@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from qcaps.errors import UsageError
 from qcaps.history import plan, records
 from qcaps.history.records import Compared
 from qcaps.measure.gate import checkout, decision, revisions
-from qcaps.measure.gate.arms import Arm, ArmError
+from qcaps.measure.gate.arms import Arm, ArmError, MismatchError
 from qcaps.measure.gate.pair_store import PairStore
 from qcaps.measure.gate.relay import Relay
 from qcaps.measure.gate.rounds import take_round
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from qcaps.measure.gate.rounds import Bench
     from qcaps.measure.gate.series import Pair
     from qcaps.measure.subject import Counts
+
+
+CANNOT = (ArmError, MismatchError, UsageError)
+"""What makes a revision a gap: it does not build, is not there, crashes, or is another kind of thing."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,7 @@ def _measure_one(
     try:
         arm = session.arm(target)
         _against(session, target, arm, head, [(every[b.name], numbers[b], missing[b]) for b in bases])
-    except ArmError as error:
+    except CANNOT as error:  # of a store that was merged, another clone may have the commit
         last = error.lines[-1:] if isinstance(error, checkout.BuildError) else ()
         why = str(error).removeprefix(f"--head-rev {revision.name}: ")
         _gap(session, head, revision, ": ".join((why, *last)))
@@ -160,7 +165,7 @@ def _against(
     for base, number, missing in bases or [(target, head, {})]:
         try:
             base_arm = session.arm(base)
-        except ArmError as error:  # not this revision's fault: the other anchor may do
+        except CANNOT as error:  # not this revision's fault: the other anchor may do
             session.say(f"{base.revision}: no anchor here: {error}")
             continue
         arms = replace(base_arm, name="base"), replace(arm, name="head")
@@ -196,12 +201,12 @@ def counts_of(
     outcome, refused = decision.GateOutcome(), {}
     try:
         decision.check_counts(session.bench, arms, session.cells, outcome)
-    except ArmError:
+    except CANNOT:
         for cell in session.cells:
             if cell not in outcome.counts:
                 try:
                     decision.check_counts(session.bench, arms, (cell,), outcome)
-                except ArmError as error:
+                except CANNOT as error:
                     refused[cell] = str(error)
     session.bench.calls.update(session.calls)
     return outcome.counts, refused

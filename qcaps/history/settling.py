@@ -14,9 +14,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from qcaps.history import records, track
+from qcaps.history.measuring import CANNOT
 from qcaps.history.records import Compared
 from qcaps.measure.gate import decision
-from qcaps.measure.gate.arms import ArmError
 from qcaps.measure.gate.benches import OneBench
 from qcaps.measure.gate.decision import GateOutcome, Judged, Progress
 from qcaps.measure.gate.pair_store import PairStore
@@ -135,7 +135,7 @@ def _gate(
             session.on_progress(f"{what} {progress.done} of {progress.wanted} pairs")
 
         decision.take_verdicts(OneBench(session.bench, arms), pairs, outcome, show)
-    except ArmError as error:
+    except CANNOT as error:
         session.say(f"{known[before]}..{known[after]}: not settled: {error}")
         return None
     compared = Compared(session.environment, before, after)

@@ -18,7 +18,7 @@ from qcaps.measure.results import results_file
 from qcaps.measure.results.answered import circumstances_of, measured
 from qcaps.measure.results.results_file import CUT_SHORT, Measured, Results
 from qcaps.measure.results.session import session_facts
-from qcaps.measure.worker.running import HUNG, Answer, WorkerError, run_worker
+from qcaps.measure.worker.running import HUNG, INTERRUPTED, Answer, WorkerError, run_worker
 from qcaps.measure.worker.work import Job
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _run(job: Job, errand: Errand, on_line: Callable[[], None]) -> Answer:
             answers.append(run_worker(job, errand.hash_seed, errand.patience, on_line))
         finally:
             shutil.rmtree(directory, ignore_errors=True)
-        if answers[-1].cut_short in ("", HUNG):
+        if answers[-1].cut_short in ("", HUNG, INTERRUPTED):
             return answers[-1]
     return max(answers, key=lambda answer: len(answer.complete_rounds()))
 

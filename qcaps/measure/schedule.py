@@ -17,6 +17,7 @@ from qcaps.measure.domains import SCENARIOS, DomainSources
 from qcaps.measure.results import results_file
 from qcaps.measure.results.results_file import CUT_SHORT, Results
 from qcaps.measure.suite import source
+from qcaps.measure.worker.running import INTERRUPTED
 from qcaps.measure.worker.work import Job
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def measure(plan: Plan, file: Path, log: Log, carrier: Carrier, on_progress: OnP
     """Measure the plan into `log`, and write `file` after each job: what was measured survives any end.
 
     A job whose results are in `log` is not done again. Raises UsageError for a scenario or an n that there is
-    not, before anything is measured.
+    not, before anything is measured; KeyboardInterrupt with all that was measured in `log` and `file`.
     """
     groups = by_comparison(plan.cells)
     sources = plan.xmls
@@ -113,6 +114,8 @@ def measure(plan: Plan, file: Path, log: Log, carrier: Carrier, on_progress: OnP
             _take(one, jobs[one.number], log)
         if any(one.measured for one in deliveries):
             results_file.write(file, log.results)
+        if any(one.cut_short == INTERRUPTED for one in deliveries):
+            raise KeyboardInterrupt
         if carrier.width > 1:
             on_progress(len(done_jobs(log.results)), len(jobs), jobs[deliveries[-1].number].name)
     on_progress(len(jobs), len(jobs), "")

@@ -138,6 +138,8 @@ def _scale(low: float, high: float, y: object) -> list[str]:
     parts = []
     for tick in ticks:
         at = y(math.log1p(float(tick)))
+        if float(at) < _TICK:  # its words would be cut
+            continue
         name = "zero" if abs(tick) < size / 2 else "grid"
         words = f"{100 * tick:+.{0 if size >= 0.01 else 1}f} %" if name == "grid" else "0 %"  # noqa: PLR2004  # 1 %
         parts.append(f'<path class="{name}" d="M{LEFT} {at}H{WIDTH}"/>')

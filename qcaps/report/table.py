@@ -9,6 +9,7 @@ from qcaps.measure.statistics import FEWEST_PAIRS
 from qcaps.measure.subject import REFERENCE
 from qcaps.report import escaping
 from qcaps.report.summary import cut_short, median_seconds, speedups
+from qcaps.units import duration, three_digits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,8 @@ MARK = "†"
 """Beside a time that rests on fewer blocks than planned."""
 _LEFT = ("subject", "scenario", "task", "validity", "policy")
 _OF_AN_ARM = HEADINGS[7:]
-_MICRO, _MILLI = 1e-6, 1e-3
+_ENOUGH = 80
+"""Columns of a terminal that shows all of it."""
 
 
 class TableRow(NamedTuple):
@@ -74,23 +76,33 @@ def rows(results: Results, baseline: str = BASELINE) -> list[list[TableRow]]:
     return list(found.values())
 
 
-def table(results: Results, baseline: str = BASELINE, refused: Mapping[Cell, str] | None = None) -> Table:
+def table(
+    results: Results,
+    baseline: str = BASELINE,
+    refused: Mapping[Cell, str] | None = None,
+    width: int = _ENOUGH,
+) -> Table:
     """For a terminal of 80 columns: what the arms of a comparison share is said once, above them.
 
-    `refused` are comparisons that could not be measured, and why.
+    In a narrower one devices and forks are left out, and no digit of the rest. `refused` are comparisons that
+    could not be measured, and why.
     """
     from rich.table import Table  # 50 ms
 
     drawn = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     drawn.add_column("", overflow="fold")
-    for heading in ("devices", *_OF_AN_ARM):
+    shown = _OF_AN_ARM if width >= _ENOUGH else _OF_AN_ARM[:-1]
+    shared = ("devices",) if width >= _ENOUGH else ()
+    for heading in (*shared, *shown):
         drawn.add_column(heading, justify="right", no_wrap=True)
     for arms in rows(results, baseline):
         first = arms[0]
         on = "" if first.subject == REFERENCE else f"{first.subject} "
-        drawn.add_row(f"{on}{first.scenario}/{first.n} {first.task} {first.validity}", first.devices)
+        devices = (first.devices,) if shared else ()
+        drawn.add_row(f"{on}{first.scenario}/{first.n} {first.task} {first.validity}", *devices)
         for row in arms:
-            drawn.add_row(f"  {row.policy}", "", *row[-len(_OF_AN_ARM) :])
+            cells = [getattr(row, heading) for heading in shown]
+            drawn.add_row(f"  {row.policy}", *("" for _ in shared), *cells)
     for comparison in refused or ():
         drawn.add_row(f"{comparison.name}\n  refused: see below")
     return drawn
@@ -144,18 +156,6 @@ def marked(results: Results) -> list[str]:
     return [f"{MARK} fewer blocks than planned: {name} (worker {why})" for name, why in short.items()]
 
 
-def duration(seconds: float) -> str:
-    """Three digits and a unit: 843 µs, 1.27 ms, 12.7 s."""
-    for unit, scale in (("µs", _MICRO), ("ms", _MILLI)):
-        if seconds < 999.5 * scale:  # what still rounds to 999
-            return f"{_three_digits(seconds / scale)} {unit}"
-    return f"{_three_digits(seconds)} s"
-
-
-def _three_digits(value: float) -> str:
-    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"  # noqa: PLR2004  # likewise
-
-
 def _row(arm: Measured, speedup: MeasuredSpeedup | None) -> TableRow:
     cell, counts = arm.cell, arm.counts
     return TableRow(
@@ -167,13 +167,14 @@ def _row(arm: Measured, speedup: MeasuredSpeedup | None) -> TableRow:
         validity=cell.validity,
         policy=cell.policy,
         time=duration(median_seconds(arm)) + (MARK if cut_short(arm) else ""),
-        speedup=_interval(speedup) if speedup else "",
+        speedup=interval(speedup) if speedup else "",
         lookups=str(counts.lookups),
         forks=str(counts.forks),
     )
 
 
-def _interval(one: MeasuredSpeedup) -> str:
+def interval(one: MeasuredSpeedup) -> str:
+    """How many times as fast, and its interval where there are pairs enough for one."""
     if one.pairs < FEWEST_PAIRS:
-        return f"{_three_digits(one.ratio)} ({one.pairs} pair{'s' if one.pairs > 1 else ''})"
-    return f"{_three_digits(one.ratio)} [{_three_digits(one.low)}-{_three_digits(one.high)}]"
+        return f"{three_digits(one.ratio)} ({one.pairs} pair{'s' if one.pairs > 1 else ''})"
+    return f"{three_digits(one.ratio)} [{three_digits(one.low)}-{three_digits(one.high)}]"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from qcaps.report.fitting import fitted
 from qcaps.report.summary import median_seconds
-from qcaps.report.table import duration
+from qcaps.units import duration
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.text import Text
 
     from qcaps.measure.results.results_file import Results
 
@@ -54,17 +55,14 @@ def to_json(found: list[Difference]) -> list[dict[str, Any]]:
     return [{**asdict(one), "ratio": one.ratio} for one in found]
 
 
-def table(found: list[Difference]) -> Table:
-    """For a terminal; counts that differ stand out."""
-    from rich.table import Table  # 50 ms
-
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(HEADINGS):
-        drawn.add_column(heading, justify="right" if number else "left", no_wrap=True)
+def table(found: list[Difference], width: int) -> Text:
+    """For a terminal of so many columns; counts that differ stand out."""
+    rows, styles = [], []
     for one in found:
         ratio = "" if one.ratio is None else f"{one.ratio:.3f}"
         times = ("" if value is None else duration(value) for value in one.seconds)
         counts = ("" if value is None else str(value) for value in (*one.lookups, *one.forks))
+        rows.append((one.name, *times, ratio, *counts))
         differs = one.lookups[0] != one.lookups[1] or one.forks[0] != one.forks[1]
-        drawn.add_row(one.name, *times, ratio, *counts, style="bold" if differs else None)
-    return drawn
+        styles.append("bold" if differs else "")
+    return fitted(HEADINGS, rows, width, drop=("forks A", "forks B"), styles=styles)

@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from qcaps.report import escaping, work
-from qcaps.report.table import duration
+from qcaps.report.fitting import fitted
+from qcaps.units import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.table import Table
+    from rich.text import Text
 
     from qcaps.measure.gate.decision import GateOutcome, Judged
     from qcaps.measure.gate.doing import Doing
@@ -29,7 +30,6 @@ HEADINGS = (
     "lookups",
 )
 _LEFT = 2
-_WIDE = 132
 _STYLES = {"FAIL": "bold red", "IMPROVED": "green", "INCONCLUSIVE": "yellow", "APART": "dim"}
 LEGEND = (
     "change: head against base, with the interval its verdict was made by: for FAIL and IMPROVED one that is"
@@ -142,54 +142,21 @@ def to_json(report: GateReport) -> dict[str, Any]:
     return {"headline": report.headline, **asdict(report)}
 
 
-def table(report: GateReport, width: int = 200) -> Table:
+def table(report: GateReport, width: int = 200) -> Text:
     """For a terminal of so many columns; in a narrow one a name stands above its numbers."""
-    from rich.table import Table  # 50 ms
-
-    if width < _WIDE:
-        return _narrow(report)
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(HEADINGS):
-        drawn.add_column(heading, justify="left" if number < _LEFT else "right", no_wrap=True)
-    for row in report.rows:
-        drawn.add_row(*texts(row), style=_STYLES.get(row.verdict))
-    return drawn
-
-
-def _narrow(report: GateReport) -> Table:
-    """Within 80 columns: without what is detectable, and every digit of the rest."""
-    from rich.table import Table  # likewise
-
-    shown = [heading for heading in HEADINGS[1:] if heading != "detectable"]
-    drawn = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    for number, heading in enumerate(shown):
-        drawn.add_column(
-            heading, justify="right" if number else "left", no_wrap=bool(number), overflow="fold"
-        )
-    for row in report.rows:
-        cells = dict(zip(HEADINGS, texts(row), strict=True))
-        style = _STYLES.get(row.verdict)
-        drawn.add_row(row.name, *("" for _ in shown[1:]), style=style)
-        drawn.add_row(f"  {row.verdict}", *(cells[heading] for heading in shown[1:]), style=style)
-    return drawn
+    rows = [texts(row) for row in report.rows]
+    styles = [_STYLES.get(row.verdict, "") for row in report.rows]
+    drop = ("detectable", "margin", "lookups", "base", "head")
+    return fitted(HEADINGS, rows, width, left=HEADINGS[:_LEFT], drop=drop, styles=styles)
 
 
 _COUNTED = ("D in base", "in head", "lookups in base", "by law", "in head", "by law")
 
 
-def counts_table(report: GateReport) -> Table | None:
+def counts_table(report: GateReport, width: int = 200) -> Text | None:
     """Devices and lookups of both arms, for a terminal; None where they are the same throughout."""
-    from rich.table import Table  # likewise
-
-    if not (rows := _counted(report)):
-        return None
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    drawn.add_column("benchmark", overflow="fold")
-    for heading in _COUNTED:
-        drawn.add_column(heading, justify="right", min_width=len(max(heading.split(), key=len)))
-    for row in rows:
-        drawn.add_row(*row)
-    return drawn
+    rows = _counted(report)
+    return fitted(("benchmark", *_COUNTED), rows, width) if rows else None
 
 
 def _counted(report: GateReport) -> list[tuple[str, ...]]:

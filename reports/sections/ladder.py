@@ -10,10 +10,10 @@ from qcaps.lookups.policy import LADDER
 from qcaps.measure.statistics import FEWEST_PAIRS
 from qcaps.report.section import Content, Table
 from qcaps.report.summary import median_seconds, ratio_of
-from qcaps.report.table import duration
+from qcaps.units import duration
 
 from ._drawing import BLUE, VERMILION, Spacing, hover, is_narrow, panels
-from ._words import paired, quoted_validity, too_few
+from ._words import count, paired, quoted_validity, too_few
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,9 +74,10 @@ def content(value: tuple[Ladder, ...]) -> Content:
     parts = []
     for ladder in value:
         first, last = ladder.steps[0], ladder.steps[-1]
-        parts.append(
-            f"{ladder.task} {first.lookups} to {last.lookups} lookups ({paired(last)} times as fast)"
-        )
+        gain = "" if too_few(last) else f" ({paired(last)} times as fast)"
+        parts.append(f"{ladder.task} {first.lookups} to {last.lookups} lookups{gain}")
+    few = [ladder.steps[-1] for ladder in value if too_few(ladder.steps[-1])]
+    unsure = f"; {count(few[0].pairs, 'pair')}: too few to say what time that saves" if few else ""
     steps = pairwise(value[0].steps)
     _, best = max(steps, key=lambda pair: pair[0].lookups - pair[1].lookups)
     headings = ("task", "patch", "what it does", "lookups", "median time", "times as fast [95 %]")
@@ -94,7 +95,7 @@ def content(value: tuple[Ladder, ...]) -> Content:
     )
     domain = value[0]
     return Content(
-        f"History: patch {best.patch} of the series takes most lookups away: {', '.join(parts)}.",
+        f"History: patch {best.patch} of the series takes most lookups away: {', '.join(parts)}{unsure}.",
         description="; ".join(
             f"{ladder.task}: lookups {', '.join(str(step.lookups) for step in ladder.steps)}"
             for ladder in value

@@ -11,7 +11,7 @@ from qcaps.measure.cell import BASELINE, STOCK
 from qcaps.measure.subject import REFERENCE, is_libvirt
 from qcaps.report.section import Content, Table
 from qcaps.report.summary import median_seconds
-from qcaps.report.table import duration
+from qcaps.units import duration
 
 from ._drawing import INK, Spacing, is_narrow, legend, line_mark, log_axis, look, panels
 from ._live import ONCE as _ONCE

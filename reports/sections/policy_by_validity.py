@@ -11,7 +11,7 @@ from qcaps.lookups.policy import STOCK_OF
 from qcaps.report.fit import Estimate
 from qcaps.report.section import Content, Table
 from qcaps.report.summary import median_seconds, ratio_of
-from qcaps.report.table import duration
+from qcaps.units import duration
 
 from ._drawing import Spacing, hover, is_narrow, panels
 from ._words import (

@@ -55,9 +55,10 @@ def data(sources: Sources) -> tuple[Origin, ...] | None:
 def content(value: tuple[Origin, ...]) -> Content:
     """Commit and command of the newest."""
     facts = dict(value[-1].facts)
-    commit = facts.get("commit", "unknown")
+    commit = facts.get("commit", "")
+    at = f" of commit {commit[:12]}" if commit else ""
     return Content(
-        f"Measured at commit {commit[:12]} with qcaps {facts.get('qcaps', 'of unknown version')} and Python"
+        f"Measured with qcaps {facts.get('qcaps', 'of unknown version')}{at} and Python"
         f" {facts.get('Python', 'of unknown version')} on {facts.get('host', 'an unknown host')}.",
         notes=("A + after a commit says that files differed from it.",) if "+" in commit else (),
     )

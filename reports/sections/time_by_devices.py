@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qcaps.report.fit import Line as Fitted
 from qcaps.report.fit import fit_line
 from qcaps.report.section import Content, Table
-from qcaps.report.table import duration
+from qcaps.units import duration
 
 from ._drawing import Spacing, hover, is_narrow, legend, line_mark, log_axis, look, panels
 from ._growth import Family, families, panels_to_show

@@ -12,7 +12,7 @@ from qcaps.measure.worker.trace import CHECK, FORK, LOOKUP, PHASE
 from qcaps.report import escaping
 from qcaps.report.section import Content, Download
 from qcaps.report.spans import ReadSpan, Trace, to_perfetto, to_speedscope, trace_of
-from qcaps.report.table import duration
+from qcaps.units import duration
 
 from ._drawing import (
     BLUE,

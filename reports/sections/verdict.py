@@ -81,16 +81,18 @@ def content(value: Summary) -> Content:
     """One sentence, and the table for a pull request."""
     if not value.best:
         return Content("; ".join(f"Gate: {gate.headline}" for gate in value.gates) + ".")
-    one = value.best[0]
-    finding = (
-        f"'{one.policy}' is {times(one.ratio)} times as fast as '{one.baseline}' ({task_name(one.task)} of"
-        f" {_domain(one)}, {quoted_validity(one.validity)})"
-    )
-    if len(value.best) > 1:
-        other = value.best[1]
-        finding += f", {times(other.ratio)} times on {_domain(other)} under {quoted_validity(other.validity)}"
-    if any(one.pairs < FEWEST_PAIRS for one in value.best[:2]):
-        finding += "; too few pairs to be sure"
+    one, *others = value.best
+    where = f"{task_name(one.task)} of {_domain(one)}, {quoted_validity(one.validity)}"
+    told = _told(one)
+    if told is None:
+        finding = f"'{one.policy}' is {_ratio(one)} as '{one.baseline}' ({where})"
+    else:
+        finding = f"Whether '{one.policy}' is faster than '{one.baseline}' cannot be told ({where}: {told})"
+    if others:
+        other = others[0]
+        unsure = "" if (why := _told(other)) is None else f" ({why})"
+        ratio = f"{times(other.ratio)} times{unsure}" if unsure else _ratio(other)
+        finding += f"; on {_domain(other)} under {quoted_validity(other.validity)} it is {ratio}"
     many = value.faster + value.slower + value.unclear + value.few
     few = f", {value.few} rest on fewer than {FEWEST_PAIRS} pairs and say nothing" if value.few else ""
     notes = [
@@ -109,6 +111,17 @@ def content(value: Summary) -> Content:
     notes += [f"Gate of {gate.head} against {gate.base}: {gate.headline}." for gate in value.gates]
     notes.append(f"Measured on {value.machine}.")
     return Content(finding + ".", notes=tuple(notes), tables=(_table(value),))
+
+
+def _ratio(one: MeasuredSpeedup) -> str:
+    return f"{times(one.ratio)} times as fast [{interval(one.low, one.high)}]"
+
+
+def _told(one: MeasuredSpeedup) -> str | None:
+    """Why nothing can be said of a ratio; None where something can."""
+    if too_few(one):
+        return f"{count(one.pairs, 'pair')}, too few to be sure"
+    return f"95 % interval {interval(one.low, one.high)}" if one.low <= 1 <= one.high else None
 
 
 def _picks(found: tuple[MeasuredSpeedup, ...]) -> list[MeasuredSpeedup]:

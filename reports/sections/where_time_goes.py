@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from qcaps.measure.worker.trace import FORKS, LOOKUPS
 from qcaps.report.section import Content, Table
 from qcaps.report.spans import trace_of
-from qcaps.report.table import duration
+from qcaps.units import duration
 
 from ._drawing import (
     BLUE,

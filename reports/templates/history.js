@@ -60,7 +60,7 @@
   const count = controls.querySelector("output");
   const value = (panel, key) => Number(panel.dataset[key]);
   const sorts = {
-    change: (a, b) => value(b, "change") - value(a, "change"),
+    change: (a, b) => value(b, "settled") - value(a, "settled") || value(b, "change") - value(a, "change"),
     surely: (a, b) => value(b, "surely") - value(a, "surely"),
     slowest: (a, b) => value(b, "latest") - value(a, "latest"),
     name: (a, b) => a.dataset.name.localeCompare(b.dataset.name, "en", { numeric: true }),

@@ -54,9 +54,67 @@ for (const width of widths) {
     await context.close();
   }
 }
+await useTables();
+await readWithoutScript();
 await browser.close();
 console.log(JSON.stringify(found, null, 1));
 process.exit(found.length ? 1 : 0);
+
+async function useTables() {
+  // sorting by each heading orders the rows, a third click puts them back, the filter keeps what has the words
+  const context = await browser.newContext({ viewport: { width: 800, height: 900 } });
+  const tab = await context.newPage();
+  await tab.goto(pathToFileURL(page).href);
+  const wrong = await tab.evaluate(() => {
+    document.querySelectorAll("details").forEach((one) => { one.open = true; });
+    const wrong = [];
+    const tables = [...document.querySelectorAll("table")].filter((one) => one.querySelector("button.sort"));
+    if (!tables.length) wrong.push("no table can be sorted");
+    for (const table of tables) {
+      const name = table.caption.textContent;
+      const texts = (column) => [...table.tBodies[0].rows].map((row) => row.cells[column].textContent.trim());
+      const before = texts(0).join();
+      [...table.tHead.rows[0].cells].forEach((heading, column) => {
+        const button = heading.querySelector("button");
+        button.click();
+        const numbers = texts(column).map(Number);
+        if (numbers.every(Number.isFinite) && numbers.some((one, at) => at && one < numbers[at - 1])) {
+          wrong.push(`${name}: ${heading.textContent} is not ascending`);
+        }
+        if (heading.getAttribute("aria-sort") !== "ascending") wrong.push(`${name}: aria-sort`);
+        button.click();
+        button.click();
+        if (texts(0).join() !== before) wrong.push(`${name}: a third click does not put the rows back`);
+      });
+      const input = table.closest(".scroll").previousElementSibling?.querySelector?.("input[type=search]");
+      if (!input) continue;
+      input.value = texts(0)[0];
+      input.dispatchEvent(new Event("input"));
+      const rows = [...table.tBodies[0].rows];
+      const kept = rows.filter((row) => !row.hidden);
+      if (!kept.length || kept.some((row) => !row.textContent.toLowerCase().includes(texts(0)[0].split(/\s+/)[0].toLowerCase()))) {
+        wrong.push(`${name}: the filter keeps ${kept.length} of ${rows.length}`);
+      }
+      input.value = "";
+      input.dispatchEvent(new Event("input"));
+      if (rows.some((row) => row.hidden)) wrong.push(`${name}: an empty filter hides rows`);
+    }
+    return wrong;
+  });
+  for (const one of wrong) found.push({ where: "tables", what: "script", detail: one });
+  await context.close();
+}
+
+async function readWithoutScript() {
+  // nothing is hidden, and no control is left that would do nothing
+  const context = await browser.newContext({ viewport: { width: 800, height: 900 }, javaScriptEnabled: false });
+  const tab = await context.newPage();
+  await tab.goto(pathToFileURL(page).href);
+  const dead = await tab.locator("button, input").count();
+  if (dead) found.push({ where: "no script", what: "dead controls", detail: `${dead}` });
+  if (!(await tab.locator("table td").count())) found.push({ where: "no script", what: "tables", detail: "none" });
+  await context.close();
+}
 
 function cutWords() {
   // a word of a figure that leaves it, or of the page that leaves the window

@@ -315,8 +315,13 @@ def test_the_command_writes_a_cache_file_and_prints_a_summary(
     assert summary["flags"] == len(entry.capabilities.flags)
     assert summary["output"] == str(output)
     assert summary["accelerators"]["tcg"]["machines"] == len(entry.capabilities.accelerators[-1].machines)
-    assert main(["probe", binary.name]) == 0
-    assert f"binary    {binary}" in capsys.readouterr().out
+    assert summary["release"] == "12.8"
+    assert main(["probe", binary.name, "--release", "9.0", "-o", str(output)]) == 0
+    printed = capsys.readouterr().out
+    assert f"binary    {binary}" in printed
+    assert "by the table of libvirt 9.0" in printed
+    of_9_0 = cachefile.read(output).capabilities
+    assert "blockdev-reopen" in of_9_0.flags - entry.capabilities.flags
 
 
 def test_the_command_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

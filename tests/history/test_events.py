@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,6 +151,16 @@ def test_a_wrong_acknowledgement_is_one_line(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_without_ruptures_nothing_is_measured_in_vain(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ruptures", None)
+    store = repository / "h.db"
+    assert main(["history", "HEAD", "--repo", str(repository), "--store", str(store)]) == 1
+    assert "pip install 'qcaps[history]'" in capsys.readouterr().err
+    assert not store.exists()
 
 
 def test_which_commits_are_chosen_does_not_change_when_others_come(repository: Path) -> None:

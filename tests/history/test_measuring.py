@@ -102,7 +102,7 @@ def test_commits_of_a_libvirt_are_a_line_and_layouts_have_a_scatter(
     repository, store = tmp_path / "libvirt", tmp_path / "h.db"
     names = [commit(repository, "file", text) for text in ("one", "two", "three")]
     common = ("--repo", str(repository), "--store", str(store), "--builds", str(tmp_path / "builds"))
-    build = f"test $(cat file) != two && {BUILD}; echo $QCAPS_LAYOUT >> {tmp_path}/layouts"
+    build = f"test $(cat file) = two && exit 1; {BUILD}; echo $QCAPS_LAYOUT >> {tmp_path}/layouts"
     what = ("--build", build, "--domain", "simple", "-n", "1", "--task", "define", "--pairs", "2", "--json")
     assert main(["history", "HEAD", *common, *what]) == 0
     said = json.loads(capsys.readouterr().out)

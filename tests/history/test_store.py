@@ -148,6 +148,7 @@ def test_pairs_go_out_as_pyperf_suites_and_come_in_again(tmp_path: Path) -> None
     one, other, out = tmp_path / "one.db", tmp_path / "other.db", tmp_path / "out"
     with writing(one) as store:
         fill(store)
+        fill(store, facts={"hostname": "there"})
     assert main(["history", "export", "v3", "--store", str(one), "-o", str(out)]) == 0
     base, head = out / "base.json", out / "head.json"
     shown = subprocess.run(
@@ -159,14 +160,17 @@ def test_pairs_go_out_as_pyperf_suites_and_come_in_again(tmp_path: Path) -> None
         raise AssertionError(version)
 
     with writing(other) as store:
-        _, revision, new = exchange.take_in(store, base, head, refuse)
+        _, revision, new = exchange.take_in(store, base, head, refuse, str)
         assert (revision, new) == (Revision(3, "c3", "v3"), 3)
-        assert exchange.take_in(store, base, head, refuse)[2] == 0
+        assert exchange.take_in(store, base, head, refuse, str)[2] == 0
         with reading(one) as original:
-            assert contents(store) == [row for row in contents(original) if row[3] == "c3"]
+            assert contents(store) == [
+                row for row in contents(original) if row[3] == "c3" and "there" not in str(row[1])
+            ]
+        assert records.about(store, records.LINE) == LINE
     results_file.write(out / "apart.json", results_file.read(head))
     with writing(other) as store, pytest.raises(UsageError, match="no pairs"):
-        exchange.take_in(store, base, _with_another_session(out / "apart.json"), refuse)
+        exchange.take_in(store, base, _with_another_session(out / "apart.json"), refuse, str)
 
 
 def _with_another_session(path: Path) -> Path:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +14,7 @@ from qcaps.live.host.embedded import Embedded
 from qcaps.live.rewriting import startable
 from qcaps.lookups.libvirt_laws import devices
 from qcaps.scenario import scenario
+from tests.support.touched import starts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -256,55 +254,20 @@ def test_every_kind_starts_with_its_devices() -> None:
         assert libvirt.run("start", scenario("simple").xml(1)).accepted
 
 
-_OPENED = re.compile(r'^\d+ +(?:open|openat|creat)\(.*?"([^"]*)".*?(O_WRONLY|O_RDWR|O_CREAT)')
-_CHANGED = re.compile(
-    r"^\d+ +(?:mkdir|mkdirat|unlink|unlinkat|rename|chmod|chown|lchown|mknod|mknodat|link|symlink|truncate"
-    r'|bind|connect)\(.*?"([^"]*)"'
-)
-# "qcaps" is what mkdir -p makes below /run
-_PRIVATE = (
-    "/run/",
-    "/proc/",
-    "/dev/null",
-    "/dev/kvm",
-    "/dev/ptmx",
-    "/dev/pts/",
-    "/dev/tty",
-    "/dev/net/",
-    "qcaps",
-)
-
-
 @pytest.mark.libvirt
 @pytest.mark.root
 @pytest.mark.slow
 def test_a_start_opens_nothing_that_the_domain_names_and_writes_only_inside(tmp_path: Path) -> None:
     if shutil.which("strace") is None:
         pytest.skip("no strace")
-    for kind in ("everything", "firmware", "cells and modules"):
-        (tmp_path / f"{kind}.xml").write_text(STARTED[kind])
-    code = """
-import pathlib, sys
-from qcaps.live.host.embedded import Embedded
-files = sorted(pathlib.Path(sys.argv[1]).glob("*.xml"))
-with Embedded("none") as libvirt:
-    print([libvirt.run("start", file.read_text()).error for file in files])
-"""
-    trace = tmp_path / "trace"
-    done = subprocess.run(
-        ["strace", "-f", "--seccomp-bpf", "-qq", "-s", "4096", "-e", "trace=%file,%network", "-o", trace,
-         sys.executable, "-c", code, tmp_path],
-        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-    )  # fmt: skip
-    assert done.stdout == "[None, None, None]\n"
-    lines = [line for line in trace.read_text().splitlines() if " = -1 E" not in line or "theirs" in line]
-    assert any("stand-ins/image-disk-0" in line for line in lines)
-    touched = [line for line in lines if "theirs" in line or "hwrng" in line]
-    assert touched == []
-    written = {found[1] for line in lines for one in (_OPENED, _CHANGED) if (found := one.search(line))}
-    assert [path for path in sorted(written) if not path.startswith((*_PRIVATE, str(tmp_path)))] == []
-    assert [line for line in lines if "AF_INET" in line and "connect(" in line] == []
+    files = [tmp_path / f"{kind}.xml" for kind in ("everything", "firmware", "cells and modules")]
+    for file in files:
+        file.write_text(STARTED[file.stem])
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    found = starts(files, scratch, 300, marks=("theirs",))
+    assert found.errors == {str(file): "" for file in files}
+    assert found.naming(["stand-ins/image-disk-0"])
+    assert found.naming(["theirs", "hwrng"]) == []
+    assert found.written == []
+    assert found.to_a_network == []

@@ -19,6 +19,12 @@ def readme(checkout: Path) -> str:
     return (checkout / "README.md").read_text()
 
 
+def test_it_is_short(readme: str) -> None:
+    """Of prose; blocks and the targets of links aside."""
+    prose = re.sub(r"```.*?```|<!--.*?-->|\]\([^)]*\)|\|", " ", readme, flags=re.DOTALL)
+    assert 400 < len(prose.split()) <= 650
+
+
 def test_every_command_named_exists(readme: str) -> None:
     named = set(re.findall(r"\bqcaps ([a-z]+)(?= |`|\n)", "\n".join(re.findall(r"`[^`]+`", readme))))
     assert named, "the README names no command"

@@ -230,10 +230,11 @@ def test_the_command_draws_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("name", "contents", "complaint"),
     [
-        ("empty", "", "truncated, or not a results file"),
+        ("empty", "", "no results file: it is empty"),
+        ("domain", "<domain type='kvm'/>", "no results file: it begins with '<domain'"),
         ("braces", "{}", "truncated, or not a results file"),
-        ("list", "[1]", "truncated, or not a results file"),
-        ("binary", "\x00\x01", "truncated, or not a results file"),
+        ("list", "[1]", "no results file: it begins with '[1]'"),
+        ("binary", "\x00\x01", "no results file: it begins with"),
         (
             "foreign",
             (

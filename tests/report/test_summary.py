@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
+from qcaps import units
 from qcaps.measure.cell import Cell
 from qcaps.measure.results.results_file import Measured, Results, Run
 from qcaps.measure.subject import Counts
@@ -92,4 +93,4 @@ def test_the_table_says_it_in_words() -> None:
     ],
 )
 def test_durations_keep_three_digits(seconds: float, said: str) -> None:
-    assert table.duration(seconds) == said
+    assert units.duration(seconds) == said

@@ -71,7 +71,7 @@ class Loopback:
         command = [
             *_WORKER, self.address, *_tls(self.folder, tls=self.tls), "--nthreads", "1", "--nworkers", "1",
             "--resources", resources or f"bench=1,{host}=1", "--name", worker, "--memory-limit", "0",
-            "--local-directory", str(self.folder / f"files-of-{worker}"), *more,
+            "--local-directory", str(self.folder / "files"), *more,
         ]  # fmt: skip
         started = self.stack.enter_context(
             _process(command, self.folder / f"{worker}.log", QCAPS_HOST=host, **environment)
@@ -100,8 +100,10 @@ FILES = {"ca": "ca.pem", "cert": "me.pem", "key": "me.key"}
 
 
 @contextmanager
-def loopback(folder: Path, *hosts: str, tls: bool = True, preload: str = "") -> Iterator[Loopback]:
-    """A scheduler and a worker a host; all of them end with the context."""
+def loopback(
+    folder: Path, *hosts: str, tls: bool = True, preload: str = "", workers: tuple[str, ...] = ()
+) -> Iterator[Loopback]:
+    """A scheduler and a worker a host; all end with the context. `workers` are options of theirs."""
     if tls:
         certificates(folder)
     log = folder / "scheduler.log"
@@ -114,7 +116,7 @@ def loopback(folder: Path, *hosts: str, tls: bool = True, preload: str = "") -> 
         (line,) = (one for one in log.read_text().splitlines() if "Scheduler at:" in one)
         found = Loopback(folder, line.split()[-1], tls, stack, scheduler)
         for host in hosts:
-            found.start(host)
+            found.start(host, *workers)
         yield found
 
 
@@ -141,7 +143,12 @@ def _tls(folder: Path, *, tls: bool) -> list[str]:
 def _process(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as file:
         process = subprocess.Popen(
-            command, stdout=file, stderr=file, env={**os.environ, **environment}, start_new_session=True
+            command,
+            stdout=file,
+            stderr=file,
+            cwd=log.parent,  # not where a qcaps may lie
+            env={**os.environ, **environment},
+            start_new_session=True,
         )
     try:
         yield process

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qcaps.commands.options import add_options, existing_path, print_json
 from qcaps.errors import QcapsError, UsageError
+from qcaps.units import duration
 
 if TYPE_CHECKING:
     import argparse
@@ -172,11 +173,11 @@ def _consequences(one: EntryVerdict) -> list[str]:
     if one.probe_seconds is None:
         return lines
     if one.verdict != STORM:
-        return [*lines, f"the next lookup probes: {one.probe_seconds:.2f} s"]
+        return [*lines, f"the next lookup probes: {duration(one.probe_seconds)}"]
     return [
         *lines,
-        f"every lookup probes: {one.probe_seconds:.2f} s each, 2 and one a device for a define:",
-        f"{EMPTY_DEFINE * one.probe_seconds:.1f} s for an empty q35 domain ({EMPTY_DEFINE} lookups)",
+        f"every lookup probes: {duration(one.probe_seconds)} each, 2 and one a device for a define:",
+        f"{duration(EMPTY_DEFINE * one.probe_seconds)} for an empty q35 domain ({EMPTY_DEFINE} lookups)",
     ]
 
 
@@ -189,5 +190,5 @@ def _print_cold(colds: Sequence[ColdProbe], *, asked: bool) -> None:
     width = max(len(one.binary) for one in colds)
     for one in colds:
         what = one.error or f"QEMU {one.version}, {one.flags} flags"
-        print(f"cold  {one.binary:<{width}}  {one.seconds:6.2f} s  {what}")
-    print(f"cold  {'all, one after another':<{width}}  {sum(one.seconds for one in colds):6.2f} s")
+        print(f"cold  {one.binary:<{width}}  {duration(one.seconds):>7}  {what}")
+    print(f"cold  {'all, one after another':<{width}}  {duration(sum(one.seconds for one in colds)):>7}")

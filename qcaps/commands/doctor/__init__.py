@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
 from dataclasses import asdict
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from qcaps.commands.options import add_cluster, add_options, print_json
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
     import argparse
 
     from qcaps.commands.doctor.finding import Finding
+
+_NARROWEST, _IN_A_PIPE = 40, 10_000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -66,5 +71,11 @@ def examine() -> tuple[Finding, ...]:
 
 
 def _line(finding: Finding) -> str:
-    advice = f"\n{'':20}-> {finding.advice}" if finding.advice else ""
-    return f"{'ok  ' if finding.ok else 'warn'} {finding.name:14} {finding.text}{advice}"
+    """Wrapped to the terminal; an advice is a command to copy, and stays in one line."""
+    first = f"{'ok  ' if finding.ok else 'warn'} {finding.name:14} "
+    width = max(get_terminal_size().columns, _NARROWEST) if sys.stdout.isatty() else _IN_A_PIPE
+    said = textwrap.fill(
+        finding.text, width, initial_indent=first, subsequent_indent=" " * len(first),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return said + (f"\n{'':20}-> {finding.advice}" if finding.advice else "")

@@ -7,6 +7,7 @@ import statistics
 from qcaps.commands.doctor.finding import Finding
 from qcaps.measure.gate import calibration
 from qcaps.measure.machine import fork_cost_us, spread, time_blocks
+from qcaps.units import duration
 
 CALIBRATE = "qcaps calibrate"
 _MAD_LIMIT_PERCENT = 6.0  # a gate's own limit: beyond it, a host is too noisy to judge a 1 % change
@@ -19,7 +20,7 @@ _CAUGHT = 0.9
 def _fork() -> Finding:
     cost = fork_cost_us()
     ok = cost < _SLOW_FORK_US
-    text = f"{cost:.0f} us for a fork and its wait (median)"
+    text = f"{duration(cost * 1e-6)} for a fork and its wait (median)"
     return Finding("fork", ok, text, "" if ok else "forks are slow here: `fork` validity will dominate")
 
 
@@ -28,7 +29,7 @@ def _noise() -> Finding:
     mad, drift = spread(blocks)
     ok = mad <= _MAD_LIMIT_PERCENT and drift <= _DRIFT_LIMIT_PERCENT
     text = (
-        f"{len(blocks)} blocks of {statistics.median(blocks) * 1000:.2f} ms: "
+        f"{len(blocks)} blocks of {duration(statistics.median(blocks))}: "
         f"MAD {mad:.1f} %, drift {drift:.1f} % between the halves"
     )
     return Finding("noise", ok, text, "" if ok else "stop other work and run qcaps doctor again")

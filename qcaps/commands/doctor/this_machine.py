@@ -127,7 +127,9 @@ def _perf_counters() -> Finding:
         if ctypes.get_errno() in _NOT_PERMITTED
         else "none on most virtual machines; count with valgrind --tool=callgrind instead"
     )
-    return Finding("perf counters", ok=False, text=os.strerror(ctypes.get_errno()), advice=advice)
+    why = os.strerror(ctypes.get_errno())
+    text = f"this machine offers no counter of instructions ({why[0].lower()}{why[1:]})"
+    return Finding("perf counters", ok=False, text=text, advice=advice)
 
 
 def _kvm() -> Finding:
@@ -147,7 +149,15 @@ def _qemu() -> Finding:
     if not found:
         text = "no qemu-system-* on PATH; the recorded capabilities are used"
         return Finding("qemu", ok=False, text=text, advice=INSTALL_QEMU)
-    return Finding("qemu", ok=True, text=", ".join(map(str, found)))
+    return Finding("qemu", ok=True, text=_by_folder(found))
+
+
+def _by_folder(programs: list[Path]) -> str:
+    """The folders, and of each QEMU the part of its name that tells it from the others."""
+    folders: dict[Path, list[str]] = {}
+    for path in programs:
+        folders.setdefault(path.parent, []).append(path.name.removeprefix("qemu-system-"))
+    return "; ".join(f"{folder}/qemu-system-: {', '.join(names)}" for folder, names in folders.items())
 
 
 def _executable(path: Path) -> bool:

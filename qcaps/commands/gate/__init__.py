@@ -268,12 +268,13 @@ def _say_all(
     if args.json:
         print_json("gate", verdicts.to_json(report))
         return
-    if (counted := verdicts.counts_table(report)) is not None:
-        console().print(counted)
+    screen = console()
+    if (counted := verdicts.counts_table(report, screen.width)) is not None:
+        screen.print(counted)
     if (more := work.table(report.work)) is not None:
-        console().print(more)
+        screen.print(more)
     if report.rows:
-        console().print(verdicts.table(report, console().width))
+        screen.print(verdicts.table(report, screen.width))
     for line in (*report.faults, *report.notes, report.headline):
         print(visible(line))
     for line in actions.annotate(report):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qcaps.commands.history.known import add_environment
 from qcaps.commands.options import add_options, folder, print_json
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--with", dest="partner", metavar="REV", default="", help="its pairs with this one (default: most)"
     )
+    add_environment(parser)
     add_options(parser, "json", output=folder("qcaps-pairs"))
 
 
@@ -36,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from qcaps.measure.results import results_file
 
     with reading(args.store) as store:
-        sides = exchange.give_out(store, args.revision, args.partner)
+        sides = exchange.give_out(store, args.revision, args.partner, args.environment)
     files = [args.output / name for name in (BASE, HEAD)]
     with held(args.output):
         for file, side in zip(files, sides, strict=True):

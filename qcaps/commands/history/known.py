@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.commands.options import existing_path
+from qcaps.commands.options import existing_path, whole
 
 if TYPE_CHECKING:
     import argparse
@@ -28,6 +28,17 @@ def add_acknowledged(parser: argparse.ArgumentParser) -> None:
         type=existing_path,
         metavar="FILE",
         help="what is known (default: qcaps-acknowledged.toml in the repository, if it is there)",
+    )
+
+
+def add_environment(parser: argparse.ArgumentParser) -> None:
+    """--environment."""
+    parser.add_argument(
+        "--environment",
+        type=whole(1),
+        metavar="N",
+        default=0,
+        help="what was measured in this one; 'prune --list' names them",
     )
 
 

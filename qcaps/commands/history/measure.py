@@ -98,11 +98,12 @@ def add_session(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure what is missing; 0 if all is there, 3 if the host was too noisy to time anything."""
     from qcaps.files import scratch_folder  # `--help` need not pay for any of this
-    from qcaps.history import measuring, records, settling, targets
+    from qcaps.history import changes, measuring, records, settling, targets
     from qcaps.history.store import writing
 
     if not (args.range or args.subjects or args.store.exists()):
         raise UsageError(_NOTHING_NAMED)
+    changes.check_installed()
     with writing(args.store) as store, scratch_folder(scratch_place(args.scratch)) as scratch:
         _take_plan(args, store)
         recipe = None if args.subjects else recipe_of(args)
@@ -255,8 +256,10 @@ def _say(args: argparse.Namespace, session: HistorySession, chosen: list[Target]
         return
     for one in gaps:
         print(f"gap: {names[one.revision]}{f' {one.benchmark}' if one.benchmark else ''}: {one.why}")
-    print(f"{args.store}: {len(chosen)} revisions, {len(gaps)} gaps, {pairs} pairs")
+    print(f"{args.store}: {len(chosen)} revisions, {len(gaps)} gap{'s' * (len(gaps) != 1)}, {pairs} pairs")
     for event in found:
         print("\n".join(event_lines(event)))
+    if session.stopped:
+        print("the time was up; the same command goes on")
     if session.noisy:
         print(f"nothing was timed: {session.noisy}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.commands.options import add_options, print_json, whole
+from qcaps.commands.history.known import add_environment
+from qcaps.commands.options import add_options, print_json
 from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,13 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--benchmark", metavar="GLOB", default="", help="benchmarks of such names, as 'disks/*'"
     )
-    parser.add_argument(
-        "--environment",
-        type=whole(1),
-        metavar="N",
-        default=0,
-        help="what was measured in this one; --list names them",
-    )
+    add_environment(parser)
     parser.add_argument("--list", action="store_true", help="say what environments there are")
     parser.add_argument("--dry-run", action="store_true", help="say what would go, and drop nothing")
     add_options(parser, "json")

@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Take the pairs in, and say how many were new."""
-    from qcaps.history import commits, exchange, records  # `--help` need not pay for any of this
+    from qcaps.history import commits, exchange  # `--help` need not pay for any of this
     from qcaps.history.store import writing
 
     store_path: Path = args.store
@@ -38,10 +38,9 @@ def run(args: argparse.Namespace) -> int:
         return commits.of_gate(version, args.repo)
 
     with writing(store_path) as store:
-        base, head, new = exchange.take_in(store, args.base, args.head, revision_of)
-        if not records.about(store, records.LINE):
-            with store.transaction() as connection:
-                records.set_about(connection, records.LINE, commits.line(args.repo))
+        base, head, new = exchange.take_in(
+            store, args.base, args.head, revision_of, lambda: commits.line(args.repo)
+        )
     if args.json:
         print_json("history-import", {"base": base.name, "head": head.name, "new_pairs": new})
     else:

@@ -34,16 +34,12 @@ def with_progress(cells: list[LiveCell]) -> Iterator[LiveCell]:
 
 def print_table(about: dict[str, Any], rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
     """A table for people, and below it which libvirt it is of."""
-    from rich.table import Table
+    from qcaps.report.fitting import fitted  # not for --help
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(
-            column.replace("_", " "), justify="left" if column in _LEFT else "right", no_wrap=True
-        )
-    for row in rows:
-        table.add_row(*("-" if row.get(column) is None else str(row[column]) for column in columns))
-    console().print(table)
+    cells = [["-" if row.get(column) is None else str(row[column]) for column in columns] for row in rows]
+    screen = console()
+    headings = [column.replace("_", " ") for column in columns]
+    screen.print(fitted(headings, cells, screen.width, left=_LEFT))
     print(said(about))
 
 

@@ -9,6 +9,7 @@ from qcaps.commands.live.output import facts, said
 from qcaps.commands.live.subject import add_libvirt, subject_of
 from qcaps.commands.options import add_binary, add_options, print_json
 from qcaps.commands.terminal import note
+from qcaps.units import duration
 
 if TYPE_CHECKING:
     import argparse
@@ -58,6 +59,9 @@ def run(args: argparse.Namespace) -> int:
             for one in ours.accelerators
         )
         print(f"{binary}: {len(ours.flags)} flags, {counts}")
-        print(f"our probe {seconds:.3f} s, libvirt's {cost.ns / 1e9:.3f} s; {len(found) or 'no'} differences")
+        print(
+            f"our probe {duration(seconds)}, libvirt's {duration(cost.ns / 1e9)};"
+            f" {len(found) or 'no'} differences"
+        )
         print("".join(f"{line}\n" for line in found) + said(about))
     return 1 if found else 0

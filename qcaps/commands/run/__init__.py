@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from qcaps.commands.measuring import interruptible
 from qcaps.commands.naming import add_domains, add_subjects
 from qcaps.commands.options import add_cluster, add_many, add_options, folder, print_json, whole
 from qcaps.commands.run.plan import identity_of, plan_of
-from qcaps.commands.terminal import console, note, progress_bar, say
+from qcaps.commands.terminal import console, expect, note, progress_bar, say
 from qcaps.errors import QcapsError, unknown
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.commands.options import Output
+    from qcaps.commands.terminal import Bar
     from qcaps.measure.carrying import Carrier
     from qcaps.measure.schedule import Log, Plan
     from qcaps.measure.suite import Conclusions
@@ -203,10 +205,38 @@ def _carrier(args: argparse.Namespace, plan: Plan) -> Iterator[Carrier]:
 
 
 def _measure(plan: Plan, args: argparse.Namespace, log: Log, carrier: Carrier) -> None:
-    from qcaps.measure.schedule import measure
+    from qcaps.measure.cell import by_comparison
+    from qcaps.measure.schedule import done_jobs, measure
 
+    many = plan.processes * len(by_comparison(plan.cells)) - len(done_jobs(log.results))
+    longest = math.ceil(many / carrier.width) * plan.job_seconds
+    expect(min(longest, plan.limit or longest), f"{many} jobs to measure")
     with progress_bar() as progress:
-        measure(plan, args.output / RESULTS, log, carrier, progress)
+        told = _with_rounds(plan, log, args.baseline, progress)
+        measure(plan, args.output / RESULTS, log, carrier, told)
+
+
+def _with_rounds(plan: Plan, log: Log, baseline: str, bar: Bar) -> Bar:
+    """Tells the bar, too, which round is on, and what the comparison measured last has come to."""
+    from qcaps.measure.results.results_file import Results
+    from qcaps.measure.schedule import done_jobs
+    from qcaps.report import summary, table
+
+    known = {0: ""}
+
+    def so_far() -> str:
+        jobs = len(done_jobs(log.results))
+        if jobs not in known:
+            *_, (comparison, arms) = log.results.by_comparison().items()
+            found = summary.speedups(Results(tuple(arms.values())), baseline)
+            known[jobs] = f"; {comparison.name}: {table.interval(found[-1])} so far" if found else ""
+        return known[jobs]
+
+    def show(done: float, of: float, what: str) -> None:
+        number = min(int(done % 1 * plan.pairs) + 1, plan.pairs)
+        bar(done, of, f"{what} round {number} of {plan.pairs}{so_far()}" if what else "")
+
+    return show
 
 
 def _report(
@@ -230,7 +260,8 @@ def _report(
     if args.json:
         print_json("run", plain)
     else:
-        console().print(table.table(results, args.baseline, log.refused))
+        screen = console()
+        screen.print(table.table(results, args.baseline, log.refused, screen.width))
         total = [table.total(results, args.baseline)] if worst_first else []
         spared = table.nothing_spared(results)
         for line in (*filter(None, total), *spared, *table.marked(results), *conclusions(results)):

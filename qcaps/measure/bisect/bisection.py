@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qcaps.bounded import read_json
-from qcaps.errors import QcapsError
 from qcaps.files import replace_file
 from qcaps.measure.bisect import judging
-from qcaps.measure.bisect.judging import SoughtChange
+from qcaps.measure.bisect.judging import SoughtChange, UndecidedError
 from qcaps.measure.bisect.search import BisectSide, BisectStep, Search
 from qcaps.measure.gate.arms import ArmError, MismatchError
 from qcaps.measure.gate.verdict import Interval
@@ -26,12 +25,6 @@ if TYPE_CHECKING:
 
 FILE = "bisect.json"
 COUNTS, TIME, AUTO = "counts", "time", "auto"
-
-
-class UndecidedError(QcapsError):
-    """The two ends are not told apart, so there is nothing to look for."""
-
-    exit_status = 3
 
 
 @dataclass
@@ -112,10 +105,6 @@ def carry_on(found: Bisection, shop: Workshop) -> None:
     if found.by == TIME and found.change is None:
         ends = judging.alike((shop.build(good), shop.build(bad)), shop.bench)
         found.change = judging.find_change(shop.bench, ends, shop.delta, shop.on_pair)
-        if found.change is None:
-            raise UndecidedError(
-                f"good and bad are not told apart by more than {shop.delta:.0%} in {judging.ENDS_PAIRS} pairs"
-            )
         found.save()
     decisions = math.ceil(math.log2(max(len(search.left()), 2))) + 2
     while (asked := search.next()) is not None:

@@ -6,13 +6,14 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from qcaps.errors import QcapsError
 from qcaps.measure.bisect.search import BisectSide
 from qcaps.measure.gate import revisions
 from qcaps.measure.gate.decision import GateOutcome, check_counts
 from qcaps.measure.gate.evidence import first_beyond
 from qcaps.measure.gate.pair_store import PairStore
 from qcaps.measure.gate.relay import Relay, running
-from qcaps.measure.gate.rounds import take_round
+from qcaps.measure.gate.rounds import calls_for_scatter, take_round
 from qcaps.measure.gate.series import point
 from qcaps.measure.gate.verdict import ALPHA, LOOKS, Interval, interval
 from qcaps.measure.results.answered import counts_of
@@ -26,9 +27,19 @@ if TYPE_CHECKING:
 
     Counted = Mapping[str, Mapping[str, int]]
 
+
+class UndecidedError(QcapsError):
+    """The two ends are not told apart, so there is nothing to look for."""
+
+    exit_status = 3
+
+
 ENDS_PAIRS = 32
-"""Pairs the two ends are told apart by: the size of the change is what all steps are held against."""
+"""Pairs the two ends are told apart by, at least: all steps are held against the size of the change."""
 MOST_PAIRS = LOOKS[-1]
+_LEAST_CHANGE = 0.01  # ln
+_SETTLING_PAIRS = 8
+"""After so many the calls a block are set anew, by how pairs scatter."""
 
 
 def count(bench: Bench, arm: Arm) -> dict[str, dict[str, int]]:
@@ -74,35 +85,56 @@ class SoughtChange:
     found: Interval
 
     @property
-    def limit(self) -> float:
-        """Half way between the ends: what lies above is like one, what lies below like the other."""
-        return self.size / 2
+    def limits(self) -> tuple[float, float]:
+        """A quarter and three quarters of the least change the ends allow: above is not good, below not bad.
+
+        The least, since what is too large for a change would take bad commits for good ones.
+        """
+        bounds = (math.log(self.found.low), math.log(self.found.high))
+        least = max(min(math.copysign(1.0, self.size) * one for one in bounds), _LEAST_CHANGE)
+        return least / 4, 3 * least / 4
 
 
 def find_change(
     bench: Bench, arms: tuple[Arm, Arm], delta: float, on_pair: Callable[[int, int, str], None]
-) -> SoughtChange | None:
-    """The benchmark in which the ends differ most surely by more than `delta`; None if they do in none.
+) -> SoughtChange:
+    """The benchmark in which the ends differ most surely by more than `delta`.
 
-    Raises ArmError, MismatchError.
+    Raises UndecidedError where they do in none after MOST_PAIRS, and ArmError, MismatchError.
     """
     cells, store = tuple(bench.sources), PairStore(None)
     check_counts(bench, arms, cells, GateOutcome())
+    threshold = math.log(2 * len(cells) / ALPHA)
     with Relay(bench, arms) as relay:
-        for number in range(ENDS_PAIRS):
+        for number in range(1, MOST_PAIRS + 1):
             for sides in take_round(bench, relay, cells, store.taken):
                 store.add(sides)
-            on_pair(number + 1, ENDS_PAIRS, "the two ends")
-    threshold = math.log(2 * len(cells) / ALPHA)
-    changes = []
-    for cell in cells:
-        differences = point(cell).differences(store.pairs)
-        found = interval(differences, delta)
-        size = math.log(found.ratio)
-        towards = [math.copysign(1.0, size) * one for one in differences]
-        if first_beyond(towards, math.log1p(delta), threshold) is not None:
-            changes.append(SoughtChange(cell, size, found))
-    return max(changes, key=_sureness, default=None)
+            on_pair(number, MOST_PAIRS, "the two ends")
+            if number % _SETTLING_PAIRS == 0:
+                bench.calls.update({cell: calls_for_scatter(store.runs(cell)) for cell in cells})
+            if number >= ENDS_PAIRS:
+                changes = [_change(cell, store, delta) for cell in cells]
+                told = [one for one in changes if _is_told(one, store, delta, threshold)]
+                if told:
+                    return max(told, key=_sureness)
+    seen = "; ".join(
+        f"{one.cell.name} {100 * (one.found.low - 1):+.1f} to {100 * (one.found.high - 1):+.1f} %"
+        for one in changes
+    )
+    raise UndecidedError(
+        f"good and bad are not told apart by more than {delta:.0%} in {MOST_PAIRS} pairs: {seen}"
+    )
+
+
+def _change(cell: Cell, store: PairStore, delta: float) -> SoughtChange:
+    found = interval(point(cell).differences(store.pairs), delta)
+    return SoughtChange(cell, math.log(found.ratio), found)
+
+
+def _is_told(change: SoughtChange, store: PairStore, delta: float, threshold: float) -> bool:
+    sign = math.copysign(1.0, change.size)
+    towards = [sign * one for one in point(change.cell).differences(store.pairs)]
+    return first_beyond(towards, math.log1p(delta), threshold) is not None
 
 
 def by_time(
@@ -112,18 +144,19 @@ def by_time(
     steps: int,
     on_pair: Callable[[int, int, str], None],
 ) -> tuple[Told, Interval]:
-    """Pairs of a commit with the good end until the evidence says which side of half the change it lies on.
+    """Pairs of a commit with the good end until the evidence says which end it is not like.
 
     `steps` is how many such decisions the search may need: by the union bound all of them are right, but for
     a chance of twice ALPHA. Raises ArmError, MismatchError.
     """
     store, threshold = PairStore(None), math.log(steps / ALPHA)
-    check_counts(bench, arms, (change.cell,), GateOutcome())
+    if change.cell not in bench.calls:  # taken up again: the ends were timed by another process
+        check_counts(bench, arms, (change.cell,), GateOutcome())
     sign = math.copysign(1.0, change.size)
     with Relay(bench, arms) as relay:
         while True:
             differences = [sign * one for one in point(change.cell).differences(store.pairs)]
-            side = _side(differences, abs(change.limit), threshold)
+            side = _side(differences, change.limits, threshold)
             if side is not None or len(differences) >= MOST_PAIRS:
                 found = interval([sign * one for one in differences], 0.0)
                 if side is None:
@@ -136,12 +169,14 @@ def by_time(
             on_pair(store.taken(change.cell), MOST_PAIRS, arms[1].version)
 
 
-def _side(differences: Sequence[float], limit: float, threshold: float) -> BisectSide | None:
+def _side(differences: Sequence[float], limits: tuple[float, float], threshold: float) -> BisectSide | None:
+    """Bad by evidence that it lies above the first limit, good by evidence that it lies below the second."""
     if not differences:
         return None
-    if first_beyond(differences, limit, threshold) is not None:
+    above, below = limits
+    if first_beyond(differences, above, threshold) is not None:
         return BisectSide.BAD
-    if first_beyond([-one for one in differences], -limit, threshold) is not None:
+    if first_beyond([-one for one in differences], -below, threshold) is not None:
         return BisectSide.GOOD
     return None
 

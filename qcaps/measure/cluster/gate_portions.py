@@ -6,14 +6,18 @@ portions found of how many calls make a block and the pause before each.
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import sys
+import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qcaps.files import make_folder, scratch_folder
 from qcaps.measure import circumstances
 from qcaps.measure.cell import Cell
 from qcaps.measure.cluster.packages import Packed, unpack
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     from qcaps.measure.results.results_file import Metadata
 
 Plain = dict[str, Any]
+_KEPT_SECONDS = 7 * 86400
+"""How long an arm's package stays after it was last asked for; one takes some 10 MB, compiled."""
 
 
 def count(portion: Plain, scratch: Path, session: Metadata) -> Plain:
@@ -95,21 +101,29 @@ def _arms(portion: Plain) -> tuple[Arm, Arm]:
 
 
 def _arm(plain: Plain) -> Arm:
-    """The arm with its package in a folder like the other's, unpacked and compiled once a Dask worker."""
+    """The arm with its package in a folder like the other's, unpacked and compiled once."""
     from distributed import get_worker
 
-    packed = Packed(*plain["packed"])
-    arm = Arm(**plain["arm"])
+    packed, arm = Packed(*plain["packed"]), Arm(**plain["arm"])
     arm = replace(arm, python=arm.python or sys.executable)
-    folder = Path(get_worker().local_directory) / f"code-of-{arm.name}-{packed.digest}"
+    # Beside the folder of this Dask worker, which goes with it: the next one need not compile again.
+    place = make_folder(Path(get_worker().local_directory).parent / "qcaps-arms")
+    folder = place / f"code-of-{arm.name}-{packed.digest}"
     if not folder.exists():
-        new, package = folder.with_name(f"{folder.name}-new"), folder.with_name(f"{folder.name}-sent")
-        shutil.rmtree(package, ignore_errors=True)
-        unpack(packed, package)
-        revisions.alike(replace(arm, path=str(package)), new)
-        new.rename(folder)
-        shutil.rmtree(package, ignore_errors=True)
+        _forget_old(place)
+        with scratch_folder(place) as scratch:
+            unpack(packed, scratch / "sent")
+            revisions.alike(replace(arm, path=str(scratch / "sent")), scratch / "code")
+            with suppress(OSError):  # another worker beside us was first
+                (scratch / "code").rename(folder)
+    os.utime(folder)
     return replace(arm, path=str(folder))
+
+
+def _forget_old(place: Path) -> None:
+    for folder in place.glob("code-of-*"):
+        if time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _always(number: int, _cell: Cell) -> int:

@@ -150,6 +150,9 @@ def from_text(text: str, origin: str) -> Results:
 def _parsed(text: str, path: str) -> tuple[Results, tuple[str, ...]]:
     import pyperf  # likewise
 
+    if not text.lstrip().startswith("{"):
+        what = f"it begins with {text.split(maxsplit=1)[0][:20]!r}" if text.strip() else "it is empty"
+        raise QcapsError(f"{path}: no results file: {what}; results are JSON, as 'qcaps run' writes them")
     try:
         suite = pyperf.BenchmarkSuite.loads(text)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:

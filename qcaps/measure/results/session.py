@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from qcaps.measure.results.results_file import Metadata
 
 _FSYNCS = 11
+_COMMIT = "_commit.txt"
+"""What hatch_build.py puts beside the package."""
 _GIT_SECONDS = 10
 
 
@@ -76,10 +78,15 @@ def _cpu_model() -> str | None:
 
 
 def commit() -> str | None:
-    """The commit of the checkout this package lies in, `+` after it if files differ; None if installed."""
-    root = Path(qcaps.__file__).resolve().parent.parent
+    """The commit of the checkout this package lies in or was built from, `+` after it if files differ.
+
+    None where neither is known.
+    """
+    package = Path(qcaps.__file__).resolve().parent
+    root = package.parent
     if not (root / ".git").exists():
-        return None
+        built_from = package / _COMMIT
+        return built_from.read_text(encoding="utf-8").strip() or None if built_from.is_file() else None
     try:
         head = git(root, "rev-parse", "HEAD", timeout=_GIT_SECONDS)
         changed = git(root, "status", "--porcelain", "--untracked-files=no", timeout=_GIT_SECONDS)

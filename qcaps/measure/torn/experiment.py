@@ -112,10 +112,12 @@ def run(experiment: Experiment, progress: OnProgress = lambda _done, _of: None) 
         _subjects(experiment, scratch) as subjects,
     ):
         chance = random.Random(experiment.seed)
+        done, of = 0, (experiment.quiet_rounds + experiment.tasks) * len(experiment.arms)
         for _ in range(experiment.quiet_rounds):
             for arm in chance.sample(experiment.arms, len(experiment.arms)):
                 tallies[arm].quiet.append(subjects[arm].time_quietly())
-        done, of = 0, experiment.tasks * len(experiment.arms)
+                done += 1
+                progress(done, of)
         with swapping(scratch / "qemu", experiment.mean, experiment.seed):
             for first in range(0, experiment.tasks, BLOCK):
                 count = min(BLOCK, experiment.tasks - first)

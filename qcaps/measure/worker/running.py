@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 HUNG = "stopped, since it hung"
+INTERRUPTED = "interrupted"
 _LAST_SECONDS = 5.0
 """How long a worker may take to end once its output is closed."""
 
@@ -55,16 +56,21 @@ class WorkerError(QcapsError):
 def run_worker(job: Job, hash_seed: int, patience: float, on_block: Callable[[], None]) -> Answer:
     """Run one job in a fresh process; `patience` seconds later it is killed, and what it said counts.
 
+    So does what it said before Ctrl-C: the answer is then cut short as INTERRUPTED, and nothing is raised.
     Raises WorkerError with the worker's own complaint.
     """
     answer = Answer()
     errors = Path(job.directory) / "stderr"
     with errors.open("wb") as stderr, _worker(job, hash_seed, stderr, patience) as worker:
-        for line in worker.lines:
-            if not line.endswith("\n"):
-                break  # it was killed in the middle of a line
-            take(answer, json.loads(line))
-            on_block()
+        try:
+            for line in worker.lines:
+                if not line.endswith("\n"):
+                    break  # it was killed in the middle of a line
+                take(answer, json.loads(line))
+                on_block()
+        except KeyboardInterrupt:
+            answer.cut_short = INTERRUPTED  # what it has said so far counts; who asked for it ends then
+            return answer
         answer.cut_short = worker.end() if answer.done is None else ""
     complaint = errors.read_text(errors="replace").strip().splitlines()
     if complaint and answer.done is None:

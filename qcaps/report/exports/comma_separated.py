@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 
 
 def text(report: GateReport, results: Results) -> str:
-    """The rows, by the names of their fields."""
-    del results
+    """The rows, by the names of their fields, then head's commit and when it was measured, in UTC."""
+    facts = [run.facts for one in results.measured for run in one.runs]
+    session = {
+        "commit": next((str(one["git_commit"]) for one in facts if "git_commit" in one), ""),
+        "date": max((str(one.get("date", ""))[:19] for one in facts), default=""),
+    }
     out = io.StringIO()
-    writer = csv.DictWriter(out, [one.name for one in fields(VerdictRow)], lineterminator="\n")
+    names = [*(one.name for one in fields(VerdictRow)), *session]
+    writer = csv.DictWriter(out, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: cell(value) for name, value in asdict(row).items()} for row in report.rows)
+    for row in report.rows:
+        writer.writerow({name: cell(value) for name, value in {**asdict(row), **session}.items()})
     return out.getvalue()

@@ -11,15 +11,21 @@ import pytest
 
 from qcaps.errors import UsageError
 from qcaps.measure.bisect import bisection, graph, judging
-from qcaps.measure.bisect.bisection import Bisection, UndecidedError, Workshop, carry_on
-from qcaps.measure.bisect.judging import by_counts, differing
+from qcaps.measure.bisect.bisection import Bisection, Workshop, carry_on
+from qcaps.measure.bisect.judging import UndecidedError, by_counts, differing
 from qcaps.measure.bisect.search import BisectSide, BisectStep, Search
+from qcaps.measure.cell import Cell
 from qcaps.measure.gate.arms import Arm, ArmError
+from qcaps.measure.gate.verdict import Interval
 from qcaps.report.bisection import BisectReport, draw, markdown, to_json
 from tests.support.repositories import commit, git
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+LIMITS = (0.0105, 0.0315)
+"""Of a change of 5 %, of which the ends allow 4.2 %."""
 
 
 class Bench:
@@ -181,13 +187,21 @@ def test_pairs_tell_the_side_and_are_rarely_wrong(shift: float, expected: Bisect
         while side is None and len(differences) < judging.MOST_PAIRS:
             noise = draw.gauss(0, 0.019) + (0.1 if draw.random() < 0.05 else 0) * draw.choice((-1, 1))
             differences.append(shift + noise)
-            side = judging._side(differences, 0.025, threshold)
+            side = judging._side(differences, LIMITS, threshold)
         found.append((side, len(differences)))
     assert {side for side, _ in found} == {expected}
     assert sorted(pairs for _, pairs in found)[75] < 40
 
 
-def test_what_lies_half_way_is_not_told() -> None:
+def test_the_limits_follow_the_least_change_the_ends_allow() -> None:
+    cell = Cell("loop", 1, subject="loop")
+    wide = judging.SoughtChange(cell, 0.07, Interval(1.0725, 1.04, 1.11, 32, 0.06, "rule"))
+    assert list(wide.limits) == pytest.approx([math.log(1.04) / 4, 3 * math.log(1.04) / 4])
+    faster = judging.SoughtChange(cell, -0.07, Interval(0.932, 0.90, 0.96, 32, 0.06, "rule"))
+    assert list(faster.limits) == pytest.approx([-math.log(0.96) / 4, -3 * math.log(0.96) / 4])
+
+
+def test_noise_that_hides_the_change_is_not_told() -> None:
     draw = random.Random(3)
-    differences = [0.025 + draw.gauss(0, 0.019) for _ in range(judging.MOST_PAIRS)]
-    assert judging._side(differences, 0.025, math.log(8 / 0.005)) is None
+    differences = [0.02 + draw.gauss(0, 0.5) for _ in range(judging.MOST_PAIRS)]
+    assert judging._side(differences, LIMITS, math.log(8 / 0.005)) is None

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from qcaps.bounded import UnreadableError, read_bounded
 from qcaps.capabilities.answers import AnswerError, Exchange, Recording, Session
 from qcaps.capabilities.interpretation import capabilities_from
+from qcaps.release import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from qcaps.capabilities.model import Capabilities
+    from qcaps.release import Release
 
 _SPACE: Final = re.compile(r"\s*")
 
@@ -37,9 +39,9 @@ def read(path: Path | str) -> Recording:
     return parse(data.decode(errors="replace"), str(path))
 
 
-def capabilities(path: Path | str) -> Capabilities:
-    """The capabilities that follow from the recording in the file `path`."""
-    return capabilities_from(read(path))
+def capabilities(path: Path | str, release: Release = DEFAULT) -> Capabilities:
+    """The capabilities that follow from the recording in the file `path`, by a release's table of flags."""
+    return capabilities_from(read(path), release)
 
 
 def parse(text: str, source: str) -> Recording:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qcaps.commands import main
+from qcaps.commands.live.output import said
 from qcaps.live.count import RUNS_TO_SETTLE, count
 from qcaps.live.counting.meter import Cost
 from qcaps.live.errors import LiveError
@@ -320,3 +321,8 @@ def test_what_cannot_be_asked_is_said_before_anything_starts(
     err = capsys.readouterr().err
     assert complaint in err
     assert len(err.splitlines()) == 1
+
+
+def test_what_libvirt_is_called_reaches_no_terminal_as_it_is() -> None:
+    about = {"libvirt": "9.0.0", "library": "/opt/\x1b[31m/lib", "counted_by": "log"}
+    assert said(about) == r"libvirt 9.0.0 (/opt/\x1b[31m/lib), counted by the log"

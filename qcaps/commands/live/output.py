@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qcaps.commands.terminal import console, progress_bar
+from qcaps.errors import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,4 +47,4 @@ def print_table(about: dict[str, Any], rows: Sequence[dict[str, Any]], columns: 
 def said(about: dict[str, Any]) -> str:
     """What `facts` gives, as a line."""
     library = f" ({about['library']})" if "library" in about else ""
-    return f"libvirt {about['libvirt']}{library}, counted by the {about['counted_by']}"
+    return visible(f"libvirt {about['libvirt']}{library}, counted by the {about['counted_by']}")

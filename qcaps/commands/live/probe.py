@@ -9,6 +9,7 @@ from qcaps.commands.live.output import facts, said
 from qcaps.commands.live.subject import add_libvirt, subject_of
 from qcaps.commands.options import add_binary, add_options, print_json
 from qcaps.commands.terminal import note
+from qcaps.errors import visible
 from qcaps.units import duration
 
 if TYPE_CHECKING:
@@ -58,10 +59,10 @@ def run(args: argparse.Namespace) -> int:
             f"{len(one.machines)} machine types and {len(one.cpus)} CPU models ({one.name})"
             for one in ours.accelerators
         )
-        print(f"{binary}: {len(ours.flags)} flags, {counts}")
+        print(f"{visible(binary)}: {len(ours.flags)} flags, {counts}")
         print(
             f"our probe {duration(seconds)}, libvirt's {duration(cost.ns / 1e9)};"
             f" {len(found) or 'no'} differences"
         )
-        print("".join(f"{line}\n" for line in found) + said(about))
+        print("".join(f"{visible(line)}\n" for line in found) + said(about))
     return 1 if found else 0

@@ -32,6 +32,10 @@ _PASSED = re.compile(r"/dev/std(out|err)|/dev/fd/\d+|/proc/(self|\d+)/fd/\d+")
 """What a shell passes by descriptor."""
 _LONGEST_NAME = 4096
 """Bytes that a lock may hold about who has it."""
+_MEMORY = Path("/dev/shm")  # noqa: S108  # where what measures has its scratch folders
+_UNHELD = re.compile(r"qcaps-(gate|calibrate|profile)-[a-z0-9_]{8}")
+"""Scratch folders there as earlier versions called them, which held none."""
+_DAYS = 2 * 86400.0
 _TRIES = 50
 """In a second: as long as a busy machine may keep a holder from writing its name."""
 
@@ -159,10 +163,11 @@ def is_held(folder: Path) -> bool:
 
 
 def sweep(root: Path, prefix: str = _SCRATCH) -> None:
-    """Remove the scratch folders below `root` that no process holds."""
+    """Remove the scratch folders below `root` that no process holds, and what versions without locks left."""
     import shutil
 
-    for folder in root.glob(f"{prefix}*"):
+    unheld = [one for one in root.glob("qcaps-*") if root == _MEMORY and _is_of_old(one)]
+    for folder in [*root.glob(f"{prefix}*"), *unheld]:
         descriptor = _lock_folder(folder)
         if descriptor is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -194,6 +199,15 @@ def remove_leftovers(folder: Path, name: str = "") -> None:
                 entry.unlink(missing_ok=True)
             finally:
                 os.close(descriptor)
+
+
+def _is_of_old(folder: Path) -> bool:
+    """Whether a version without locks made it, and none can be at work in it any more."""
+    with suppress(OSError):
+        found = folder.lstat()
+        made_by_us = _UNHELD.fullmatch(folder.name) and stat.S_IMODE(found.st_mode) == stat.S_IRWXU
+        return bool(made_by_us) and time.time() - found.st_mtime > _DAYS
+    return False
 
 
 def _lock_folder(folder: Path) -> int | None:

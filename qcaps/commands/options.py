@@ -87,6 +87,19 @@ def add_many(parser: argparse.ArgumentParser, **defaults: list[Any]) -> None:
         )
 
 
+def add_export(parser: argparse.ArgumentParser) -> None:
+    """--export."""
+    parser.add_argument(
+        "--export",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FORMAT",
+        help="pytest-benchmark, github, bencher, csv, of a gate junit and markdown too: a file each in the"
+        " output folder",
+    )
+
+
 def _plain(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from os import PathLike, fspath
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ Guest = str | bytes | PathLike[str]
 """A domain: libvirt's XML as bytes or as text that begins with `<`, or the path of a file that holds it."""
 
 NO_FILE = "<string>"
+_DECLARATION = re.compile(r"\A\ufeff?<\?xml\b[^>]*\?>")
 
 
 class Xml(NamedTuple):
@@ -60,7 +62,7 @@ def xml_of(guest: Guest) -> Xml:
     if isinstance(guest, bytes):
         return Xml(guest, NO_FILE)
     if isinstance(guest, str) and guest.lstrip("\ufeff \t\r\n").startswith("<"):
-        return Xml(guest.encode(), NO_FILE)
+        return Xml(_encoded(guest), NO_FILE)
     if not isinstance(guest, str | PathLike):
         raise UsageError(f"a domain is a path, str or bytes, not {type(guest).__name__}")
     path = fspath(guest)
@@ -72,3 +74,11 @@ def xml_of(guest: Guest) -> Xml:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else None
         raise QcapsError(f"{path}: {why or error}") from None
+
+
+def _encoded(text: str) -> bytes:
+    """Text is no longer in the encoding that its first line may name."""
+    try:
+        return _DECLARATION.sub("", text).encode()
+    except UnicodeEncodeError as error:
+        raise QcapsError(f"{NO_FILE}: is no text that XML can hold: {error.reason}") from None

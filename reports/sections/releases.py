@@ -35,7 +35,7 @@ _VERSION = re.compile(r"\d{1,4}\.\d{1,4}\.\d{1,4}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedRelease:
     """One task on one release. `law` is what it is to look up with as many devices."""
 
     release: str
@@ -53,14 +53,14 @@ class Releases:
 
     domain: str
     source: str
-    points: tuple[Counted, ...]
+    points: tuple[CountedRelease, ...]
 
     @property
     def releases(self) -> tuple[str, ...]:
         """Those there are, the oldest first."""
         return tuple(sorted({one.release for one in self.points}, key=parse))
 
-    def of(self, task: str) -> tuple[Counted, ...]:
+    def of(self, task: str) -> tuple[CountedRelease, ...]:
         """The points of a task."""
         return tuple(
             sorted((one for one in self.points if one.task == task), key=lambda one: parse(one.release))
@@ -181,6 +181,8 @@ def _draw_task(axes: Axes, task: str, value: Releases) -> None:
     axes.set_xlim(-0.5, len(places) - 0.5)
 
 
-def _counted(release: str, task: str, devices: int, lookups: int, *, here: bool = False) -> Counted:
+def _counted(release: str, task: str, devices: int, lookups: int, *, here: bool = False) -> CountedRelease:
     law = libvirt_laws.law(task, nearest(parse(release)).release)
-    return Counted(release, task, devices, lookups, None if law is None else law.lookups(devices), here)
+    return CountedRelease(
+        release, task, devices, lookups, None if law is None else law.lookups(devices), here
+    )

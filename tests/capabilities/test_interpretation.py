@@ -30,7 +30,7 @@ def session(*more: Exchange, **answers: Any) -> Session:
 
 
 def flags(*more: Exchange, **answers: Any) -> frozenset[str]:
-    return capabilities_from((session(*more, **answers),)).flags
+    return capabilities_from((session(*more, **answers),), R9_0).flags
 
 
 def refusal(command: str, error: str) -> Exchange:
@@ -165,7 +165,7 @@ def test_the_host_cpu_tells_what_migrates_and_the_enlightenments_have_libvirts_n
         query_kvm={"present": True, "enabled": True},
     )
     second = Session("test", [Exchange("query-machines", {}, []), expansion("max", {"cmov": True})])
-    capabilities = capabilities_from((first, second))
+    capabilities = capabilities_from((first, second), R9_0)
     kvm, tcg = capabilities.accelerators
     assert (kvm.name, tcg.name) == ("kvm", "tcg")
     assert kvm.host_cpu is not None

@@ -57,7 +57,8 @@ def test_lookups_are_those_of_the_law_and_each_is_named(policy: str, guest: str)
 def test_a_guest_is_a_path_text_or_bytes(driver: qcaps.Driver, guest: str, tmp_path: Path) -> None:
     file = tmp_path / "guest.xml"
     file.write_text(guest)
-    forms = (guest, guest.encode(), "\n " + guest, file, str(file))
+    declared = "<?xml version='1.0' encoding='UTF-16'?>" + guest
+    forms = (declared, "\ufeff" + declared, guest, guest.encode(), "\n " + guest, file, str(file))
     assert len({driver.define(form).xml for form in forms}) == 1
 
 
@@ -98,6 +99,7 @@ def test_a_refusal_names_file_line_and_why(driver: qcaps.Driver, guest: str, tmp
         ("a\0b", qcaps.QcapsError, "null"),
         ("<domain", qcaps.QcapsError, "<string>:1: "),
         (b"", qcaps.QcapsError, "<string>:1: "),
+        ("<domain \ud800>", qcaps.QcapsError, "<string>: is no text that XML can hold"),
         (3, qcaps.UsageError, "a path, str or bytes, not int"),
     ],
 )

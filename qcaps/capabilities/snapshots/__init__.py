@@ -3,7 +3,7 @@
 QEMU 7.2.22 of Debian 12. The x86_64 one was probed with KVM and TCG, the others with TCG (`granted` adds
 KVM). Their stamps are those of the machine they were recorded on, so no cache takes them for its own.
 
-To renew one: `qcaps probe /usr/bin/qemu-system-s390x -o s390x.xml`, then `gzip -9n s390x.xml`.
+To renew one: `qcaps probe /usr/bin/qemu-system-s390x --release 9.0 -o s390x.xml`, then `gzip -9n s390x.xml`.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from qcaps.commands.measuring import interruptible, scratch_place
 from qcaps.commands.naming import add_domains, add_yes
 from qcaps.commands.options import (
     add_cluster,
+    add_export,
     add_many,
     add_options,
     existing_path,
@@ -74,14 +75,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--list-builds", action="store_true", help="say what builds there are, the one used last first"
     )
     parser.add_argument("--margins", type=existing_path, metavar="FILE", help="(default: bench/margins.toml)")
-    parser.add_argument(
-        "--export",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FORMAT",
-        help="pytest-benchmark, github, bencher, junit, markdown, csv: a file each in the output folder",
-    )
+    add_export(parser)
     parser.add_argument(
         "--work",
         action="store_true",

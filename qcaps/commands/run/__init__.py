@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qcaps.commands.joining import ANYWHERE, joined
 from qcaps.commands.measuring import interruptible
 from qcaps.commands.naming import add_domains, add_subjects
-from qcaps.commands.options import add_cluster, add_many, add_options, folder, print_json, whole
+from qcaps.commands.options import add_cluster, add_export, add_many, add_options, folder, print_json, whole
 from qcaps.commands.run.plan import identity_of, plan_of
 from qcaps.commands.terminal import console, expect, note, progress_bar, say
 from qcaps.errors import QcapsError, unknown
@@ -68,14 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser, output: Output, *, subject: s
     parser.add_argument(
         "--baseline", default="naive", help="what the others are held against (default: naive)"
     )
-    parser.add_argument(
-        "--export",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FORMAT",
-        help=f"{', '.join(EXPORTS)}: a file each in the output folder",
-    )
+    add_export(parser)
     parser.add_argument("--quick", action="store_true", help="the suite 'quick'; stop measuring after 30 s")
     parser.add_argument(
         "--processes",

@@ -48,6 +48,7 @@ class PrivateDaemon(LibvirtProcess):
         most_memory: int = 0,
     ) -> None:
         """Start and connect. Raises LiveError and its kinds."""
+        cpu = a_cpu() if cpu is None else cpu
         installation = find(libvirt)
         daemon = _daemon_of(installation)
         check_loadable(installation)
@@ -62,12 +63,12 @@ class PrivateDaemon(LibvirtProcess):
             shim=way.shim,
             library=str(installation.library),
             driver=str(installation.driver),
-            cpu=a_cpu() if cpu is None else cpu,
+            cpu=cpu,
             most_memory=most_memory,
             daemon=str(daemon),
             settings=str(installation.settings),
             state=str(installation.state),
-            known=str(folder_for(installation, "daemon", kvm_mode)) if known else "",
+            known=str(folder_for(installation, "daemon", kvm_mode, cpu)) if known else "",
         )
         super().__init__(setup, where, installation, way.fallback)
 

@@ -44,6 +44,7 @@ class Embedded(LibvirtProcess):
         most_memory: int = 0,
     ) -> None:
         """Start and connect. Raises LiveError and its kinds."""
+        cpu = a_cpu() if cpu is None else cpu
         installation = find(libvirt)
         check_loadable(installation)
         way = way_of(counting, installation)
@@ -54,9 +55,9 @@ class Embedded(LibvirtProcess):
             shim=way.shim,
             library=str(installation.library),
             driver=str(installation.driver),
-            cpu=a_cpu() if cpu is None else cpu,
+            cpu=cpu,
             most_memory=most_memory,
             temporary=where.temporary,
-            known=str(folder_for(installation, "embedded", kvm_mode)) if known else "",
+            known=str(folder_for(installation, "embedded", kvm_mode, cpu)) if known else "",
         )
         super().__init__(setup, where, installation, way.fallback)

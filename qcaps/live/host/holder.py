@@ -105,12 +105,18 @@ class Worker:
         path = self.folder / "root" / "cache" / "qemu" / "capabilities" / f"{name}.xml"
         return {"cost": cost().to_plain(), "text": path.read_text() if path.is_file() else None}
 
+    def stay_on(self, cpu: int) -> dict[str, Any]:
+        """Make calls on this CPU from now on; what libvirt knows of its CPU is that of its start."""
+        os.sched_setaffinity(0, {cpu})
+        return {}
+
     def facts(self) -> dict[str, Any]:
         """The version that answers, and where the libraries that were loaded lie."""
         maps = Path("/proc/self/maps").read_text().splitlines()
         loaded = sorted({line.split(None, 5)[5] for line in maps if "/libvirt" in line and ".so" in line})
         version = self.link.connection.getLibVersion()
-        return {"libvirt": version, "loaded": loaded, "others": self.link.others()}
+        cpus = sorted(os.sched_getaffinity(0))
+        return {"libvirt": version, "loaded": loaded, "cpus": cpus, "others": self.link.others()}
 
     def activity(self) -> dict[str, Any]:
         """Lookups by task, whoever asked for it, since the last time; only of a running daemon."""
@@ -144,6 +150,7 @@ REQUESTS: Final[dict[str, Callable[..., dict[str, Any]]]] = {
     "run": Worker.run,
     "probe": Worker.probe,
     "facts": Worker.facts,
+    "stay_on": Worker.stay_on,
     "activity": Worker.activity,
 }
 

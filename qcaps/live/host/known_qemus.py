@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     from qcaps.live.host.installation import Installation
 
 
-def folder_for(installation: Installation, kind: str, kvm_mode: int) -> Path:
+def folder_for(installation: Installation, kind: str, kvm_mode: int, cpu: int) -> Path:
     """Where files of libvirts like this one are kept: below `$XDG_CACHE_HOME/qcaps`.
 
-    Two libvirts that differ in their driver, in the program that holds it (`kind`), or in the permissions of
-    `/dev/kvm` stamp differently: with one folder they would make each other ask again.
+    Two libvirts that differ in their driver, in the program that holds it (`kind`), in the permissions of
+    `/dev/kvm`, or in the CPU they start on stamp differently: with one folder they would make each other ask
+    again.
     """
     home = os.environ.get("XDG_CACHE_HOME")
     cache = Path(home) if home and Path(home).is_absolute() else Path.home() / ".cache"
-    like = f"{installation.driver} {kind} {kvm_mode:o} {os.geteuid()}"
+    like = f"{installation.driver} {kind} {kvm_mode:o} {cpu} {os.geteuid()}"
     return cache / "qcaps" / "known-qemus" / hashlib.sha256(like.encode()).hexdigest()[:16]
 
 

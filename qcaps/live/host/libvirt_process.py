@@ -176,8 +176,12 @@ class LibvirtProcess:
             raise LiveError(f"{binary}: libvirt probed it, but wrote no cache file about it")
         return Cost.from_plain(answer["cost"]), answer["text"]
 
+    def stay_on(self, cpu: int) -> None:
+        """Make calls on this CPU from now on."""
+        self.ask({"ask": "stay_on", "cpu": cpu})
+
     def facts(self) -> Mapping[str, Any]:
-        """`libvirt`: the version that runs, as libvirt counts; `loaded`: its files."""
+        """`libvirt`: the version that runs, as libvirt counts; `loaded`: its files; `cpus`: where it runs."""
         return self.ask({"ask": "facts"})
 
     @property

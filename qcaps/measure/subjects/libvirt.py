@@ -22,6 +22,7 @@ from qcaps.live.count import RUNS_TO_SETTLE
 from qcaps.live.host.daemon import PrivateDaemon, RunningDaemon
 from qcaps.live.host.embedded import Embedded
 from qcaps.live.host.installation import find
+from qcaps.live.host.setup import a_cpu
 from qcaps.live.tasks import TASKS
 from qcaps.lookups import libvirt_laws
 from qcaps.lookups.policy import STOCK_OF
@@ -144,7 +145,10 @@ def prepare(cell: Cell, xml: bytes, directory: Path) -> LibvirtArm:
         raise unknown("task of libvirt", cell.task, TASKS)
     if cell.policy not in policies(cell.subject):
         raise unknown(f"policy of {cell.subject}", cell.policy, policies(cell.subject))
-    return LibvirtArm(_process(cell.subject), cell, xml.decode())
+    process = _process(cell.subject)
+    # A gate's processes start on another CPU than the one that is timed on, where those of the next round do.
+    process.stay_on(a_cpu())
+    return LibvirtArm(process, cell, xml.decode())
 
 
 def policies(subject: str) -> tuple[str, ...]:

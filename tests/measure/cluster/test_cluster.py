@@ -276,7 +276,7 @@ def test_workers_that_do_not_fit_are_refused_by_name(cluster: Loopback, tmp_path
 @contextmanager
 def long_run(cluster: Loopback, folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A run that would take minutes, when its first results are there."""
-    plan = ["run", "--scenario", "serials", "-n", "1", "--validity", "trust", "--processes", "900"]
+    plan = ["run", "--scenario", "serials", "-n", "1", "--validity", "trust", "--processes", "900", "-q"]
     with subprocess.Popen(
         [sys.executable, "-m", "qcaps", *plan, *cluster.options, "-o", str(folder / "out")],
         stderr=subprocess.PIPE,

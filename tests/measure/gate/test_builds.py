@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -119,6 +120,48 @@ def test_what_a_killed_gate_left_is_repaired_at_the_next(
     assert len(builds.listed(place)) == 1
     assert sorted(one.name for one in place.iterdir()) == [".lock", builds.listed(place)[0].folder.name]
     assert steps
+
+
+BUILDING = """
+import sys
+from pathlib import Path
+from qcaps.measure.gate import builds
+from qcaps.measure.gate.checkout import checked_out
+place, repository = Path(sys.argv[1]), Path(sys.argv[2])
+def make(folder):
+    print("on", flush=True)
+    with checked_out("us", "HEAD", repository, folder / "tree"):
+        (folder / builds.PACKAGES).mkdir()
+    return {}
+builds.kept(place, builds.name("0123456789abcdef"), repository, print, make=make)
+"""
+
+
+@pytest.mark.parametrize("number", range(50 if os.environ.get("QCAPS_TESTS_FULL") else 3))
+def test_a_worktree_that_was_being_added_leaves_nothing_locked(tmp_path: Path, number: int) -> None:
+    """Killed with its group, git included, while git writes 2,000 files."""
+    repository, place = tmp_path / "repository", tmp_path / "builds"
+    subprocess.run(["git", "init", "-q", str(repository)], check=True)
+    for name in range(2000):
+        (repository / f"{name}.txt").write_text(f"{name}\n" * 20)
+    subprocess.run(["git", "-C", str(repository), "add", "."], check=True)
+    own = ["-c", "user.name=n", "-c", "user.email=e"]
+    subprocess.run(["git", "-C", str(repository), *own, "commit", "-qm", "x"], check=True)
+    command = [sys.executable, "-c", BUILDING, str(place), str(repository)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == b"on\n"
+        time.sleep(random.Random(number).uniform(0, 0.3))
+        os.killpg(killed.pid, signal.SIGKILL)
+    for entry in (repository / ".git" / "worktrees").glob("*"):
+        for path in (entry, *entry.iterdir()):
+            os.utime(path, (1, 1))  # what git had not yet said the place of is believed to be ours only later
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert git(repository, "worktree", "list", "--porcelain").stdout.count("worktree ") == 1
+    assert not list((repository / ".git").glob("worktrees/*"))
+    assert sorted(one.name for one in place.iterdir()) == [".lock", builds.listed(place)[0].folder.name]
+    assert not (builds.listed(place)[0].folder / "tree").exists()
 
 
 def test_what_else_lies_in_the_folder_stays(place: Path) -> None:

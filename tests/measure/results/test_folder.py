@@ -329,6 +329,23 @@ def test_scratch_folders_of_killed_processes_go_and_live_ones_stay(tmp_path: Pat
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="a PID namespace takes root")
+def test_scratch_of_versions_without_locks_goes_when_it_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("qcaps-gate-0a_b1c2d", "qcaps-gate-12345678", "qcaps-gate-baseline", "qcaps-gate-of-mine")
+    old, young, open_, other = (tmp_path / name for name in names)
+    for folder in (old, young, open_, other):
+        folder.mkdir(mode=0o755 if folder == open_ else 0o700)
+    for folder in (old, open_, other):
+        os.utime(folder, (1, 1))
+    there = (old, young, open_, other)
+    with files.scratch_folder(tmp_path):  # anybody's folder
+        assert [folder.exists() for folder in there] == [True] * 4
+    monkeypatch.setattr(files, "_MEMORY", tmp_path)
+    with files.scratch_folder(tmp_path):
+        assert [folder.exists() for folder in there] == [False, True, True, True]
+
+
 def test_a_live_scratch_folder_of_another_pid_namespace_stays(tmp_path: Path) -> None:
     inside = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c"]
     with subprocess.Popen(

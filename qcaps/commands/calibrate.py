@@ -71,7 +71,6 @@ def run(args: argparse.Namespace) -> int:
     with held(args.output) as output, scratch_folder(scratch_place(args.scratch)) as scratch:
         _make_room(output, force=args.force)
         try:
-            expect(args.seconds, "equal and slowed arms, again and again")
             with interruptible(), progress_bar() as bar:
                 _repeat(args, scratch, found, bar)
         except KeyboardInterrupt:
@@ -124,6 +123,7 @@ def _repeat(args: argparse.Namespace, scratch: Path, found: Calibration, bar: Ba
     )
     counted = decision.GateOutcome()
     decision.check_counts(bench, (base, again), cells, counted)
+    expect(args.seconds, "equal and slowed arms, again and again")
     history = calibration.History()
     begun, repetition = time.monotonic(), 0
     while repetition != args.repetitions and (repetition == 0 or time.monotonic() - begun < args.seconds):

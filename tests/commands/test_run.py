@@ -103,9 +103,9 @@ def test_other_names_of_a_release_are_policies_too(tmp_path: Path) -> None:
         "--validity",
         "trust",
     )
-    done = run(tmp_path, *one, "--policy", "stock", "libvirt-11.3", "--json", "--output", "out")
+    done = run(tmp_path, *one, "--policy", "stock", "libvirt-9.0", "--json", "--output", "out")
     lookups = [list(one["lookups"].items())[1] for one in json.loads(done.stdout)["speedups"]]
-    assert lookups == [("stock", 14), ("libvirt-11.3", 15)]
+    assert lookups == [("stock", 15), ("libvirt-9.0", 14)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -113,7 +113,7 @@ def test_numbers_and_depths_that_python_refuses_are_no_json(text: str, tmp_path:
         read_json(path)
     found = sources.load([path])
     assert len(found.complaints) == 1
-    assert "results.json: truncated, or not a results file" in found.complaints[0]
+    assert "results.json: no results file: it begins with" in found.complaints[0]
 
 
 def test_content_has_a_bound(tmp_path: Path) -> None:

@@ -47,13 +47,14 @@ class BusyError(QcapsError):
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, named: bool = False) -> Iterator[IO[bytes]]:
     """A file to write that takes the place of `path` when the context ends well. Raises QcapsError.
 
-    What a shell passes (/dev/stdout, whatever it leads to), a pipe and a character device are written as they
-    are. A symbolic link is replaced, not followed, wherever it leads.
+    Where a user `named` this very path, what a shell passes (/dev/stdout, whatever it leads to), a pipe and a
+    character device are written as they are; a pipe under a name of ours is somebody's, and would never be
+    read. A symbolic link is replaced, not followed, wherever it leads.
     """
-    if _is_special(path):
+    if named and _is_special(path):
         with _said(path), path.open("wb") as file:
             yield file
         return
@@ -72,9 +73,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             raise
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Put `text` (written as UTF-8) in the place of what `path` holds. Raises QcapsError."""
-    with replacing(path) as file:
+def replace_file(path: Path, text: str, *, named: bool = False) -> None:
+    """Put `text` (written as UTF-8) in the place of what `path` holds; see `replacing`. Raises QcapsError."""
+    with replacing(path, named=named) as file:
         file.write(text.encode())
 
 

@@ -53,13 +53,17 @@ def pytest_configure() -> None:
 
 
 TIMED = (
+    "cache/test_access.py",
     "measure/",
     "commands/test_run.py",
     "commands/test_gate.py",
     "package/test_hostile.py",
     "package/test_bounds.py",
 )
-"""Where tests measure, or hold something against a clock: they run alone, the rest several at a time."""
+"""Where tests measure, or hold something against a clock or a signal: they run alone, the rest side by side.
+
+(A worker of xdist has a second thread, which a signal may choose.)
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -65,15 +65,15 @@ def parse(data: bytes, source: str) -> Entry:
     return _Reader(source).entry(data)
 
 
-def write(path: Path | str, entry: Entry, release: Release = DEFAULT) -> None:
+def write(path: Path | str, entry: Entry, release: Release = DEFAULT, *, named: bool = False) -> None:
     """Write `entry` to the file `path`: all of it or nothing, as a new file that takes the old one's place.
 
-    It is laid out as libvirt of that release does.
+    It is laid out as libvirt of that release does. A path that a user `named` may be a pipe or a device.
 
     CacheFileError if that fails; then `path` is as it was, and no other file is left.
     """
     try:
-        with replacing(Path(path)) as file:
+        with replacing(Path(path), named=named) as file:
             file.write(format(entry, release))
     except QcapsError as error:
         raise CacheFileError(str(error)) from error

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     seconds = time.perf_counter() - start
     entry = Entry(capabilities, stamps_for(binary, capabilities))
     if args.output is not None:
-        cachefile.write(args.output, entry, ruled)
+        cachefile.write(args.output, entry, ruled, named=True)
     summary = _summary(entry, seconds, args.output) | {"release": str(ruled)}
     if args.json:
         print_json("probe", summary)

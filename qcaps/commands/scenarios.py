@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         from qcaps.files import replace_file  # only here
 
-        replace_file(args.output, text)
+        replace_file(args.output, text, named=True)
     if args.json:
         print_json("domain", {"scenario": chosen.name, "n": args.n, "seed": args.seed, "xml": text})
     elif args.output is None:

@@ -80,7 +80,7 @@ def build(
         "change_text": change_text,
         "version": __version__,
     }
-    replace_file(file, templates.get_template("history.html.j2").render(given))
+    replace_file(file, templates.get_template("history.html.j2").render(given), named=True)
     return len(panels)
 
 

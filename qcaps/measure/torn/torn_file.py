@@ -106,9 +106,9 @@ def _median_us(seconds: list[float]) -> float:
 
 
 def write(path: Path, what: Found) -> None:
-    """Replace the file at once. Raises QcapsError."""
+    """Replace the file, which a user named, at once. Raises QcapsError."""
     plain = {"kind": _KIND, "version": _VERSION, **asdict(what)}
-    replace_file(path, json.dumps(plain, indent=1) + "\n")
+    replace_file(path, json.dumps(plain, indent=1) + "\n", named=True)
 
 
 def is_ours(path: Path) -> bool:

@@ -225,18 +225,24 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
 
 
-def test_a_pipe_is_written_as_it_is(tmp_path: Path) -> None:
+def test_a_pipe_that_a_user_names_is_written_as_it_is(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE, text=True) as cat:
-        files.replace_file(tmp_path / "pipe", "through")
+        files.replace_file(tmp_path / "pipe", "through", named=True)
         assert cat.communicate()[0] == "through"
+
+
+def test_a_pipe_under_a_name_of_ours_is_replaced_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "results.json")
+    files.replace_file(tmp_path / "results.json", "{}")
+    assert (tmp_path / "results.json").read_text() == "{}"
 
 
 def test_what_a_shell_passes_is_written_as_it_is_whatever_it_leads_to(tmp_path: Path) -> None:
     """A file behind /dev/stdout too: nothing is put in the place of /dev/stdout."""
     before = Path("/dev/stdout").readlink()
     script = "import sys; from pathlib import Path; from qcaps.files import replace_file\n"
-    script += "replace_file(Path('/dev/stdout'), 'text')"
+    script += "replace_file(Path('/dev/stdout'), 'text', named=True)"
     with (tmp_path / "out").open("wb") as out:
         subprocess.run([sys.executable, "-c", script], stdout=out, check=True)
     assert (tmp_path / "out").read_text() == "text"

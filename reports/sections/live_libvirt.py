@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from qcaps.report.sources import Sources
 
-ORDER = 9
+ORDER = 6
 PART = "Today"
 HEADING = "Every libvirt measured"
 MISSING = ""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from qcaps.report.sources import Sources
 
-ORDER = 10
+ORDER = 7
 PART = "Today"
 HEADING = "Through the releases"
 MISSING = ""

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from qcaps.measure.results.results_file import Measured
     from qcaps.report.sources import Sources
 
-ORDER = 7
-PART = "Today"
+ORDER = 10
+PART = "The reference"
 HEADING = "One task as a timeline"
 MISSING = "the results hold no spans of two policies side by side: qcaps run"
 _SLOW, _QUICK = ("naive",), ("once", "once-abort", "series", "oracle")

@@ -208,5 +208,5 @@ def _how_sure(value: Today) -> str:
         f"How sure: [ ] are 95 % intervals, from {most} pairs a domain, both sides timed in turn{told}."
         f" Measured {' and '.join(dates) or 'at an unknown time'} on {on or 'an unknown machine'}. libvirt's"
         " code is unmodified: a library put before it counts, and to look up once answers the later lookups"
-        " of a task with what the first one found. Ratios carry over to other machines, times do not."
+        " of a task with what the first one found. Ratios carry over to other machines better than times."
     )

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from qcaps.report.sources import Gate, Sources
     from qcaps.report.summary import MeasuredSpeedup
 
-ORDER = 6
-PART = "Today"
+ORDER = 8
+PART = "The reference"
 HEADING = "What sharing one lookup buys"
 MISSING = "no policy was measured beside the baseline 'naive': qcaps run"
 TEMPLATE = "verdict.html.j2"

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from qcaps.report.sources import Sources
     from qcaps.report.terms import Term
 
-ORDER = 8
-PART = "Today"
+ORDER = 11
+PART = "The reference"
 HEADING = "The words"
 MISSING = ""
 TEMPLATE = "words.html.j2"

@@ -24,6 +24,7 @@ from qcaps.measure.cell import grid
 from qcaps.measure.results import results_file as results
 from qcaps.measure.results.results_file import Results
 from qcaps.measure.subject import Counts
+from qcaps.release import nearest, of_version
 from qcaps.report.summary import ratio_of
 from qcaps.report.table import nothing_spared
 from qcaps.scenario import scenario
@@ -69,6 +70,7 @@ class _Scripted:
 
     class installation:  # noqa: N801
         version, version_name, library = 12_000_000, "12.0.0", "/opt/libvirt.so.0"
+        nearest = nearest(of_version(version))
 
     def costs(self, task: str, _xml: str, once: list[bool]) -> tuple[Cost, ...]:
         if task not in self.script:

@@ -169,7 +169,7 @@ def test_qemu_s_own_namespace_may_have_any_prefix(driver: QemuDriver, folder: Pa
     data = into(".", f"<ü:commandline xmlns:ü='{QEMU}'><ü:arg value='é' é='é'/><ü:größe/></ü:commandline>")
     xml = survives(driver, folder, data)
     assert qemu_arguments(document.parse(xml.encode())) == ("é",)
-    assert "ü:größe" in xml
+    assert "größe" not in xml, "libvirt writes what it knows of that namespace"
 
 
 def test_a_stand_in_keeps_the_letters() -> None:

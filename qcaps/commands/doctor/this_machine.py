@@ -153,7 +153,9 @@ def _qemu() -> Finding:
 
 
 def _by_folder(programs: list[Path]) -> str:
-    """The folders, and of each QEMU the part of its name that tells it from the others."""
+    """The folders, and of each QEMU the part of its name that tells it from the others; one is its path."""
+    if len(programs) == 1:
+        return str(programs[0])
     folders: dict[Path, list[str]] = {}
     for path in programs:
         folders.setdefault(path.parent, []).append(path.name.removeprefix("qemu-system-"))

@@ -104,8 +104,8 @@ def without_values(text: str) -> str:
     ("spoil", "said"),
     [
         (lambda text: text[: len(text) // 2], "truncated"),
-        (lambda _: "", "truncated"),
-        (lambda _: "[1, 2]", "not a results file"),
+        (lambda _: "", "no results file: it is empty"),
+        (lambda _: "[1, 2]", "no results file: it begins with"),
         (lambda _: '{"benchmarks": [], "version": "1.0"}', "not a results file"),
         (foreign, "was not measured by 'qcaps run'"),
         (odd, "no whole number of blocks"),

@@ -56,6 +56,13 @@ class Killed(NamedTuple):
 
 
 _RUN: Final = "run disks -n 1 2 --pairs 2 --processes 1 --policy once -o out"
+_LOOP: Final = "--content own --suite loop"
+_SUITE: Final = """from qcaps.measure.cell import Cell
+SUMMARY = "a loop"
+def cells():
+    yield Cell("loop", 500, subject="loop")
+"""
+_SAME: Final = "disks -n 1 --task define --base reference --head reference"
 COMMANDS: Final = (
     Killed("define", "define guest.xml"),
     Killed("start", "start guest.xml"),
@@ -66,7 +73,9 @@ COMMANDS: Final = (
     Killed("compare", "compare out/results.json out/results.json", before=_RUN),
     Killed("profile", "profile disks -n 1 -o prof"),
     Killed("torn", "torn --tasks 20 -n 1 -o torn --force"),
-    Killed("calibrate", "calibrate --suite quick --pairs 8 -o margins.toml", goes_on="--force"),
+    Killed("calibrate", f"calibrate {_LOOP} --repetitions 1 --slowdown 0 -o cal", goes_on="--force"),
+    Killed("gate", f"gate {_SAME} --counts-only -o gate"),
+    Killed("gate times", f"gate {_SAME} -o gate"),
     Killed("probe", f"probe {_QEMU} -o caps.xml", needs=("qemu",)),
     Killed("spawn", "start guest.xml --spawn", needs=("qemu",)),
     Killed("fidelity", "fidelity --live guest.xml", needs=("qemu", "libvirt")),
@@ -118,6 +127,9 @@ def sweep(one: Killed, times: int, *, group: bool, seed: int = 0) -> Counter[str
         for part in ("work", "tmp", "cache"):
             (base / part).mkdir()
         (base / "work" / "guest.xml").write_text(scenario("mixed").xml(4))
+        suites = base / "work" / "own" / "bench" / "suites"
+        suites.mkdir(parents=True)
+        (suites / "loop.py").write_text(_SUITE)
         place = _Place(base, f"{os.getpid()}-{seed}-{one.name}")
         if one.before:
             place.run(one.before)

@@ -46,9 +46,8 @@ def run(args: argparse.Namespace) -> int:
             place = "" if one["device"] is None else f"  {one['device']}"
             line = "" if one["line"] is None else f"  (line {one['line']})"
             print(f"{one['number']:>4}  {one['site']}{place}{line}")
-        print(
-            f"{len(explained)} lookups in one {args.task} of libvirt {driver.release} under '{args.policy}'"
-        )
+        lookups = f"{len(explained)} lookup{'' if len(explained) == 1 else 's'}"
+        print(f"{lookups} in one {args.task} of libvirt {driver.release} under '{args.policy}'")
     return 0
 
 

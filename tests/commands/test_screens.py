@@ -219,7 +219,7 @@ def test_ctrl_c_keeps_the_rounds_of_the_comparison_that_is_on(tmp_path: Path) ->
     process.send_signal(signal.SIGINT)
     output, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted; 1 comparisons are in" in said
+    assert "interrupted; 1 comparison is in" in said
     (naive, once) = results_file.read(tmp_path / "qcaps-results" / "results.json").measured
     assert len(naive.runs[0].blocks) == len(once.runs[0].blocks) >= 2
     assert naive.runs[0].facts["cut_short"] == "interrupted"

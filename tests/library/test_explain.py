@@ -63,7 +63,8 @@ def test_the_command_prints_what_the_library_says(
     ]
     assert main(words) == 0
     *lines, last = capsys.readouterr().out.splitlines()
-    assert last == f"{len(expected)} lookups in one {task} of libvirt {DEFAULT} under '{policy}'"
+    lookups = f"{len(expected)} lookup{'' if len(expected) == 1 else 's'}"
+    assert last == f"{lookups} in one {task} of libvirt {DEFAULT} under '{policy}'"
     for line, one in zip(lines, expected, strict=True):
         assert line.split()[0] == str(one.number)
         assert one.site in line

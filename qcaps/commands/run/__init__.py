@@ -130,7 +130,8 @@ def measure_and_report(args: argparse.Namespace, *, worst_first: bool = False) -
         _report(log, args, conclusions, figures=not interrupted, worst_first=worst_first)
         if interrupted:
             kept = len(log.results.by_comparison())
-            say(f"interrupted; {kept} comparisons are in {output / RESULTS}, and the same command goes on")
+            are = "comparison is" if kept == 1 else "comparisons are"
+            say(f"interrupted; {kept} {are} in {output / RESULTS}, and the same command goes on")
             return INTERRUPTED
         if not log.lost:
             _keep(output, identity, finished=True)

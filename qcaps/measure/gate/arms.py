@@ -206,7 +206,8 @@ def start(arm: Arm, code: str, work: str, chance: Chance, errors: Path) -> ArmPr
 
     `work` is the line that says what it will be asked to do.
     """
-    environment = chance.environment(plain_environment())
+    # It may be killed at any moment: what it leaves goes with our own folder.
+    environment = chance.environment({**plain_environment(), "TMPDIR": str(errors.parent)})
     if code:
         environment["PYTHONPATH"] = code
     die_with_us = dies_with(os.getpid())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from qcaps.measure.gate.benches import decide
 from qcaps.measure.gate.decision import GateOutcome, check_counts, check_host
 from qcaps.measure.gate.margins import MarginTable
 from qcaps.measure.gate.pair_store import PairStore
-from qcaps.measure.gate.relay import Relay
+from qcaps.measure.gate.relay import Relay, running
 from qcaps.measure.gate.revisions import alike
 from qcaps.measure.gate.rounds import Bench, take_round
 from qcaps.measure.gate.verdict import PREFLIGHT_PAIRS, Verdict
@@ -183,6 +184,19 @@ def test_the_host_is_judged_by_base_against_itself(tmp_path: Path) -> None:
     first = store.pairs[LOOP][0]
     store.pairs = {LOOP: [first._replace(head=1.2 * first.base)] * PREFLIGHT_PAIRS[-1]}
     assert "differs by +20.0 %" in check_host(one, BASE, (LOOP,), store, lambda _progress: None)
+
+
+def test_a_process_killed_while_it_prepares_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "t").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "t"))
+    one = bench(tmp_path, Cell("disks", 128, validity="trust"))
+    end = time.monotonic() + 30
+    with running((BASE, HEAD), one.work, one.chance(), one.scratch):
+        while not any(tmp_path.rglob(".qcaps-scratch-*")) and time.monotonic() < end:
+            time.sleep(0.002)  # it defines the domain once, to have it warm
+    assert list((tmp_path / "t").iterdir()) == []
 
 
 def test_where_an_arm_stands_is_drawn_for_each_pair(tmp_path: Path) -> None:

@@ -23,34 +23,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[2]))  # studies are run by path
+
 import qcaps
+from bench.studies.planted import BUILD, PROJECT
 
 COMMITS = 64
-_BACKEND = '''\
-"""Builds a wheel of what is here, with nothing but Python."""
-import zipfile
-from pathlib import Path
-
-
-def build_wheel(folder, config_settings=None, metadata_directory=None):
-    about = "qcaps-0.dist-info"
-    with zipfile.ZipFile(Path(folder, "qcaps-0-py3-none-any.whl"), "w") as wheel:
-        for path in Path("qcaps").rglob("*.*"):
-            wheel.write(path)
-        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\\nName: qcaps\\nVersion: 0\\n")
-        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(f"{about}/RECORD", "")
-    return "qcaps-0-py3-none-any.whl"
-'''
-_PROJECT = """\
-[build-system]
-requires = []
-build-backend = "backend"
-backend-path = ["."]
-[project]
-name = "qcaps"
-version = "0"
-"""
 _LOOP_SUITE = """
 from qcaps.measure.cell import Cell
 SUMMARY = "the loop"
@@ -162,8 +140,8 @@ def history(folder: Path, by: str, draw: random.Random) -> str:
     """A repository with 64 commits after the one tagged `good`; the commit that was planted."""
     source = Path(qcaps.__file__).resolve().parent
     shutil.copytree(source, folder / "qcaps", ignore=shutil.ignore_patterns("__pycache__", "_content"))
-    (folder / "backend.py").write_text(_BACKEND)
-    (folder / "pyproject.toml").write_text(_PROJECT)
+    (folder / "build_it.py").write_text(BUILD)
+    (folder / "pyproject.toml").write_text(PROJECT)
     git(folder, "init", "-q")
     commit(folder, "qcaps as it is")
     git(folder, "tag", "good")

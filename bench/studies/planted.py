@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LOOP = "qcaps/measure/subjects/loop.py"
-_PROJECT = """\
+PROJECT = """\
 [build-system]
 requires = []
 build-backend = "build_it"
@@ -31,14 +31,14 @@ backend-path = ["."]
 name = "qcaps"
 version = "0.1.0"
 """
-_BUILD = '''\
+BUILD = '''\
 """A wheel with the package in it, without anything that must be fetched."""
 import pathlib, zipfile
 
 def build_wheel(directory, config_settings=None, metadata_directory=None):
     name, info = "qcaps-0.1.0-py3-none-any.whl", "qcaps-0.1.0.dist-info"
     with zipfile.ZipFile(pathlib.Path(directory) / name, "w") as wheel:
-        for path in sorted(pathlib.Path("qcaps").rglob("*.py")):
+        for path in sorted(pathlib.Path("qcaps").rglob("*.*")):
             wheel.write(path, path.as_posix())
         wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: qcaps\\nVersion: 0.1.0\\n")
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
@@ -78,7 +78,7 @@ def make(
     shutil.copytree(
         Path(qcaps.__file__).parent, place / "qcaps", ignore=shutil.ignore_patterns("__pycache__", "_content")
     )
-    (place / "pyproject.toml").write_text(_PROJECT)
+    (place / "pyproject.toml").write_text(PROJECT)
     suites = place / "content" / "bench" / "suites"
     suites.mkdir(parents=True)
     (suites / "planted.py").write_text(_SUITE.format(turns=turns, benchmarks=benchmarks))
@@ -93,7 +93,7 @@ def make(
         count = (lookups or {}).get(number, count)
         text = original.replace("Loop(cell.n)", f"Loop(round(cell.n * {factor!r}))")
         (place / LOOP).write_text(text.replace("lookups=0", f"lookups={count}"))
-        (place / "build_it.py").write_text("raise SystemExit('planted')\n" if number in broken else _BUILD)
+        (place / "build_it.py").write_text("raise SystemExit('planted')\n" if number in broken else BUILD)
         (place / "NEWS").write_text(f"commit {number}\n")
         _git(place, "add", "-A")
         _git(place, "commit", "-q", "-m", f"commit {number}")

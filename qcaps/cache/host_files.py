@@ -59,11 +59,6 @@ class Host:
             cpu_signature=host_cpu_signature(),
         )
 
-    @property
-    def drops_user(self) -> bool:
-        """Whether access is checked as another user, as a system libvirt does."""
-        return self.user is not None
-
     def runs_natively(self, arch: str) -> bool:
         """Whether a guest of `arch` could use this host's KVM.
 

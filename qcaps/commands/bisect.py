@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qcaps.commands.building import add_building, recipe_of
 from qcaps.commands.measuring import interruptible, scratch_place
 from qcaps.commands.naming import add_domains, domains_of, gate_cells
-from qcaps.commands.options import add_many, add_options, folder, print_json, seconds
+from qcaps.commands.options import add_many, add_options, folder, print_json
 from qcaps.commands.terminal import console, note, progress_bar, say
 from qcaps.errors import visible
 
@@ -50,9 +50,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="counts are exact, times take pairs (default: counts where the ends differ in them, else time)",
     )
     add_building(parser)
-    parser.add_argument("--hang", type=seconds, default=120.0, metavar="SECONDS", help="longest block (120)")
     add_options(
         parser,
+        "hang",
         "scratch",
         "content",
         "json",

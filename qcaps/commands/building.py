@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.commands.options import existing_path, number, seconds
+from qcaps.commands.options import add_options, number, seconds
 from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,13 +18,7 @@ EXAMPLE = "meson setup build -Ddriver_qemu=enabled && ninja -C build"
 
 def add_building(parser: argparse.ArgumentParser) -> None:
     """--repo, --build, --build-limit, --builds, --builds-limit."""
-    parser.add_argument(
-        "--repo",
-        type=existing_path,
-        metavar="DIR",
-        default=Path(),
-        help="where revisions are from (default: .)",
-    )
+    add_options(parser, "repo")
     parser.add_argument(
         "--build",
         metavar="COMMAND",

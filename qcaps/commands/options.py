@@ -249,6 +249,19 @@ _SHARED: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
             "help": "the history's file, on a local disk",
         },
     ),
+    "repo": (
+        ("--repo",),
+        {
+            "type": existing_path,
+            "default": Path(),
+            "metavar": "DIR",
+            "help": "where revisions are from (default: .)",
+        },
+    ),
+    "hang": (
+        ("--hang",),
+        {"type": seconds, "default": 120.0, "metavar": "SECONDS", "help": "longest block (120)"},
+    ),
     "suite": (("--suite",), {"metavar": "NAME", "help": "a module in bench/suites/"}),
     "seconds": (("--seconds",), {"type": seconds, "metavar": "S", "help": "stop after so many"}),
     "capabilities": (

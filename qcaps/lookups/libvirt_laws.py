@@ -65,7 +65,7 @@ class Law:
         return bool(self.every_device or self.guest)
 
     def by_role(self, devices: int = 0, guests: int = 0) -> dict[Role, int]:
-        """The lookups of each role that makes any; `devices` counts visits, see `visits`."""
+        """The lookups of each role that makes any; `devices` counts visits, see `_visits`."""
         counts = {
             Role.POST_PARSE: self.post_parse,
             Role.DOMAIN: self.domain,
@@ -178,11 +178,6 @@ def devices(xml: str) -> int:
     return _devices(_root(xml))
 
 
-def visits(xml: str) -> int:
-    """How many devices one validation of the domain asks for: D, but for two kinds."""
-    return _visits(_root(xml))
-
-
 def _root(xml: str) -> _Element:
     from lxml import etree  # the closed forms need none
 
@@ -196,6 +191,7 @@ def _devices(domain: _Element) -> int:
 
 
 def _visits(domain: _Element) -> int:
+    """How many devices one validation of the domain asks for: D, but for two kinds."""
     # An interface that hands a host device through is validated once more as the host device it is; a filter
     # for redirected devices is no device.
     twice = len(domain.findall("devices/interface[@type='hostdev']"))

@@ -60,11 +60,6 @@ def is_isapc(domain: Domain) -> bool:
     return domain.arch in X86 and domain.machine == "isapc"
 
 
-def is_microvm(domain: Domain) -> bool:
-    """The machine with virtio-mmio alone."""
-    return domain.arch in X86 and domain.machine == "microvm"
-
-
 def is_s390_ccw(domain: Domain) -> bool:
     """An s390-ccw-virtio of any version.
 

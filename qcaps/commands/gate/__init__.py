@@ -93,11 +93,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long to wait for a noisy host to become quiet (0)",
     )
-    parser.add_argument("--hang", type=seconds, default=120.0, metavar="SECONDS", help="longest block (120)")
     add_options(
         parser,
         "counts_only",
         "strict",
+        "hang",
         "scratch",
         "content",
         "json",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.commands.options import existing_path, whole
+from qcaps.commands.options import add_options, existing_path, whole
 
 if TYPE_CHECKING:
     import argparse
@@ -16,13 +15,7 @@ if TYPE_CHECKING:
 
 def add_acknowledged(parser: argparse.ArgumentParser) -> None:
     """--repo and --acknowledged."""
-    parser.add_argument(
-        "--repo",
-        type=existing_path,
-        metavar="DIR",
-        default=Path(),
-        help="where revisions are from (default: .)",
-    )
+    add_options(parser, "repo")
     parser.add_argument(
         "--acknowledged",
         type=existing_path,

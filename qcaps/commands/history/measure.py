@@ -10,7 +10,7 @@ from qcaps.commands.building import add_building, recipe_of
 from qcaps.commands.history.telling import event_lines
 from qcaps.commands.measuring import interruptible, scratch_place
 from qcaps.commands.naming import add_domains, add_yes, domains_of, gate_cells, subjects_of
-from qcaps.commands.options import add_many, add_options, print_json, seconds, whole
+from qcaps.commands.options import add_many, add_options, print_json, whole
 from qcaps.commands.terminal import note, progress_bar, say
 from qcaps.errors import UsageError
 
@@ -77,10 +77,10 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         default="",
         help="what machines like this one are called in the store (default: this host's name)",
     )
-    parser.add_argument("--hang", type=seconds, default=120.0, metavar="SECONDS", help="longest block (120)")
     add_options(
         parser,
         "counts_only",
+        "hang",
         "scratch",
         "content",
         "json",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qcaps.commands.options import add_options, existing_path, print_json
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from qcaps.history.records import Revision
 
@@ -17,14 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the action's arguments."""
     parser.add_argument("base", type=existing_path, metavar="BASE", help="base.json of a gate or an export")
     parser.add_argument("head", type=existing_path, metavar="HEAD", help="head.json beside it")
-    parser.add_argument(
-        "--repo",
-        type=existing_path,
-        metavar="DIR",
-        default=Path(),
-        help="where revisions are from (default: .)",
-    )
-    add_options(parser, "json")
+    add_options(parser, "repo", "json")
 
 
 def run(args: argparse.Namespace) -> int:

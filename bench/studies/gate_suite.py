@@ -3,10 +3,14 @@
     python bench/studies/gate_suite.py -o suite.jsonl --seconds 1800              equal arms
     python bench/studies/gate_suite.py -o suite.jsonl --seconds 600 --slowdown 3  head slower by 3 %
     python bench/studies/gate_suite.py -o suite.jsonl --report                    what the file has
+    python bench/studies/gate_suite.py -o suite.jsonl --replay 0 3 5              its equal pairs, shifted
 
 A line a run: its pre-flight, its verdicts, every pair. Killed at any moment it loses the run it was in; the
 same command goes on. Both arms are copies of this qcaps, placed as `qcaps gate` places a base and a head.
 Pooled means are over the first eight pairs of each series, which no stopping rule has chosen.
+
+A replay asks the rule again, about the real scatter of equal arms: the pairs of a benchmark from all its runs
+in a row, a percentage added, each decision taking up where the last one stopped. It reads no clock.
 """
 
 from __future__ import annotations
@@ -31,13 +35,14 @@ from qcaps.measure.gate.calibration import upper_bound
 from qcaps.measure.gate.decision import GateOutcome, check_counts, check_host
 from qcaps.measure.gate.pair_store import PairStore
 from qcaps.measure.gate.rounds import Bench
-from qcaps.measure.gate.verdict import LOOKS, RULES
+from qcaps.measure.gate.verdict import LOOKS, RULES, Margins, judge
 from qcaps.measure.suite import sources, suite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from qcaps.measure.gate.arms import Arm
+    from qcaps.measure.gate.verdict import Judgement
 
 Line = dict[str, Any]
 _Z99 = statistics.NormalDist().inv_cdf(0.995)
@@ -53,8 +58,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--slowdown", type=float, default=0.0, metavar="PERCENT")
     parser.add_argument("--report", action="store_true")
+    parser.add_argument("--replay", type=float, nargs="+", metavar="PERCENT")
     args = parser.parse_args()
-    if not args.report:
+    if not (args.report or args.replay):
         with scratch_folder(Path("/dev/shm")) as scratch:  # noqa: S108  # a folder of ours is made in it
             for line in runs(args.suite, args.slowdown / 100, Path(scratch), args.seconds):
                 with args.output.open("a", encoding="utf-8") as file:
@@ -63,6 +69,9 @@ def main() -> int:
     lines = [line for line in known if line["rules"] == RULES]
     if len(lines) < len(known):
         sys.stdout.write(f"{len(known) - len(lines)} runs of other rules left out\n")
+    if args.replay:
+        sys.stdout.write("\n".join(replay(args.replay, [one for one in lines if not one["slowdown"]])) + "\n")
+        return 0
     for share in sorted({line["slowdown"] for line in lines}):
         sys.stdout.write("\n".join(table(share, [one for one in lines if one["slowdown"] == share])) + "\n\n")
     return 0
@@ -144,6 +153,27 @@ def table(share: float, lines: Sequence[Line]) -> list[str]:
         low, high = 100 * (mean - half), 100 * (mean + half)
         found.append(f"| {name} | {len(values)} | {100 * mean:+.2f} % | {low:+.2f} to {high:+.2f} % |")
     return found
+
+
+def replay(percents: Sequence[float], lines: Sequence[Line]) -> list[str]:
+    """Markdown: what the rule says of stored pairs of equal arms with so many percent added, a row each."""
+    found = ["| head slower by | decisions | verdicts | pairs: median, 90 % |", "|---|---:|---|---|"]
+    for percent in percents:
+        made = [one for name in lines[0]["pairs"] for one in _decisions(name, percent, lines)]
+        pairs = sorted(one.wanted for one in made)
+        counts = Counter(str(one.verdict) for one in made)
+        verdicts = ", ".join(f"{n} {name} ({n / len(made):.1%})" for name, n in counts.most_common())
+        middle, most = statistics.median(pairs), pairs[int(0.9 * len(pairs))]
+        found.append(f"| {percent:g} % | {len(made)} | {verdicts} | {middle:g}, {most} |")
+    return found
+
+
+def _decisions(name: str, percent: float, lines: Sequence[Line]) -> Iterator[Judgement]:
+    """One after another from the pairs of a benchmark, until those left are too few for a verdict."""
+    left = [x + math.log1p(percent / 100) for line in lines for x in line["pairs"][name]]
+    while (one := judge(left, Margins(), len(lines[0]["verdicts"]))).verdict is not None:
+        yield one
+        left = left[one.wanted :]
 
 
 if __name__ == "__main__":

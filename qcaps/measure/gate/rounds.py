@@ -38,7 +38,7 @@ Sides = tuple[Measured, Measured]
 _PATIENCE_SECONDS = 120.0
 _BLOCK_NS = 50_000_000
 _FEWEST_TURNS, _MOST_TURNS = 8, 40
-_PAIR_SCATTER = 0.015
+_PAIR_SCATTER = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +131,7 @@ def calls_for(answers: Iterable[Answer]) -> int:
 
 
 def calls_for_scatter(pairs: Iterable[tuple[Run, Run]]) -> int:
-    """Calls a block that make a pair scatter by 1.5 %, told from pairs of equal arms; 8 to 40.
+    """Calls a block that make a pair scatter by 2 %, told from pairs of equal arms; 8 to 40.
 
     Turns scatter, a pair's median of them by so much less; more calls cost less than more processes.
     """

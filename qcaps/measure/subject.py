@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from qcaps.release import Release
 
 
+VISITS = "visits"
+"""The fact that says how many devices one validation asks for; where it lacks, as many as there are."""
+
+
 @dataclass(frozen=True)
 class Counts:
     """What one run of a task did; integers that must not vary. `devices` are those of the result."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qcaps.lookups import policy_laws
-from qcaps.measure.subject import REFERENCE, is_reference
+from qcaps.measure.subject import REFERENCE, VISITS, is_reference
 from qcaps.release import R9_0, parse
 from qcaps.report.section import Content, Table
 
@@ -65,12 +65,15 @@ def content(value: tuple[Group, ...]) -> Content:
     arms = sum(len(group.arms) for group in known)
     wrong = [group for group in known if not group.agrees]
     rest = sum(len(group.arms) for group in value) - arms
-    if wrong:
+    if not known:
+        finding = "No closed form is known here for what was measured"
+    elif wrong:
         finding = f"{len(wrong)} of {arms} arms do NOT count what the formula says"
     else:
         finding = f"All {arms} arms with a formula count exactly what it says"
     notes = [
-        "D is the number of devices of the result, implicit ones included. Lookups and forks of one task."
+        "D is the number of devices of the result, implicit ones included; an interface of type hostdev"
+        + " counts twice. Lookups and forks of one task."
     ]
     if rest:
         notes.append(
@@ -107,12 +110,17 @@ def _table(caption: str, groups: list[Group], *, folded: bool) -> Table:
 
 def _agrees(one: Measured) -> bool | None:
     cell, counts = one.cell, one.counts
-    ruled = _release(one)
-    lookups = policy_laws.lookups(cell.policy, cell.task, counts.devices, ruled)
-    forks = policy_laws.forks(cell.policy, cell.task, cell.validity, counts.devices, ruled)
+    ruled, visits = _release(one), _visits(one)
+    lookups = policy_laws.lookups(cell.policy, cell.task, visits, ruled)
+    forks = policy_laws.forks(cell.policy, cell.task, cell.validity, visits, ruled)
     if not is_reference(cell.subject) or lookups is None or forks is None:
         return None
     return (lookups, forks) == (counts.lookups, counts.forks)
+
+
+def _visits(one: Measured) -> int:
+    """What laws call D: the devices that one validation asks for."""
+    return int(str(one.runs[0].facts.get(VISITS, one.counts.devices)))
 
 
 def _release(one: Measured) -> Release:
@@ -146,10 +154,10 @@ def _row(group: Group) -> tuple[str, ...]:
     if group.subject != REFERENCE:
         words = f"{words} ({group.subject})"
     expected = [
-        policy_laws.lookups(group.policy, group.task, one.counts.devices, group.release) for one in group.arms
+        policy_laws.lookups(group.policy, group.task, _visits(one), group.release) for one in group.arms
     ]
     forks = [
-        policy_laws.forks(group.policy, group.task, group.validity, one.counts.devices, group.release)
+        policy_laws.forks(group.policy, group.task, group.validity, _visits(one), group.release)
         for one in group.arms
     ]
     return (

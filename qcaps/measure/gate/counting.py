@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.lookups import policy_laws
-from qcaps.measure.subject import is_reference, ruled_by
+from qcaps.measure.subject import VISITS, is_reference, ruled_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from qcaps.measure.cell import Cell
     from qcaps.measure.subject import Counts
@@ -46,15 +46,13 @@ class Laws(NamedTuple):
 
 
 def faults(
-    cell: Cell, base: Counts | None, head: Counts, laws: Laws | None = None, *, devices_may: bool = False
+    cell: Cell, base: Counts | None, head: Counts, laws: Laws, *, devices_may: bool = False
 ) -> Iterator[CountFault]:
     """Each count of head that differs from base's or, where it does not, from the closed form.
 
-    `laws` are head's, and the reference's own without any. `devices_may` differ where two versions of libvirt
+    `laws` are head's. `devices_may` differ where two versions of libvirt
     add other devices: a lookup for each of these is no fault then.
     """
-    if laws is None:
-        laws = of_reference(cell, head)
     differing = set()
     for what in COUNTED:
         if what == "devices" and devices_may:
@@ -92,14 +90,14 @@ def told_apart(
     return worse, better
 
 
-def of_reference(cell: Cell, head: Counts) -> Laws:
-    """What the reference does by its closed forms; nothing for another subject."""
+def of_reference(cell: Cell, head: Counts, facts: Mapping[str, object]) -> Laws:
+    """What the reference does by its closed forms; nothing for another subject. `facts` are the arm's."""
     if not is_reference(cell.subject):
         return Laws()
-    ruled = ruled_by(cell.subject, cell.policy)
+    ruled, visits = ruled_by(cell.subject, cell.policy), int(str(facts.get(VISITS, head.devices)))
     return Laws(
-        policy_laws.lookups(cell.policy, cell.task, head.devices, ruled),
-        policy_laws.forks(cell.policy, cell.task, cell.validity, head.devices, ruled),
+        policy_laws.lookups(cell.policy, cell.task, visits, ruled),
+        policy_laws.forks(cell.policy, cell.task, cell.validity, visits, ruled),
     )
 
 

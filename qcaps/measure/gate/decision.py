@@ -261,10 +261,11 @@ def _progress(cell: Cell, store: PairStore, judged: Sequence[Judged], wanted: di
 
 def _laws(cell: Cell, answer: Answer) -> counting.Laws:
     """What an arm does by its own law: a libvirt says it itself."""
-    if not is_libvirt(cell.subject):
-        return counting.of_reference(cell, counts_of(answer))
     assert answer.ready is not None
-    return counting.Laws(answer.ready["facts"][0].get("law"))
+    facts = answer.ready["facts"][0]
+    if not is_libvirt(cell.subject):
+        return counting.of_reference(cell, counts_of(answer), facts)
+    return counting.Laws(facts.get("law"))
 
 
 def _release(answer: Answer) -> object:

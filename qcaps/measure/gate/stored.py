@@ -56,7 +56,14 @@ def compare_files(base_file: Path, head_file: Path, table: MarginTable, *, times
     for one, other in both:
         outcome.counts[one.cell] = (one.counts, other.counts)
         releases = {side.runs[0].facts.get("release") for side in (one, other)}
-        outcome.faults += counting.faults(one.cell, one.counts, other.counts, devices_may=len(releases) > 1)
+        laws = counting.of_reference(other.cell, other.counts, other.runs[0].facts)
+        outcome.laws[one.cell] = (
+            counting.of_reference(one.cell, one.counts, one.runs[0].facts).lookups,
+            laws.lookups,
+        )
+        outcome.faults += counting.faults(
+            one.cell, one.counts, other.counts, laws, devices_may=len(releases) > 1
+        )
     if outcome.faults or not times:
         return outcome
     if measured_together(base, head):

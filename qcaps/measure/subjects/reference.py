@@ -17,7 +17,8 @@ from qcaps.driver.driver import default_emulator
 from qcaps.driver.reference import reference
 from qcaps.errors import QcapsError, unknown
 from qcaps.files import scratch_folder
-from qcaps.measure.subject import Counts, ruled_by
+from qcaps.lookups import libvirt_laws
+from qcaps.measure.subject import VISITS, Counts, ruled_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +60,7 @@ class ReferenceArm:
         domain = document.parse(xml, source)
         self._name = domain.name
         self._emulator = domain.emulator or default_emulator(domain)
+        self._visits = 0
         driver.warm(xml, source)
         steps = _steps(driver, xml, source, self._name)
         if task not in steps:
@@ -80,6 +82,7 @@ class ReferenceArm:
         if done is not None:
             domain = done.domain
         assert domain is not None, "a task that returns nothing works on a domain that is there"
+        self._visits = libvirt_laws.visits(done.xml) if done is not None else len(domain.devices.all)
         return Counts(
             devices=len(domain.devices.all),
             lookups=grown.lookups,
@@ -101,6 +104,7 @@ class ReferenceArm:
         version = capabilities.version
         user = cache.host.user
         return {
+            VISITS: self._visits,
             "release": str(self._driver.release),
             "capabilities": f"recorded {capabilities.arch} {_checksum(capabilities.arch)}",
             "qemu_version": f"{version // 1_000_000}.{version // 1_000 % 1_000}.{version % 1_000}",

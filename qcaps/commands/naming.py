@@ -157,22 +157,30 @@ def reference_beside(libvirts: Sequence[str]) -> str:
     return of_release(followed.release)
 
 
+def check_tasks(tasks: Iterable[str], subjects: Iterable[str]) -> None:
+    """Raise UsageError for a task that none of the subjects has."""
+    from qcaps.measure.cell import TASKS
+    from qcaps.measure.subject import is_libvirt
+
+    known = dict.fromkeys(TASKS)
+    if any(map(is_libvirt, subjects)):
+        from qcaps.live.tasks import TASKS as LIVE_TASKS
+
+        known |= dict.fromkeys(LIVE_TASKS)
+    for name in tasks:
+        if name not in known:
+            raise unknown("task", name, tuple(known))
+
+
 def check_coordinates(args: argparse.Namespace, subjects: Sequence[str]) -> None:
     """Raise UsageError for a task, policy or validity that no subject has, before anything is measured."""
     from qcaps.cache.validity import VALIDITIES
     from qcaps.lookups.policy import by_name
-    from qcaps.measure.cell import TASKS
-    from qcaps.measure.subject import is_libvirt
 
-    tasks = dict.fromkeys(TASKS)
-    if any(map(is_libvirt, subjects)):
-        from qcaps.live.tasks import TASKS as LIVE_TASKS
-
-        tasks |= dict.fromkeys(LIVE_TASKS)
-    known = {"task": tuple(tasks), "validity": tuple(one.name for one in VALIDITIES)}
-    for option, names in known.items():
-        for name in getattr(args, option):
-            if name not in names:
-                raise unknown(option, name, names)
+    check_tasks(args.task, subjects)
+    validities = tuple(one.name for one in VALIDITIES)
+    for name in args.validity:
+        if name not in validities:
+            raise unknown("validity", name, validities)
     for name in (*args.policy, args.baseline):
         by_name(name)

@@ -24,7 +24,11 @@ class Grown(Protocol):
 
 
 class UserGuest(Grown, Protocol):
-    """A user's own domain, which may grow."""
+    """A user's own domain, which may grow; `refusal` says why there is none in its file."""
+
+    @property
+    def refusal(self) -> str:
+        """One line with file and line, or ""."""
 
     def beyond(self, n: int) -> str:
         """One line that says how far it grows, where n is more than that; else ""."""
@@ -40,6 +44,10 @@ class DomainSources:
     def get(self, name: str) -> Grown:
         """The family called `name`. Raises UsageError."""
         return self.guests.get(name) or scenario(name, self.content)
+
+    def refusal(self, name: str) -> str:
+        """Why there is no domain in the file that a guest is from; "" for all else."""
+        return self.guests[name].refusal if name in self.guests else ""
 
     def beyond(self, sizes: Iterable[tuple[str, int]]) -> tuple[str, ...]:
         """A line for each guest that does not grow as far as one of these sizes of it."""

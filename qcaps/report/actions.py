@@ -26,7 +26,7 @@ def annotate(report: GateReport, environment: Mapping[str, str] = os.environ) ->
 
 
 def _annotations(report: GateReport) -> Iterator[str]:
-    for fault in report.faults:
+    for fault in (*report.faults, *report.newly_refused):
         yield _line("error", "qcaps gate: count", fault)
     if report.noisy:
         yield _line("warning", "qcaps gate: noisy host", report.noisy)

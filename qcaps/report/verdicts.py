@@ -10,7 +10,7 @@ from qcaps.report.fitting import fitted
 from qcaps.units import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.text import Text
 
@@ -78,6 +78,7 @@ class CountRow:
 class GateReport:
     """A gate's answer. `faults` are counts that differ; `noisy` says why the host cannot judge.
 
+    `newly_refused` is what head refuses and base does, with head's words; other refusals are notes.
     `better` is how many counts of a libvirt are lower than base's or its law's, which is no
     fault; `work` is what they do otherwise, by name, where that was asked for.
     """
@@ -91,12 +92,19 @@ class GateReport:
     notes: tuple[str, ...] = ()
     better: int = 0
     work: tuple[Doing, ...] = ()
+    newly_refused: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
         """One line: the worst first."""
+        worse = []
         if self.faults:
-            return f"FAIL: {len(self.faults)} counts differ"
+            many = len(self.faults)
+            worse.append("1 count differs" if many == 1 else f"{many} counts differ")
+        if self.newly_refused:
+            worse.append(f"head refuses what base takes: {len(self.newly_refused)}")
+        if worse:
+            return f"FAIL: {'; '.join(worse)}"
         if self.noisy:
             return f"NOISY HOST: {self.noisy}"
         found: dict[str, int] = {}
@@ -131,10 +139,23 @@ def from_outcome(outcome: GateOutcome, base: str, head: str) -> GateReport:
         ),
         tuple(str(fault) for fault in outcome.faults),
         outcome.noisy,
-        tuple(outcome.notes),
+        (*outcome.notes, *_refusals(outcome, newly=False)),
         len(outcome.better),
         tuple(outcome.work),
+        tuple(_refusals(outcome, newly=True)),
     )
+
+
+def _refusals(outcome: GateOutcome, *, newly: bool) -> Iterator[str]:
+    """A line for each cell that was left out; `newly`: those that base does."""
+    for cell, why in outcome.refused.items():
+        if (cell in outcome.newly_refused) is not newly:
+            continue
+        if len(set(why.values())) == 1 and len(why) > 1:
+            yield f"{cell.name}: left out: both refuse it: {next(iter(why.values()))}"
+        else:
+            words = "; ".join(f"{arm} refuses it: {words}" for arm, words in why.items())
+            yield f"{cell.name}: {words}" if newly else f"{cell.name}: left out: {words}"
 
 
 def to_json(report: GateReport) -> dict[str, Any]:
@@ -180,6 +201,7 @@ def markdown(report: GateReport) -> str:
     said = escaping.markdown
     lines = [f"### {said(report.headline)}", "", f"base: {said(report.base)}, head: {said(report.head)}", ""]
     lines += [f"* **count** {said(fault)}" for fault in report.faults]
+    lines += [f"* **refused** {said(line)}" for line in report.newly_refused]
     lines += [f"* {said(note)}" for note in report.notes]
     if detectable := _detectable(report):
         lines += [f"* {said(detectable)}"]

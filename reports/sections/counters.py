@@ -72,8 +72,8 @@ def content(value: tuple[Group, ...]) -> Content:
     else:
         finding = f"All {arms} arms with a formula count exactly what it says"
     notes = [
-        "D is the number of devices of the result, implicit ones included; an interface of type hostdev"
-        + " counts twice. Lookups and forks of one task."
+        "D is the number of devices of the result, implicit ones included; a hostdev interface counts twice.",
+        "Lookups and forks are those of one task.",
     ]
     if rest:
         notes.append(

@@ -368,3 +368,70 @@ def test_a_noisy_host_is_3_unless_it_becomes_quiet_in_time(
     (tmp_path / "margins.toml").write_text('[default]\ndelta = "90 %"\nmargin = "100 %"\n')
     assert main(["gate", *arms, "--margins", "margins.toml", *wait]) == status
     assert said in capsys.readouterr().out
+
+
+DOMAIN = """<domain type='qemu'><name>{name}</name><memory>524288</memory>
+<os><type arch='x86_64' machine='{machine}'>hvm</type></os><devices>
+<interface type='hostdev' managed='yes'>
+<source><address type='pci' domain='0' bus='3' slot='2' function='1'/></source></interface>
+</devices></domain>
+"""
+
+
+def test_a_folder_s_guests_are_gated_whatever_one_of_them_is(tmp_path: Path) -> None:
+    guests = tmp_path / "my guests"
+    guests.mkdir()
+    (guests / "fine.xml").write_text(DOMAIN.format(name="fine", machine="q35"))
+    (guests / "refused.xml").write_text(DOMAIN.format(name="refused", machine="of-no-qemu"))
+    (guests / "broken.xml").write_text("no xml")
+    done = gate(
+        tmp_path, guests, "--base-python", sys.executable, "--counts-only", "--json", "--task", "define"
+    )
+    assert done.returncode == 2, done.stderr
+    report = json.loads(done.stdout)
+    assert report["headline"] == "counts agree; nothing was timed"
+    assert {row["head_law"] - row["head_lookups"] for row in report["counts"]} == {0}
+    left_out = [line for line in report["notes"] if "left out" in line]
+    assert any(f"{guests}/broken.xml:1: is not XML" in line for line in left_out)
+    refused = [line for line in left_out if line.startswith("refused#")]
+    assert refused
+    assert all("both refuse it: " in line and "of-no-qemu" in line for line in refused)
+
+
+def test_what_head_alone_refuses_is_worse() -> None:
+    outcome = decision.GateOutcome()
+    cell = Cell("disks", 1)
+    outcome.refused[cell] = {"head": "line 3: no"}
+    assert decision.exit_status(outcome, strict=False) == 1
+    outcome.refused[cell] = {"base": "line 3: no"}
+    outcome.counts[Cell("disks", 2)] = (COUNTS, COUNTS)
+    assert decision.exit_status(outcome, strict=False) == 0
+    outcome.refused[cell] |= {"head": "line 3: no"}
+    assert decision.exit_status(outcome, strict=False) == 2
+
+
+def test_an_interface_that_hands_a_host_device_through_is_asked_for_twice_by_the_law_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "fine.xml").write_text(DOMAIN.format(name="fine", machine="q35"))
+    short = [
+        "--policy",
+        "naive",
+        "once",
+        "--validity",
+        "trust",
+        "--task",
+        "define",
+        "--pairs",
+        "1",
+        "--processes",
+        "1",
+        "-q",
+    ]
+    assert main(["run", str(tmp_path / "fine.xml"), *short, "-o", str(tmp_path / "out")]) == 0
+    results = str(tmp_path / "out" / "results.json")
+    capsys.readouterr()
+    assert main(["gate", results, results, "--counts-only", "--json", "-o", str(tmp_path / "gated")]) == 0
+    naive, once = json.loads(capsys.readouterr().out)["counts"]
+    assert naive["head_lookups"] == naive["head_law"] == naive["head_devices"] + 3
+    assert once["head_lookups"] == once["head_law"] == 1

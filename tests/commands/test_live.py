@@ -158,6 +158,18 @@ def test_what_if_leaves_a_results_file_that_reports_and_pyperf_read(
 
 
 @pytest.mark.libvirt
+def test_a_folder_is_counted_whatever_one_of_its_files_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "fine.xml").write_text(scenario("disks").xml(1))
+    (tmp_path / "broken.xml").write_text("no xml")
+    assert main(["live", "count", str(tmp_path), "--json"]) == 1
+    broken, fine = json.loads(capsys.readouterr().out)["counts"]
+    assert (broken["verdict"], fine["verdict"]) == ("refused", "equal")
+    assert broken["error"].startswith(f"{tmp_path}/broken.xml:1: is not XML")
+
+
+@pytest.mark.libvirt
 @pytest.mark.root
 def test_a_folder_of_guests_is_a_row_each_the_slowest_first_and_the_refused_one_in_its_own_words(
     capsys: pytest.CaptureFixture[str], tmp_path: Path

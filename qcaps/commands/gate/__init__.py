@@ -142,8 +142,7 @@ def _gate(args: argparse.Namespace) -> int:
     if files := results_files(args):
         return _gate_files(args, files, table)
     arms = arms_of(args)
-    cells, sources = cells_of(args, arms)
-    outcome = decision.GateOutcome()
+    cells, sources, outcome = cells_of(args, arms)
     identity = _identity(args, arms, cells)
     interrupted = False
     with held(args.output) as output:
@@ -183,7 +182,7 @@ def _judge(
     benches.check_counts(outcome)
     if args.work:
         _compare_work(benches, outcome)
-    if not outcome.faults and not args.counts_only:
+    if outcome.counts and not outcome.is_worse and not args.counts_only:
         _warn_of_this_machine(args, outcome)
         outcome.noisy = benches.check_hosts(outcome, _preflight(args, fresh=bool(args.on)), show)
         end = monotonic() + args.wait
@@ -200,11 +199,15 @@ def _judge(
 
 
 def _compare_work(benches: Benches, outcome: GateOutcome) -> None:
+    from dataclasses import replace
+
     from qcaps.measure.gate import doing
     from qcaps.measure.gate.benches import OneBench
 
     if isinstance(benches, OneBench):
-        outcome.work = doing.compare(benches.bench, benches.arms, outcome.notes.append)
+        counted = {cell: benches.bench.sources[cell] for cell in outcome.counts}
+        bench = replace(benches.bench, sources=counted)
+        outcome.work = doing.compare(bench, benches.arms, outcome.notes.append)
     else:
         outcome.notes.append("--work: what is done by name is counted on this machine alone, without --on")
 
@@ -269,7 +272,7 @@ def _say_all(
         screen.print(more)
     if report.rows:
         screen.print(verdicts.table(report, screen.width))
-    for line in (*report.faults, *report.notes, report.headline):
+    for line in (*report.faults, *report.newly_refused, *report.notes, report.headline):
         print(visible(line))
     for line in actions.annotate(report):
         print(line)

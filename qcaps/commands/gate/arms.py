@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qcaps.commands.building import recipe_of
 from qcaps.commands.configuration import Said
-from qcaps.commands.naming import domains_of, gate_cells, reference_beside, subjects_of
+from qcaps.commands.naming import check_tasks, domains_of, gate_cells, reference_beside, subjects_of
 from qcaps.commands.terminal import note
 from qcaps.errors import UsageError, visible
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from qcaps.measure.cell import Cell
     from qcaps.measure.gate.arms import Arm
+    from qcaps.measure.gate.decision import GateOutcome
     from qcaps.measure.gate.revisions import ArmSource
 
 
@@ -120,11 +121,18 @@ def _arms_named(args: argparse.Namespace) -> bool:
     return any(getattr(args, f"{side}{how}") for side in ("base", "head") for how in ("", "_rev", "_python"))
 
 
-def cells_of(args: argparse.Namespace, arms: tuple[Arm, Arm]) -> tuple[tuple[Cell, ...], dict[Cell, str]]:
-    """The suite's cells, on the domains and tasks that were named."""
+def cells_of(
+    args: argparse.Namespace, arms: tuple[Arm, Arm]
+) -> tuple[tuple[Cell, ...], dict[Cell, str], GateOutcome]:
+    """The suite's cells, on the domains and tasks that were named, and their domains.
+
+    A file of a folder in which there is no domain is in the outcome already: neither arm can do it.
+    """
+    from qcaps.measure.gate.decision import GateOutcome
     from qcaps.measure.subject import is_libvirt
     from qcaps.measure.suite import Choice, choose, sources
 
+    check_tasks(args.task, (arm.subject for arm in arms))
     domains, names = domains_of(args.what, args)
     choice = Choice(scenarios=names, ns=tuple(args.n), tasks=tuple(args.task))
     found = gate_cells(
@@ -133,7 +141,12 @@ def cells_of(args: argparse.Namespace, arms: tuple[Arm, Arm]) -> tuple[tuple[Cel
         on_libvirt=any(is_libvirt(arm.subject) for arm in arms),
         choose_from=lambda cells: choose(cells, choice, domains),
     )
-    return found, sources(found, domains)
+    outcome = GateOutcome()
+    for cell in found:
+        if why := domains.refusal(cell.scenario):
+            outcome.refused[cell] = dict.fromkeys(("base", "head"), why)
+    left = tuple(cell for cell in found if cell not in outcome.refused)
+    return left, sources(left, domains), outcome
 
 
 def placed(arms: tuple[Arm, Arm], scratch: Path) -> tuple[Arm, Arm]:

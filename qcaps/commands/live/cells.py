@@ -18,12 +18,13 @@ _USUAL = (0, 16, 128)
 
 
 class LiveCell(NamedTuple):
-    """`xml` is the domain."""
+    """`xml` is the domain; where its file holds none, `refusal` says why."""
 
     scenario: str
     n: int
     task: str
     xml: str
+    refusal: str = ""
 
 
 def add_cells(parser: argparse.ArgumentParser) -> None:
@@ -47,10 +48,11 @@ def cells_of(args: argparse.Namespace) -> tuple[list[LiveCell], DomainSources]:
         if task not in TASKS:
             raise unknown("task", task, TASKS)
     domains, names = domains_of((*args.what, *args.scenario) or ("disks",), args)
-    cells = [
-        LiveCell(name, n, task, domains.get(name).xml(n, args.seed))
-        for name in names
-        for n in args.n or ((0,) if name in domains.guests and not args.grow else _USUAL)
-        for task in args.task
-    ]
+    cells = []
+    for name in names:
+        refusal = domains.refusal(name)
+        ns = (0,) if name in domains.guests and not args.grow else _USUAL
+        for n in (0,) if refusal else args.n or ns:
+            xml = "" if refusal else domains.get(name).xml(n, args.seed)
+            cells += [LiveCell(name, n, task, xml, refusal) for task in args.task]
     return cells, domains

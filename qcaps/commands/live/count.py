@@ -39,13 +39,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """1 if libvirt refused, or looked up more often than its law."""
-    from qcaps.live.count import STORM, UNSETTLED, count  # `--help` need not pay for lxml
+    from qcaps.live.count import STORM, UNSETTLED, Count, count  # `--help` need not pay for lxml
 
     cells, domains = cells_of(args)
     if args.syscalls and (args.daemon or args.uri):
         raise UsageError("--syscalls watches the embedded driver only: leave out --daemon and --uri")
     with subject_of(args, args.counting) as subject:
-        counts = [count(subject, *cell, syscalls=args.syscalls) for cell in with_progress(cells)]
+        counts = [
+            Count(cell.scenario, cell.n, cell.task, error=cell.refusal)
+            if cell.refusal
+            else count(subject, cell.scenario, cell.n, cell.task, cell.xml, syscalls=args.syscalls)
+            for cell in with_progress(cells)
+        ]
         about = facts(subject)
     hosts = _hosts_own_storm(args)
     rows = [

@@ -37,6 +37,14 @@ class ArmError(QcapsError):
     exit_status = 2
 
 
+class RefusedError(ArmError):
+    """The arm cannot do the task on this domain; `why` has its own words."""
+
+    def __init__(self, who: str, why: str) -> None:
+        super().__init__(f"{who}: {why}")
+        self.why = why
+
+
 class MismatchError(QcapsError):
     """Two things that cannot be compared: other machines, suites, interpreters, versions."""
 
@@ -93,7 +101,11 @@ class ArmProcess:
     def run(self, job: Job, patience: float) -> Answer:
         """One job in a child. Raises ArmError with the child's last lines if it crashes or takes too long."""
         turn = Turn(self, job, patience)
-        turn.finish()
+        try:
+            turn.finish()
+        except RefusedError:
+            self._line(patience, "refusing")  # the child's end; the next job is another child's
+            raise
         return turn.answer
 
     def write(self, text: str, what: str) -> None:
@@ -106,10 +118,10 @@ class ArmProcess:
             raise ArmError(f"{self._who}: {what}: it has ended{self._complaint()}") from None
 
     def read(self, patience: float, what: str) -> dict[str, Any]:
-        """One line of the child. Raises ArmError for a complaint, a crash, or silence."""
+        """One line of the child. Raises RefusedError for a complaint, ArmError for a crash or silence."""
         said = self._line(patience, what)
         if "error" in said:
-            raise ArmError(f"{self._who}: {said['error']}")
+            raise RefusedError(self._who, str(said["error"]))
         if said.get("end", 0) != 0:
             complaint = self._complaint()
             if _OTHER_JOB in complaint:

@@ -70,9 +70,10 @@ class OneBench:
         """One process of each arm counts."""
         decision.check_counts(self.bench, self.arms, self.cells, outcome)
 
-    def check_hosts(self, _outcome: GateOutcome, store: PairStore, on_progress: OnProgress) -> str:
-        """Base against itself."""
-        return decision.check_host(self.bench, self.arms[0], self.cells, store, on_progress)
+    def check_hosts(self, outcome: GateOutcome, store: PairStore, on_progress: OnProgress) -> str:
+        """Base against itself, on what was counted."""
+        cells = tuple(cell for cell in self.cells if cell not in outcome.refused)
+        return decision.check_host(self.bench, self.arms[0], cells, store, on_progress)
 
     def take(self, missing: Missing, store: PairStore) -> Iterator[Sides]:
         """One round after another."""

@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from qcaps.measure.gate import counting, pair_store, revisions
-from qcaps.measure.gate.arms import Arm, MismatchError
+from qcaps.measure.gate.arms import Arm, MismatchError, RefusedError
 from qcaps.measure.gate.relay import Relay, running
 from qcaps.measure.gate.rounds import Bench, calls_for, calls_for_scatter, take_round
 from qcaps.measure.gate.series import Series, all_series, point
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qcaps.measure.cell import Cell
+    from qcaps.measure.gate.arms import ArmProcess
     from qcaps.measure.gate.benches import Benches
     from qcaps.measure.gate.counting import CountFault, Lookups
     from qcaps.measure.gate.doing import Doing
@@ -71,17 +72,31 @@ class Judged:
 
 @dataclass
 class GateOutcome:
-    """All a gate found; filled as it goes, so that what was found before Ctrl-C can be reported."""
+    """All a gate found; filled as it goes, so that what was found before Ctrl-C can be reported.
+
+    `refused` has the cells that were not counted: by arm, why.
+    """
 
     counts: dict[Cell, tuple[Counts, Counts]] = field(default_factory=dict)
     laws: dict[Cell, tuple[int | None, int | None]] = field(default_factory=dict)
     faults: list[CountFault] = field(default_factory=list)
     better: list[CountFault] = field(default_factory=list)
     work: list[Doing] = field(default_factory=list)
+    refused: dict[Cell, dict[str, str]] = field(default_factory=dict)
     noisy: str = ""
     judged: list[Judged] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     finished: bool = False
+
+    @property
+    def newly_refused(self) -> list[Cell]:
+        """What head refuses, and base does."""
+        return [cell for cell, why in self.refused.items() if tuple(why) == ("head",)]
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether head is known to be worse before any clock is read."""
+        return bool(self.faults or self.newly_refused)
 
     def any(self, *verdicts: Verdict) -> bool:
         """Whether some series has one of the verdicts."""
@@ -89,9 +104,13 @@ class GateOutcome:
 
 
 def exit_status(outcome: GateOutcome, *, strict: bool) -> int:
-    """0 nothing is known to be worse, 1 a regression, 3 no time (`strict`: not each) could be judged."""
-    if outcome.faults or outcome.any(Verdict.FAIL):
+    """0 nothing is known to be worse, 1 a regression, 2 both refuse a domain, or nothing is left to compare,
+    3 no time (`strict`: not each) could be judged.
+    """
+    if outcome.is_worse or outcome.any(Verdict.FAIL):
         return 1
+    if any(len(why) > 1 for why in outcome.refused.values()) or (outcome.refused and not outcome.counts):
+        return 2
     if outcome.noisy or outcome.any(Verdict.APART):
         return 3
     return 3 if strict and outcome.any(Verdict.INCONCLUSIVE) else 0
@@ -100,6 +119,7 @@ def exit_status(outcome: GateOutcome, *, strict: bool) -> int:
 def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], outcome: GateOutcome) -> None:
     """Count each cell's task once in each arm, compare, and note how many calls make a block.
 
+    A cell that an arm refuses is left out, and said to be (`GateOutcome.refused`).
     Raises ArmError, and MismatchError for arms that do not work on the same.
     """
     with running(arms, bench.work, bench.chance(), bench.scratch) as processes:
@@ -115,7 +135,12 @@ def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], out
                 f" ({head.build}): times do not compare"
             )
         for cell in cells:
-            answers = [bench.run(cell, process) for process in processes]
+            if cell in outcome.refused:
+                continue
+            answers, refused = _asked(bench, cell, processes)
+            if refused:
+                outcome.refused[cell] = refused
+                continue
             if alike:
                 _same_input(cell, *answers)
             counts = (counts_of(answers[0]), counts_of(answers[1]))
@@ -144,6 +169,17 @@ def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], out
             outcome.faults += worse
             outcome.better += better
             outcome.notes += [f"{one} (fewer is no fault)" for one in better]
+
+
+def _asked(bench: Bench, cell: Cell, processes: Sequence[ArmProcess]) -> tuple[list[Answer], dict[str, str]]:
+    """What each process counts, and why those refuse that do."""
+    answers, refused = [], {}
+    for process in processes:
+        try:
+            answers.append(bench.run(cell, process))
+        except RefusedError as error:
+            refused[process.arm.name] = error.why.removeprefix(f"{process.arm.own(cell).name}: ")
+    return answers, refused
 
 
 def check_host(

@@ -44,9 +44,9 @@ def text(report: GateReport, results: Results) -> str:
 
 def _counts(report: GateReport) -> ET.Element:
     case = ET.Element("testcase", classname="qcaps.gate", name="counts")
-    if report.faults:
-        failure = ET.SubElement(case, "failure", message=report.faults[0])
-        failure.text = "\n".join(report.faults)
+    if worse := (*report.faults, *report.newly_refused):
+        failure = ET.SubElement(case, "failure", message=worse[0])
+        failure.text = "\n".join(worse)
     return case
 
 

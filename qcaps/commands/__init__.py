@@ -10,6 +10,7 @@ wrongly or a fault of ours, 3 and 4 as `qcaps gate --help` says,
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -215,6 +216,8 @@ def _report_os_error(error: OSError) -> int:
     if fault is not None:
         return _complain(f"error: standard output: {fault.strerror or fault}", 1)
     name = "standard output, a file or a process" if error.filename is None else error.filename
+    if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        name = "a file that was being written, in the folder of --output, --scratch or for temporary files"
     return _complain(f"error: {name}: {error.strerror or error}", 1)
 
 

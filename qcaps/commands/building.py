@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qcaps.commands.options import add_options, number, seconds
+from qcaps.commands.options import add_options, number, print_json, seconds
 from qcaps.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,12 +55,17 @@ def recipe_of(args: argparse.Namespace) -> Recipe | None:
 
 def list_builds(args: argparse.Namespace) -> int:
     """A line for each build, the one used last first; the exit status."""
+    from dataclasses import asdict
     from datetime import datetime
 
     from qcaps.measure.gate import builds, revisions
 
     place = args.builds or revisions.default_builds()
     found = builds.listed(place)
+    if args.json:
+        plain = [{**asdict(one), "folder": str(one.folder)} for one in found]
+        print_json("builds", {"folder": str(place), "limit_gb": args.builds_limit, "builds": plain})
+        return 0
     for one in found:
         used = datetime.fromtimestamp(one.used).astimezone().isoformat(" ", "minutes")
         about = f"  {one.what}, built in {one.seconds:.0f} s" if one.what else ""

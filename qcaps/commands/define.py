@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from qcaps.commands.options import add_options, add_reference_options, driver_from, existing, print_json
+from qcaps.commands.options import add_options, add_reference_options, domain_file, driver_from, print_json
 from qcaps.commands.terminal import note, say
 from qcaps.errors import QcapsError
 
@@ -32,7 +32,9 @@ class Defined:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("files", nargs="+", type=existing, metavar="FILE", help="a domain in libvirt's XML")
+    parser.add_argument(
+        "files", nargs="+", type=domain_file, metavar="FILE", help="a domain in libvirt's XML, or -"
+    )
     add_reference_options(parser)
     add_options(parser, "json", "quiet")
     parser.epilog = "Example: qcaps define guest.xml --policy once --validity ctime"

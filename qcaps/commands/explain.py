@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qcaps.commands.options import add_options, add_reference_options, driver_from, existing, print_json
+from qcaps.commands.options import add_options, add_reference_options, domain_file, driver_from, print_json
 from qcaps.errors import visible
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("file", type=existing, metavar="FILE", help="a domain in libvirt's XML")
+    parser.add_argument("file", type=domain_file, metavar="FILE", help="a domain in libvirt's XML, or -")
     add_options(parser, "json", task="define")
     add_reference_options(parser)
     parser.epilog = "Example: qcaps scenarios generate simple -o guest.xml && qcaps explain guest.xml"

@@ -148,6 +148,15 @@ def existing(text: str) -> str:
     return text
 
 
+def domain_file(text: str) -> str:
+    """The type of a file that holds one domain; `-` is standard input."""
+    if text == "-":
+        return "/dev/stdin"
+    if Path(existing(text)).is_dir():
+        raise ArgumentTypeError(f"{text}: is a folder: name a file in it")
+    return text
+
+
 def existing_path(text: str) -> Path:
     """Likewise, as a Path."""
     return Path(existing(text))

@@ -9,7 +9,7 @@ from qcaps.bounded import read_bounded
 from qcaps.commands.options import (
     add_options,
     add_reference_options,
-    existing,
+    domain_file,
     print_json,
     reference_from,
 )
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("file", type=existing, metavar="FILE", help="a domain in libvirt's XML")
+    parser.add_argument("file", type=domain_file, metavar="FILE", help="a domain in libvirt's XML, or -")
     add_reference_options(parser)
     parser.add_argument(
         "--spawn",

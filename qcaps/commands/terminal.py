@@ -177,4 +177,5 @@ def _say_line(state: _LinesState) -> None:
     if state.done > 0 and gone >= _TELLING_SECONDS:
         left = f", about {span(gone / state.done * max(state.of - state.done, 0))} left"
     what = f": {state.what}" if state.what else ""
-    say(f"{state.done:.3g} of {state.of:g} done in {span(gone)}{left}{what}")
+    done = f"{state.done:.3g} of {state.of:g} done in" if state.of else "at work for"
+    say(f"{done} {span(gone)}{left}{what}")

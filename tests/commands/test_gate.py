@@ -398,6 +398,14 @@ def test_a_folder_s_guests_are_gated_whatever_one_of_them_is(tmp_path: Path) -> 
     assert all("both refuse it: " in line and "of-no-qemu" in line for line in refused)
 
 
+def test_the_list_of_builds_is_json_where_that_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["gate", "--list-builds", "--json", "--builds", str(tmp_path)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said == {"schema": "qcaps/builds/1", "folder": str(tmp_path), "limit_gb": 10, "builds": []}
+
+
 def test_what_head_alone_refuses_is_worse() -> None:
     outcome = decision.GateOutcome()
     cell = Cell("disks", 1)

@@ -13,6 +13,7 @@ import pytest
 
 from qcaps import __version__, commands
 from qcaps.errors import QcapsError
+from qcaps.scenario import scenario
 
 if TYPE_CHECKING:
     import argparse
@@ -140,3 +141,16 @@ def test_nothing_in_the_engine_knows_the_content_by_name(checkout: Path) -> None
     sources = list((checkout / "qcaps").rglob("*.py"))
     assert checkout / "qcaps" / "content.py" in sources
     assert [path for path in sources if by_name.search(path.read_text())] == []
+
+
+def test_a_dash_is_standard_input_and_a_folder_no_domain(tmp_path: Path) -> None:
+    domain = scenario("serials").xml(2)
+    (tmp_path / "guest.xml").write_text(domain)
+    for command in ("explain", "define", "start"):
+        ask = [sys.executable, "-m", "qcaps", command]
+        by_file = subprocess.run([*ask, tmp_path / "guest.xml"], capture_output=True, text=True, check=True)
+        by_pipe = subprocess.run([*ask, "-"], input=domain, capture_output=True, text=True, check=True)
+        assert by_pipe.stdout.replace("/dev/stdin", str(tmp_path / "guest.xml")) == by_file.stdout
+        folder = subprocess.run([*ask, tmp_path], capture_output=True, text=True, check=False)
+        assert folder.returncode == 2
+        assert f"{tmp_path}: is a folder: name a file in it" in folder.stderr

@@ -38,6 +38,11 @@ def commit_of(who: str, revision: str, repository: Path) -> str:
     except FileNotFoundError:
         raise UsageError(f"{who}: git is not installed") from None
     if done.returncode != 0:
+        if "dubious ownership" in done.stderr:
+            raise UsageError(
+                f"{repository}: is another user's, and git asks for a word about that: git config --global"
+                f" --add safe.directory {repository.resolve()} (in the environment it is not heard)"
+            )
         said = (done.stderr.strip().splitlines() or ["unknown"])[-1]
         shallow = git(repository, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
         more = "; it is a shallow clone: git fetch --unshallow" if shallow else ""

@@ -163,7 +163,7 @@ def _finisher(cls: type[Element], plan: tuple[Field, ...]) -> Callable[[Node, El
         values = element.__dict__
         if text is not None and text.parse is not str:
             values.pop("unknown_children", None)  # part of this text: kept, they would count twice
-        if text is not None and (content := _content(text, node)):
+        if text is not None and text.field not in values and (content := _content(text, node)):
             values[text.field] = _parsed(text, content, node)
         for field in many:
             if field in values:

@@ -25,6 +25,7 @@ class OsType(Element):
 
     TAG: ClassVar[str] = "type"
     XPATH: ClassVar[bool] = True
+    MERGED: ClassVar[bool] = True
     arch: Arch | None = None
     machine: str | None = None
     value: Annotated[Literal["hvm", "xen", "linux", "exe", "uml", "xenpvh"], TEXT] | None = None

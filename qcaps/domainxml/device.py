@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from qcaps.domainxml.address import Address
 from qcaps.domainxml.codec import ON_OFF, Element
@@ -49,9 +49,17 @@ class Rom(Element):
     file: str | None = None
 
 
-class Device(Element):
-    """Base of every device kind: written after the fields of the kind itself, as libvirt does."""
+NO_INFO: Final = frozenset({"boot", "alias", "master", "rom", "acpi", "address"})
+"""What a kind does not read that libvirt knows no information of."""
 
+
+class Device(Element):
+    """Base of every device kind: written after the fields of the kind itself, as libvirt does.
+
+    Few kinds boot or have an option ROM; the others pass over both (virDomainDeviceInfoParseXML).
+    """
+
+    UNREAD: ClassVar[frozenset[str]] = frozenset({"boot", "rom"})
     boot: DeviceBoot | None = None
     alias: Alias | None = None
     master: DeviceMaster | None = None

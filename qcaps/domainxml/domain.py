@@ -12,7 +12,7 @@ from qcaps.domainxml.devices import Devices
 from qcaps.domainxml.features import Features
 from qcaps.domainxml.memory import CurrentMemory, GuestMemory, MaxMemory, MemoryBacking, Memtune
 from qcaps.domainxml.security import Keywrap, LaunchSecurity, Seclabel
-from qcaps.domainxml.syntax import I31, MAYBE_UUID, U32
+from qcaps.domainxml.syntax import MAYBE_UUID, U32
 from qcaps.domainxml.sysinfo import Sysinfo
 from qcaps.domainxml.tuning import Blkiotune, Cputune, Defaultiothread, Iothreadids, Iothreads, Numatune
 
@@ -119,7 +119,6 @@ class Domain(Element):
         {"metadata"} | {f"{_QEMU}{tag}" for tag in ("commandline", "capabilities", "override", "deprecation")}
     )
     type: VirtType
-    id: I31 | None = None
     name: Annotated[str, CHILD]
     uuid: Annotated[MAYBE_UUID, CHILD] | None = None
     genid: Annotated[MAYBE_UUID, CHILD] | None = None

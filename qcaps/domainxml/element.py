@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast, dataclass_transform
 
 from lxml import etree
@@ -156,6 +156,8 @@ class Element:
     """The fields that are read so, where the others are those of the first element alone."""
     ONCE: ClassVar[frozenset[str]] = frozenset()
     """Children that libvirt refuses to see more often than there are fields of that name."""
+    UNREAD: ClassVar[frozenset[str]] = frozenset()
+    """Fields of its base that libvirt does not look for in it: whatever stands there, it passes over."""
     LAST_COUNTS: ClassVar[bool] = False
     """Whether of a child that is there twice the last counts."""
 
@@ -203,6 +205,11 @@ class Element:
             if name in values and name != "line" and values[name] != getattr(cls, name, dataclasses.MISSING)
         }
 
+    @staticmethod
+    def passed_over(node: Node) -> Collection[str]:  # noqa: ARG004  # for those that look
+        """Attributes and children of `node` that libvirt does not look for there, for what else it says."""
+        return ()
+
     def refusal(self) -> str:
         """Why attributes that are each right cannot stand together; "" where they can.
 
@@ -216,6 +223,12 @@ def _as_dataclass(cls: type[Element]) -> None:
 
 
 _as_dataclass(Element)
+
+
+def of_others(table: dict[str, set[str]]) -> dict[str, frozenset[str]]:
+    """For `passed_over`: of each kind in `table`, the names that are read of other kinds alone."""
+    every = frozenset().union(*table.values())
+    return {kind: every - own for kind, own in table.items()}
 
 
 def fields_of(cls: type[Element]) -> tuple[dataclasses.Field[Any], ...]:

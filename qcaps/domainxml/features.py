@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domainxml.codec import FLAG, ON_OFF, Element, Name, Newer
+from qcaps.domainxml.element import Node
 from qcaps.domainxml.memory import Size
+from qcaps.domainxml.numbers import ANY_U32
 from qcaps.domainxml.syntax import U32
 from qcaps.release import R11_3
 
@@ -37,7 +40,12 @@ class HypervSpinlocks(RequiredState):
     """Retries before a spinning CPU tells the hypervisor; at least 4095."""
 
     TAG: ClassVar[str] = "spinlocks"
-    retries: U32 | None = None
+    retries: ANY_U32 | None = None
+
+    @staticmethod
+    def passed_over(node: Node) -> Collection[str]:
+        """How often, where they are off (virDomainFeaturesHyperVDefParse)."""
+        return () if node.get("state") == "on" else ("retries",)
 
     def refusal(self) -> str:
         """Too few retries, or none given."""

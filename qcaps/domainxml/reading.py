@@ -51,7 +51,11 @@ def read(cls: type[E], node: Node, *, strangers: bool = True, release: Release =
 
 
 def _compile(cls: type[Element], way: _Way) -> _Reader:
-    plan = tuple(item for one in plan_of(cls) if (item := one.under(way.release)) is not None)
+    plan = tuple(
+        item
+        for one in plan_of(cls)
+        if one.field not in cls.UNREAD and (item := one.under(way.release)) is not None
+    )
     attributes = {
         item.name: (item.field, _or_none(item) if cls.XPATH else item.parse)
         for item in plan
@@ -62,13 +66,15 @@ def _compile(cls: type[Element], way: _Way) -> _Reader:
     way.mergers[cls] = _merger(cls, plan, children, finish, way)
     strangers, kept = way.strangers, cls.KEPT
     new = object.__new__
+    passed_over = cls.passed_over if cls.passed_over is not Element.passed_over else None
 
     def reader(node: Node) -> Element:
         element = new(cls)
         values = element.__dict__
         values["line"] = line_of(node)
+        unread = passed_over(node) if passed_over is not None else ()
         for key, value in cast("Iterator[tuple[str, str]]", node.items()):
-            if (known := attributes.get(key)) is None:
+            if (known := attributes.get(key)) is None or key in unread:
                 if strangers:
                     values.setdefault("unknown_attributes", []).append((key, value))
                 continue
@@ -78,7 +84,7 @@ def _compile(cls: type[Element], way: _Way) -> _Reader:
                 raise XmlError(node, f"attribute {key}: {error}") from None
         for child in node:
             tag = child.tag
-            if (put := children.get(tag)) is not None:
+            if (put := children.get(tag)) is not None and tag not in unread:
                 put(child, values)
             elif isinstance(tag, str) and (strangers or tag in kept):  # no comment
                 values.setdefault("unknown_children", []).append(_verbatim(child))
@@ -157,7 +163,7 @@ def _finisher(cls: type[Element], plan: tuple[Field, ...]) -> Callable[[Node, El
         values = element.__dict__
         if text is not None and text.parse is not str:
             values.pop("unknown_children", None)  # part of this text: kept, they would count twice
-        if text is not None and (content := _content(text, node)):
+        if text is not None and text.field not in values and (content := _content(text, node)):
             values[text.field] = _parsed(text, content, node)
         for field in many:
             if field in values:

@@ -16,7 +16,6 @@ class Seclabel(Element):
     model: str | None = None
     relabel: bool | None = None
     label: Annotated[str, CHILD] | None = None
-    imagelabel: Annotated[str, CHILD] | None = None
     baselabel: Annotated[str, CHILD] | None = None
 
     def refusal(self) -> str:

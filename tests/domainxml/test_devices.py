@@ -135,7 +135,6 @@ def test_document_order_is_kept_across_kinds() -> None:
         ("<disk><driver ioeventfd='yes'/></disk>", "'yes' is not one of off, on"),
         ("<disk><driver iothread='0'/></disk>", "attribute iothread: 0 is not between 1"),
         ("<disk><target bus='sata'/></disk>", "attribute dev is missing"),
-        ("<disk><source index='-1'/></disk>", "attribute index"),
         ("<disk><boot/></disk>", "attribute order is missing"),
         ("<disk><address slot='1'/></disk>", "attribute type is missing; it is one of ccid"),
         ("<disk><address type='none'/></disk>", "type 'none' is unknown"),

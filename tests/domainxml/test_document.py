@@ -408,6 +408,9 @@ UNMODELLED = {
     "domain/{qemu}capabilities",  # likewise
     "domain/{qemu}deprecation",  # what QEMU does about deprecated words; no lookup depends on it
     "domain/{qemu}override",  # properties handed through to QEMU as they are
+    # what only a running guest has: a define passes over it, whatever it says
+    "domain/@id",
+    "domain/seclabel/imagelabel",
 }
 
 

@@ -220,7 +220,7 @@ CHANNELS = {
         "<channel type='unix'><source mode='connect' path='/s'/><target type='virtio' name='a'/></channel>"
     ),
     "<channel type='unix'><source mode='bind' path='/var/lib/libvirt/qemu/channel/target/domain-1-t/a'/>"
-    "<target type='virtio' name='a' state='connected'/></channel>": (
+    "<target type='virtio' name='a'/></channel>": (
         "<channel type='unix'><target type='virtio' name='a'/></channel>"
     ),
     "<channel type='tcp'><source host='h' service='1' path='/x'/><target type='virtio'/></channel>": (

@@ -32,6 +32,7 @@ def draft_of(
             f"<domain type='{kind}'><name>t</name>{memory}{head}"
             f"<os><type arch='{ARCHES[machine]}' machine='{machine}'>hvm</type>{os}</os>"
             f"<devices>\n{devices}\n</devices></domain>".encode(),
+            strangers=False,
             release=R9_0,
         ),
         R9_0,

@@ -57,7 +57,7 @@ def define(xml: str, *, without: str = "", host: HostFacts = PLAIN_HOST, arch: s
     """Reads, completes and validates `xml` on the recorded QEMU, less the flag `without`."""
     capabilities = snapshot(arch).capabilities
     capabilities = dataclasses.replace(capabilities, flags=capabilities.flags - {without})
-    draft = Draft(document.parse(xml.encode(), "test.xml", release=R9_0), R9_0)
+    draft = Draft(document.parse(xml.encode(), "test.xml", strangers=False, release=R9_0), R9_0)
     check_parsed(draft)
     draft.emulator = EMULATOR.format(arch)
     lookup = Lookup.given(capabilities)

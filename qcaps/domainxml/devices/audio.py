@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domainxml.codec import Element, Name, Newer
-from qcaps.domainxml.device import Device
+from qcaps.domainxml.device import NO_INFO, Device
 from qcaps.domainxml.syntax import AS_INT, I32, POSITIVE, U32
 from qcaps.release import R11_3
 
@@ -47,6 +47,7 @@ class Audio(Device):
     """A backend for sound."""
 
     TAG: ClassVar[str] = "audio"
+    UNREAD: ClassVar[frozenset[str]] = NO_INFO
     id: Annotated[POSITIVE, AS_INT]
     type: Annotated[AudioType, Newer(R11_3, ("pipewire",))]
     timer_period: Annotated[POSITIVE, Name("timerPeriod")] | None = None

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Collection
+from typing import Annotated, ClassVar, Final, Literal
 
 from qcaps.domainxml.codec import Element, Name
 from qcaps.domainxml.device import Device
 from qcaps.domainxml.devices.characters import ChardevLog, ChardevProtocol, ChardevSource, ChardevType
+from qcaps.domainxml.element import Node, of_others
 from qcaps.domainxml.syntax import U32
+
+_OF_OTHER_TARGETS: Final = of_others(
+    {"guestfwd": {"address", "port"}, "virtio": {"name"}, "xen": {"name"}, "none": set()}
+)
 
 
 class ChannelTarget(Element):
@@ -18,7 +24,11 @@ class ChannelTarget(Element):
     address: str | None = None
     port: U32 | None = None
     name: str | None = None
-    state: Literal["connected", "disconnected"] | None = None
+
+    @staticmethod
+    def passed_over(node: Node) -> Collection[str]:
+        """What targets of other types have (virDomainChrDefParseTargetXML)."""
+        return _OF_OTHER_TARGETS.get(node.get("type", "none"), ())
 
 
 class Channel(Device):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, ClassVar, Literal
 
 from qcaps.domainxml.codec import CHILD, FLAG, ON_OFF, Element, Name, Newer
@@ -16,6 +17,7 @@ from qcaps.domainxml.devices.disksource import (
 from qcaps.domainxml.devices.on_host import BackendDomain
 from qcaps.domainxml.devices.secret import Auth, Encryption
 from qcaps.domainxml.devices.virtio import DriverIothreads, VirtioDriver, VirtioModel
+from qcaps.domainxml.element import Node
 from qcaps.domainxml.syntax import POSITIVE, U32, U64
 from qcaps.release import R11_3, R12_8
 
@@ -45,28 +47,18 @@ class DiskDriver(VirtioDriver):
 
 
 class DiskBackingStore(Element):
-    """The image under an image; an empty one ends the chain."""
+    """The image under an image; one without a type ends the chain, whatever is in it."""
 
     TAG: ClassVar[str] = "backingStore"
     type: StorageType | None = None
-    index: U32 | None = None
     format: DiskFormat | None = None
     source: DiskSource | None = None
     backing_store: Annotated[DiskBackingStore, Name("backingStore")] | None = None
 
-
-class DiskMirror(Element):
-    """Where a running block job copies to."""
-
-    TAG: ClassVar[str] = "mirror"
-    type: StorageType | None = None
-    file: str | None = None
-    format_name: Annotated[str, Name("format")] | None = None
-    job: Literal["copy", "active-commit"] | None = None
-    ready: Literal["none", "yes", "abort", "pivot"] | None = None
-    format: DiskFormat | None = None
-    source: DiskSource | None = None
-    backing_store: Annotated[DiskBackingStore, Name("backingStore")] | None = None
+    @staticmethod
+    def passed_over(node: Node) -> Collection[str]:
+        """Everything where there is no type (virDomainDiskBackingStoreParse)."""
+        return () if "type" in node.attrib else ("format", "source", "backingStore")
 
 
 class DiskGeometry(Element):
@@ -138,6 +130,7 @@ class Disk(Device):
     """A disk, a CD-ROM drive, a floppy, or a logical unit passed through."""
 
     TAG: ClassVar[str] = "disk"
+    UNREAD: ClassVar[frozenset[str]] = frozenset({"rom"})
     type: StorageType = "file"
     device: Literal["disk", "cdrom", "floppy", "lun"] = "disk"
     model: (
@@ -157,7 +150,6 @@ class Disk(Device):
     backenddomain: BackendDomain | None = None
     geometry: DiskGeometry | None = None
     blockio: DiskBlockio | None = None
-    mirror: DiskMirror | None = None
     target: DiskTarget | None = None
     iotune: DiskIotune | None = None
     readonly: Annotated[bool, FLAG] = False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Collection
+from typing import Annotated, ClassVar, Final, Literal
 
-from qcaps.domainxml.codec import TEXT, Element, Name
+from qcaps.domainxml.codec import TEXT, Choose, Element, Name
 from qcaps.domainxml.devices.on_host import (
     HostPciAddress,
     Initiator,
@@ -13,8 +14,9 @@ from qcaps.domainxml.devices.on_host import (
     SourceSeclabel,
 )
 from qcaps.domainxml.devices.secret import Auth, Encryption
+from qcaps.domainxml.element import Node
 from qcaps.domainxml.memory import Size
-from qcaps.domainxml.syntax import U32, U64, WRAPPED_U64
+from qcaps.domainxml.syntax import U64, WRAPPED_U64
 
 StorageType = Literal["file", "block", "dir", "network", "volume", "nvme", "vhostuser"]
 FileFormat = Literal[
@@ -22,6 +24,31 @@ FileFormat = Literal[
     "fat", "vhd", "ploop", "cow", "qcow", "qcow2", "qed", "vmdk",
 ]  # fmt: skip
 StartupPolicy = Literal["mandatory", "requisite", "optional"]
+
+_READ: Final[dict[str, frozenset[str]]] = {
+    "file": frozenset({"file", "fdgroup"}),
+    "block": frozenset({"dev"}),
+    "dir": frozenset({"dir"}),
+    "network": frozenset(
+        {"protocol", "name", "tls", "tlsHostname", "host", "snapshot", "config", "initiator"}
+    ),
+    "volume": frozenset({"pool", "volume", "mode"}),
+    "nvme": frozenset({"type", "managed", "namespace", "address"}),
+    "vhostuser": frozenset({"type", "path", "reconnect"}),
+}
+"""What is read of a source of each type alone."""
+
+_WEB: Final = frozenset({"readahead", "timeout"})
+_READ_BY_PROTOCOL: Final[dict[str, frozenset[str]]] = {
+    "http": _WEB | {"query", "cookies"},
+    "https": _WEB | {"query", "cookies", "ssl"},
+    "ftp": _WEB,
+    "ftps": _WEB | {"ssl"},
+    "nfs": frozenset({"identity"}),
+}
+"""What is read beside, on the network."""
+
+_ONLY_SOMETIMES: Final = frozenset().union(*_READ.values(), *_READ_BY_PROTOCOL.values())
 
 
 class DiskFormatMetadataCache(Element):
@@ -113,16 +140,22 @@ class DiskSourceSlice(Element):
     """A part of a file or device, in bytes."""
 
     TAG: ClassVar[str] = "slice"
+    XPATH: ClassVar[bool] = True
     type: str | None = None
     offset: U64
     size: U64
 
 
+def _storage_slice(node: Node) -> type[Element] | None:
+    return DiskSourceSlice if node.get("type") == "storage" else None
+
+
 class DiskSourceSlices(Element):
-    """Parts of a file or device; the one of type storage is used."""
+    """Parts of a file or device; the first of type storage is used, and no other is read."""
 
     TAG: ClassVar[str] = "slices"
-    slice: tuple[DiskSourceSlice, ...] = ()
+    MERGED: ClassVar[bool] = True
+    slice: Annotated[DiskSourceSlice, Choose(_storage_slice)] | None = None
 
 
 class DiskSourceReservationsSource(Element):
@@ -169,7 +202,6 @@ class DiskSource(Element):
     namespace: WRAPPED_U64 | None = None
     path: str | None = None
     startup_policy: Annotated[StartupPolicy, Name("startupPolicy")] | None = None
-    index: U32 | None = None
     host: tuple[SourceHost, ...] = ()
     identity: DiskSourceIdentity | None = None
     snapshot: DiskSourceSnapshot | None = None
@@ -186,3 +218,13 @@ class DiskSource(Element):
     auth: Auth | None = None
     encryption: Encryption | None = None
     reservations: DiskSourceReservations | None = None
+
+    @staticmethod
+    def passed_over(node: Node) -> Collection[str]:
+        """What is for other types, or protocols (virDomainStorageSourceParse)."""
+        parent = node.getparent()
+        kind = "file" if parent is None else parent.get("type", "file")
+        unread = _ONLY_SOMETIMES - _READ.get(kind, frozenset())
+        if kind == "network":
+            unread -= _READ_BY_PROTOCOL.get(node.get("protocol", ""), frozenset())
+        return unread if parent is None or parent.tag == "disk" else unread | {"startupPolicy"}

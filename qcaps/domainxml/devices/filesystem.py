@@ -95,6 +95,7 @@ class Filesystem(Device):
     """A directory of the host that the guest mounts."""
 
     TAG: ClassVar[str] = "filesystem"
+    UNREAD: ClassVar[frozenset[str]] = frozenset({"rom"})
     type: Literal["mount", "block", "file", "template", "ram", "bind", "volume"] = "mount"
     accessmode: Literal["passthrough", "mapped", "squash"] | None = None
     model: VirtioModel | None = None

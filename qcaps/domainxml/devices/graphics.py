@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Collection
+from typing import Annotated, ClassVar, Final, Literal
 
 from qcaps.domainxml.codec import ON_OFF, Element, Name
-from qcaps.domainxml.device import Device
+from qcaps.domainxml.device import NO_INFO, Device
 from qcaps.domainxml.devices.on_host import AudioId
+from qcaps.domainxml.element import Node, of_others
 from qcaps.domainxml.syntax import I32
 
 SpiceMode = Literal["any", "secure", "insecure"]
@@ -93,11 +95,37 @@ class GraphicsGl(Element):
     enable: bool | None = None
     rendernode: str | None = None
 
+    @staticmethod
+    def passed_over(node: Node) -> Collection[str]:
+        """Without a screen there is nothing but OpenGL (virDomainGraphicsDefParseXMLEGLHeadless)."""
+        parent = node.getparent()
+        return ("enable",) if parent is not None and parent.get("type") == "egl-headless" else ()
+
+
+_LISTENING: Final = {"port", "autoport", "listen"}
+_GUARDED: Final = _LISTENING | {"socket", "keymap", "passwd", "passwdValidTo", "connected"}
+_OF_OTHERS: Final = of_others(
+    {
+        "vnc": _GUARDED | {"websocket", "sharePolicy", "powerControl", "audio"},
+        "spice": _GUARDED
+        | {
+            "tlsPort", "defaultMode", "gl", "channel", "image", "jpeg", "zlib", "playback", "streaming",
+            "mouse", "clipboard", "filetransfer",
+        },
+        "rdp": _LISTENING | {"socket", "replaceUser", "multiUser"},
+        "sdl": {"display", "xauth", "fullscreen", "gl"},
+        "desktop": {"display", "fullscreen"},
+        "egl-headless": {"gl"},
+        "dbus": {"p2p", "address", "gl", "audio"},
+    }
+)  # fmt: skip
+
 
 class Graphics(Device):
     """A display; which attributes count depends on its type. Ports are -1 where libvirt picks one."""
 
     TAG: ClassVar[str] = "graphics"
+    UNREAD: ClassVar[frozenset[str]] = NO_INFO
     type: Literal["sdl", "vnc", "rdp", "desktop", "spice", "egl-headless", "dbus"]
     socket: str | None = None
     port: I32 | None = None
@@ -133,3 +161,14 @@ class Graphics(Device):
     mouse: GraphicsMouse | None = None
     clipboard: GraphicsClipboard | None = None
     filetransfer: GraphicsFiletransfer | None = None
+
+    @staticmethod
+    def passed_over(node: Node) -> Collection[str]:
+        """What graphics of other types have; for VNC, too, a word that is no answer.
+
+        virDomainGraphicsDefParseXMLVNC and its neighbours
+        """
+        kind = node.get("type", "")
+        unread = _OF_OTHERS.get(kind, frozenset())
+        no_answer = kind == "vnc" and node.get("autoport") not in ("yes", "no")
+        return unread | {"autoport"} if no_answer else unread

@@ -105,6 +105,7 @@ class Hostdev(Device):
     """A device of the host that the guest gets; `managed`: libvirt detaches it from the host itself."""
 
     TAG: ClassVar[str] = "hostdev"
+    UNREAD: ClassVar[frozenset[str]] = frozenset()
     mode: Literal["subsystem", "capabilities"] = "subsystem"
     type: Literal["usb", "pci", "scsi", "scsi_host", "mdev", "storage", "misc", "net"]
     managed: YES | None = None

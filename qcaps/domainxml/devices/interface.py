@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Collection
+from typing import Annotated, ClassVar, Final, Literal
 
 from qcaps.domainxml.codec import CHILD, ON_OFF, Element, Name
 from qcaps.domainxml.device import Device
@@ -14,6 +15,7 @@ from qcaps.domainxml.devices.interfacesource import (
 )
 from qcaps.domainxml.devices.on_host import BackendDomain, Ip, Route, Teaming
 from qcaps.domainxml.devices.virtio import VirtioDriver
+from qcaps.domainxml.element import Node
 from qcaps.domainxml.numbers import YES
 from qcaps.domainxml.syntax import POSITIVE, U32, U64
 
@@ -123,6 +125,15 @@ class InterfaceDriverGuest(Element):
     ufo: Annotated[bool, ON_OFF] | None = None
 
 
+_VIRTIO_NICS: Final = frozenset({"virtio", "virtio-transitional", "virtio-non-transitional"})
+_OF_VIRTIO_NICS: Final = frozenset(
+    {
+        "name", "txmode", "ioeventfd", "event_idx", "queues", "rx_queue_size", "tx_queue_size", "rss",
+        "rss_hash_report", "host", "guest",
+    }
+)  # fmt: skip
+
+
 class InterfaceDriver(VirtioDriver):
     """How QEMU or vhost serves the queues."""
 
@@ -137,6 +148,18 @@ class InterfaceDriver(VirtioDriver):
     rss_hash_report: Annotated[bool, ON_OFF] | None = None
     host: InterfaceDriverHost | None = None
     guest: InterfaceDriverGuest | None = None
+
+    @staticmethod
+    def passed_over(node: Node) -> Collection[str]:
+        """All but what any virtio device has, where the NIC is not said to be one.
+
+        virDomainNetDefParseXMLDriver
+        """
+        nic = node.getparent()
+        if nic is not None and nic.get("type") == "hostdev":
+            return _OF_VIRTIO_NICS - {"name"}
+        models = () if nic is None else nic.iterfind("model[@type]")
+        return () if next((one.get("type") for one in models), None) in _VIRTIO_NICS else _OF_VIRTIO_NICS
 
 
 class InterfaceBackend(Element):
@@ -221,6 +244,7 @@ class Interface(Device):
     """A network interface."""
 
     TAG: ClassVar[str] = "interface"
+    UNREAD: ClassVar[frozenset[str]] = frozenset()
     type: Literal[
         "user", "ethernet", "vhostuser", "server", "client", "mcast", "network", "bridge", "internal",
         "direct", "hostdev", "udp", "vdpa", "null", "vds",

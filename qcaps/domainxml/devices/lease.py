@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from qcaps.domainxml.codec import CHILD, Element
-from qcaps.domainxml.device import Device
+from qcaps.domainxml.device import NO_INFO, Device
 from qcaps.domainxml.syntax import U64
 
 
@@ -21,6 +21,7 @@ class Lease(Device):
     """A lease that the guest must hold to run."""
 
     TAG: ClassVar[str] = "lease"
+    UNREAD: ClassVar[frozenset[str]] = NO_INFO
     lockspace: Annotated[str, CHILD] | None = None
     key: Annotated[str, CHILD] | None = None
     target: LeaseTarget | None = None

@@ -88,7 +88,6 @@ class SourceSeclabel(Element):
     TAG: ClassVar[str] = "seclabel"
     model: str | None = None
     relabel: bool | None = None
-    labelskip: bool | None = None
     label: Annotated[str, CHILD] | None = None
 
 

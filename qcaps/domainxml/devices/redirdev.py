@@ -13,6 +13,7 @@ class Redirdev(Device):
     """A port for one device of a client."""
 
     TAG: ClassVar[str] = "redirdev"
+    UNREAD: ClassVar[frozenset[str]] = frozenset({"rom"})
     ONCE: ClassVar[frozenset[str]] = frozenset({"source", "protocol", "log"})
     bus: Literal["usb"] = "usb"
     type: ChardevType

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from qcaps.domainxml.codec import Element, Name, Read, Show
-from qcaps.domainxml.device import Device
+from qcaps.domainxml.device import NO_INFO, Device
 from qcaps.domainxml.numbers import any_base
 
 
@@ -40,4 +40,5 @@ class Redirfilter(Device):
     """Which devices a client may hand over; the first rule that matches counts."""
 
     TAG: ClassVar[str] = "redirfilter"
+    UNREAD: ClassVar[frozenset[str]] = NO_INFO
     usbdev: tuple[RedirfilterUsbdev, ...] = ()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from qcaps.domainxml.codec import evolve
 from qcaps.domainxml.devices import Channel, Console, Parallel, Serial
 from qcaps.domainxml.devices.characters import ChardevProtocol, ChardevSource
-from qcaps.rules.shared.common import says_something, source_labels
+from qcaps.rules.shared.common import is_empty, source_labels
 
 if TYPE_CHECKING:
     from qcaps.domainxml.domain import Domain
@@ -54,8 +54,6 @@ def read_character(domain: Domain, device: _C) -> _C:
         ends = tuple(filter(None, map(_udp, (given.get("source"), given.get("second_source")))))
         both = sorted({_mode(one): one for one in reversed(ends)}.values(), key=_mode)
         changes["source"], changes["second_source"] = (*both, None, None)[:2]
-    if isinstance(device, Channel) and device.target is not None and device.target.state is not None:
-        changes["target"] = evolve(device.target, state=None)
     if (log := given.get("log")) is not None and log.file is None:
         changes["log"] = None
     return evolve(device, **changes)
@@ -81,12 +79,12 @@ def normal_source(
             evolve(protocol, type=protocol.type or "raw"),
         )
     if kind == "unix" and source is not None:
-        if source.path:
+        if source.path is not None:
             return evolve(source, mode=source.mode or "connect"), None
         # what it says of reconnecting is looked at in validation
         again = source.reconnect is not None and source.reconnect.enabled is not None
         return (source if again else None), None
-    return (source if source is None or says_something(source) else None), None
+    return (None if source is None or is_empty(source) else source), None
 
 
 def _relevant(source: ChardevSource, known: set[str]) -> ChardevSource:
@@ -104,7 +102,7 @@ def _relevant(source: ChardevSource, known: set[str]) -> ChardevSource:
 
 
 def _udp(source: ChardevSource | None) -> ChardevSource | None:
-    if source is None or not (source.host or source.service):
+    if source is None or (source.host is None and source.service is None):
         return None
     return evolve(_relevant(source, _SOURCES["udp"]), mode=source.mode or "connect")
 

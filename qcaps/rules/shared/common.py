@@ -89,16 +89,12 @@ def as_parsed(device: _D) -> _D:
     return device
 
 
-_WITH_ROM: Final = frozenset({"interface", "hostdev"})
-
-
 def _without_empty(device: _D) -> _D:
     values = device.__dict__
     empty = [
         name
         for name in ("rom", "acpi", "driver")
-        if isinstance(one := values.get(name), Element)
-        and (is_empty(one) or (name == "rom" and device.TAG not in _WITH_ROM))
+        if isinstance(one := values.get(name), Element) and is_empty(one)
     ]
     return evolve(device, **dict.fromkeys(empty)) if empty else device
 
@@ -123,7 +119,7 @@ def source_labels(labels: tuple[SourceSeclabel, ...], domain: Domain) -> tuple[S
     """
     check_labels(labels, domain)
     kept = (one for one in labels if one.label is not None or one.relabel is False)
-    return tuple(evolve(one, relabel=one.relabel is not False, labelskip=None) for one in kept)
+    return tuple(evolve(one, relabel=one.relabel is not False) for one in kept)
 
 
 def says_something(element: Element) -> bool:

@@ -282,7 +282,5 @@ def _cache(disk: Disk) -> dict[str, Json] | None:
 
 
 def _slice(image: Image) -> dict[str, Json] | None:
-    for part in image.source.slices.slice if image.source.slices else ():
-        if part.type in (None, "storage"):
-            return {"offset": part.offset, "size": part.size}
-    return None
+    part = image.source.slices.slice if image.source.slices else None
+    return {"offset": part.offset, "size": part.size} if part else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.domainxml.codec import evolve
@@ -50,13 +52,33 @@ def source(nic: Interface, own: InterfaceSource) -> InterfaceSource | None:
     return changed if says_something(changed) else None
 
 
+def spelled(text: str) -> str:
+    """A numeric address as libvirt writes it: 10.1 is 10.0.0.1, and so is 167772161. Others stay.
+
+    Follows: virSocketAddrFormat
+    """
+    try:
+        if ":" in text:
+            return socket.inet_ntop(socket.AF_INET6, IPv6Address(text).packed)
+        return socket.inet_ntoa(socket.inet_aton(text))
+    except (OSError, ValueError):
+        return text
+
+
 def addresses(ips: tuple[Ip, ...]) -> tuple[Ip, ...]:
     """IP addresses with their family.
 
     Follows: virDomainNetIPParseXML
     """
     return tuple(
-        evolve(one, family="ipv6" if ":" in one.address else "ipv4", prefix=one.prefix or None) for one in ips
+        evolve(
+            one,
+            address=spelled(one.address),
+            family="ipv6" if ":" in one.address else "ipv4",
+            prefix=one.prefix or None,
+            peer=None if one.peer is None else spelled(one.peer),
+        )
+        for one in ips
     )
 
 

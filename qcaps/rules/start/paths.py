@@ -19,7 +19,7 @@ def short_name(domain: Domain) -> str:
     Follows: virDomainDefGetShortName
     """
     name = _NOT_IN_NAMES.sub("", domain.name)[:_NAME_LENGTH]
-    return f"{-1 if domain.id is None else domain.id}-{name}"
+    return f"-1-{name}"
 
 
 def own(domain: Domain, name: str) -> str:

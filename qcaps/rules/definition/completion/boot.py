@@ -32,7 +32,8 @@ def parsed(domain: Domain, arch: str) -> dict[str, Any]:
     if os.type is None or os.type.arch is None:
         changes["type"] = evolve(os.type or OsType(), arch=arch)
     if os.firmware_features is not None:
-        changes["firmware_features"] = _sorted(os.firmware_features)
+        features = os.firmware_features
+        changes["firmware_features"] = _sorted(features) if features.feature else None
     if os.loader is not None and not os.loader.value:
         changes["loader"] = evolve(os.loader, value=None) if _is_said(os.loader) else None
     if os.nvram is not None:

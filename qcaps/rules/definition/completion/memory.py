@@ -52,7 +52,8 @@ def _limits(tune: Memtune) -> Memtune | None:
     for name in ("hard_limit", "soft_limit", "swap_hard_limit"):
         limit = getattr(tune, name)
         if limit is not None:
-            kept[name] = in_kib(limit) if kib(limit) < _UNLIMITED else None
+            said = limit.value is not None and kib(limit) < _UNLIMITED
+            kept[name] = in_kib(limit) if said else None
     if tune.min_guarantee is not None:
         kept["min_guarantee"] = in_kib(tune.min_guarantee) if kib(tune.min_guarantee) else None
     return evolve(tune, **kept) if any(kept.values()) else None

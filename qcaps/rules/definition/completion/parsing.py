@@ -31,7 +31,7 @@ def parse_domain(draft: Draft, arch: str) -> None:
     Follows: virDomainDefParseXML
     """
     domain = draft.domain
-    draft.set(id=None, **identity.parsed(domain), **memory.parsed(domain), **vcpus.parsed(domain))
+    draft.set(**identity.parsed(domain), **memory.parsed(domain), **vcpus.parsed(domain))
     domain = draft.domain
     changes: dict[str, Any] = vcpus.iothreads(domain)
     changes |= numa.tuned(domain)
@@ -78,11 +78,9 @@ def _label(label: Seclabel) -> Seclabel | None:
     kind = label.type
     if label.model in (None, "none") or kind == "none":
         model = label.model or "none"
-        return evolve(
-            label, type="none", model=model, relabel=None, label=None, imagelabel=None, baselabel=None
-        )
+        return evolve(label, type="none", model=model, relabel=None, label=None, baselabel=None)
     if kind is None:
         return None
     relabel = kind == "dynamic" if label.relabel is None else label.relabel
     other = "label" if kind == "dynamic" else "baselabel"
-    return evolve(label, relabel=relabel, imagelabel=None, **{other: None})
+    return evolve(label, relabel=relabel, **{other: None})

@@ -33,9 +33,14 @@ _RATES = ("weight", "read_iops_sec", "write_iops_sec", "read_bytes_sec", "write_
 def parsed(domain: Domain) -> dict[str, Any]:
     """Sets in libvirt's spelling and order; pins of virtual CPUs that can never be there go.
 
-    Follows: virDomainDefTunablesParse
+    Follows: virDomainDefTunablesParse, virDomainDefaultIOThreadDefParse
     """
-    changed_limits = {} if domain.blkiotune is None else {"blkiotune": limits_of_disks(domain.blkiotune)}
+    changed_limits: dict[str, Any] = (
+        {} if domain.blkiotune is None else {"blkiotune": limits_of_disks(domain.blkiotune)}
+    )
+    helpers = domain.defaultiothread
+    if helpers is not None and helpers.thread_pool_min is None and helpers.thread_pool_max is None:
+        changed_limits["defaultiothread"] = None
     tune = domain.cputune
     if tune is None:
         return changed_limits

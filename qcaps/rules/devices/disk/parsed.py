@@ -76,8 +76,6 @@ def read(domain: Domain, disk: Disk) -> Disk:
     changes: dict[str, Any] = {"type": disk.type, "device": disk.device}
     if given.get("model") == "default":
         changes["model"] = None
-    if given.get("mirror") is not None:
-        changes["mirror"] = None
     if (driver := given.get("driver")) is not None:
         changes["driver"] = _driver(driver)
     if (source := given.get("source")) is not None:
@@ -150,9 +148,8 @@ def read_source(kind: str, source: DiskSource, domain: Domain) -> DiskSource | N
         changes["encryption"] = _encryption(source.encryption)
     if kind == "volume" and source.auth is not None:
         changes["auth"] = None
-    if source.slices is not None:
-        part = next((one for one in source.slices.slice if one.type == "storage"), None)
-        changes["slices"] = None if part is None else evolve(source.slices, slice=(part,))
+    if source.slices is not None and source.slices.slice is None:
+        changes["slices"] = None
     if source.seclabel:
         labels = source_labels(source.seclabel, domain)
         changes["seclabel"] = labels if "seclabel" in known else ()
@@ -191,7 +188,7 @@ def _host(host: SourceHost, protocol: str) -> SourceHost:
 def _backing(store: DiskBackingStore, domain: Domain) -> DiskBackingStore:
     if store.type is None:
         return DiskBackingStore()
-    changes: dict[str, Any] = {"index": None}
+    changes: dict[str, Any] = {}
     if store.source is not None:
         below = read_source(store.type, store.source, domain)
         changes["source"] = below if below is None else evolve(below, startup_policy=None)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qcaps.domainxml.codec import evolve
 from qcaps.domainxml.devices.graphics import GraphicsListen
-from qcaps.rules.shared.common import by_device_type, only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,32 +29,11 @@ _NOWHERE: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-_LISTENING: Final = {"port", "autoport", "listen", "listens"}
-_GUARDED: Final = _LISTENING | {"socket", "keymap", "passwd", "passwd_valid_to", "connected"}
-_COUNTED: Final = by_device_type(
-    {
-        "vnc": _GUARDED | {"websocket", "share_policy", "power_control", "audio"},
-        "spice": _GUARDED
-        | {
-            "tls_port", "default_mode", "gl", "channel", "image", "jpeg", "zlib", "playback", "streaming",
-            "mouse", "clipboard", "filetransfer",
-        },
-        "rdp": _LISTENING | {"socket", "replace_user", "multi_user"},
-        "sdl": {"display", "xauth", "fullscreen", "gl"},
-        "desktop": {"display", "fullscreen"},
-        "egl-headless": {"gl"},
-        "dbus": {"p2p", "dbus_address", "gl", "audio"},
-    }
-)  # fmt: skip
-"""What graphics of each type may say."""
-
-
 def read(_domain: Domain, graphics: Graphics) -> Graphics:
     """Ports and listeners as libvirt writes them; old and new ways to say where to listen agree.
 
     Follows: virDomainGraphicsDefParseXML, virDomainGraphicsDefFormat
     """
-    graphics = only(graphics, _COUNTED[graphics.type])
     if graphics.passwd is None and (graphics.passwd_valid_to is not None or graphics.connected is not None):
         graphics = evolve(graphics, passwd_valid_to=None, connected=None)
     shape = _SHAPES.get(graphics.type)

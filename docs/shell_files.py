@@ -101,7 +101,9 @@ def _offer(action: argparse.Action, shtab: Any) -> None:  # noqa: ANN401  # a mo
 def _is_path(action: argparse.Action) -> bool:
     reads = getattr(action.type, "__name__", "")
     return (
-        action.type is Path or reads in ("existing", "existing_path", "program") or action.metavar == "WHAT"
+        action.type is Path
+        or reads in ("domain_file", "existing_path", "program")
+        or action.metavar == "WHAT"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import re
@@ -154,3 +155,15 @@ def test_a_dash_is_standard_input_and_a_folder_no_domain(tmp_path: Path) -> None
         folder = subprocess.run([*ask, tmp_path], capture_output=True, text=True, check=False)
         assert folder.returncode == 2
         assert f"{tmp_path}: is a folder: name a file in it" in folder.stderr
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_called_so_where_no_file_is_named(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(_argv: list[str]) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(commands, "_dispatch", write)
+    assert commands.main([]) == 1
+    assert "in the folder of --output, --scratch or for temporary files" in capsys.readouterr().err

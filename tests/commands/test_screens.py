@@ -194,6 +194,10 @@ def test_a_line_every_few_seconds_where_there_is_no_terminal(
     assert len(lines) >= 2
     assert re.fullmatch(r"qcaps: 1 of 4 done in 1 s, about 1 s left: disks/8", lines[0])
     with terminal.progress_bar() as bar:
+        bar(0, 0, "building")
+        time.sleep(0.15)  # how much there is to do is not known yet
+    assert capsys.readouterr().err.startswith("qcaps: at work for ")
+    with terminal.progress_bar() as bar:
         bar(1, 4, "soon done")
     assert capsys.readouterr().err == ""
 

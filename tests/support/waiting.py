@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_WAITING = re.compile(r"qcaps: (?:[\d.e+]+ of [\d.e+]+ done in |\d+ jobs to measure: )")
+_WAITING = re.compile(r"qcaps: (?:[\d.e+]+ of [\d.e+]+ done in |at work for |\d+ jobs to measure: )")
 
 
 def but_progress(said: str) -> str:

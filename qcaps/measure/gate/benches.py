@@ -68,7 +68,7 @@ class OneBench:
 
     def check_counts(self, outcome: GateOutcome) -> None:
         """One process of each arm counts."""
-        decision.check_counts(self.bench, self.arms, self.cells, outcome)
+        decision.check_counts(self.bench, self.arms, self.cells, outcome, leave_out=True)
 
     def check_hosts(self, outcome: GateOutcome, store: PairStore, on_progress: OnProgress) -> str:
         """Base against itself, on what was counted."""

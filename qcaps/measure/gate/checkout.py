@@ -40,8 +40,9 @@ def commit_of(who: str, revision: str, repository: Path) -> str:
     if done.returncode != 0:
         if "dubious ownership" in done.stderr:
             raise UsageError(
-                f"{repository}: is another user's, and git asks for a word about that: git config --global"
-                f" --add safe.directory {repository.resolve()} (in the environment it is not heard)"
+                f"{repository}: belongs to another user, and git reads it only if the configuration says so:"
+                f" git config --global --add safe.directory {repository.resolve()} (GIT_CONFIG_COUNT does not"
+                " reach it)"
             )
         said = (done.stderr.strip().splitlines() or ["unknown"])[-1]
         shallow = git(repository, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"

@@ -116,10 +116,18 @@ def exit_status(outcome: GateOutcome, *, strict: bool) -> int:
     return 3 if strict and outcome.any(Verdict.INCONCLUSIVE) else 0
 
 
-def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], outcome: GateOutcome) -> None:
+def check_counts(
+    bench: Bench,
+    arms: tuple[Arm, Arm],
+    cells: Sequence[Cell],
+    outcome: GateOutcome,
+    *,
+    leave_out: bool = False,
+) -> None:
     """Count each cell's task once in each arm, compare, and note how many calls make a block.
 
-    A cell that an arm refuses is left out, and said to be (`GateOutcome.refused`).
+    With `leave_out` a cell that an arm refuses is left out, and said to be (`GateOutcome.refused`), as are
+    those that are in it before; else the first one raises RefusedError.
     Raises ArmError, and MismatchError for arms that do not work on the same.
     """
     with running(arms, bench.work, bench.chance(), bench.scratch) as processes:
@@ -139,7 +147,12 @@ def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], out
                 continue
             answers, refused = _asked(bench, cell, processes)
             if refused:
-                outcome.refused[cell] = refused
+                if not leave_out:
+                    raise next(iter(refused.values()))
+                own = {process.arm.name: f"{process.arm.own(cell).name}: " for process in processes}
+                outcome.refused[cell] = {
+                    arm: error.why.removeprefix(own[arm]) for arm, error in refused.items()
+                }
                 continue
             if alike:
                 _same_input(cell, *answers)
@@ -171,14 +184,16 @@ def check_counts(bench: Bench, arms: tuple[Arm, Arm], cells: Sequence[Cell], out
             outcome.notes += [f"{one} (fewer is no fault)" for one in better]
 
 
-def _asked(bench: Bench, cell: Cell, processes: Sequence[ArmProcess]) -> tuple[list[Answer], dict[str, str]]:
-    """What each process counts, and why those refuse that do."""
+def _asked(
+    bench: Bench, cell: Cell, processes: Sequence[ArmProcess]
+) -> tuple[list[Answer], dict[str, RefusedError]]:
+    """What each process counts, and by arm why those refuse that do."""
     answers, refused = [], {}
     for process in processes:
         try:
             answers.append(bench.run(cell, process))
         except RefusedError as error:
-            refused[process.arm.name] = error.why.removeprefix(f"{process.arm.own(cell).name}: ")
+            refused[process.arm.name] = error
     return answers, refused
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import qcaps
 from qcaps.measure.cell import Cell
-from qcaps.measure.gate.arms import Arm, ArmError, ArmProcess, MismatchError
+from qcaps.measure.gate.arms import Arm, ArmError, ArmProcess, MismatchError, RefusedError
 from qcaps.measure.gate.benches import decide
 from qcaps.measure.gate.decision import GateOutcome, check_counts, check_host
 from qcaps.measure.gate.margins import MarginTable
@@ -51,6 +51,16 @@ def counted(tmp_path: Path, head: Arm, *cells: Cell) -> GateOutcome:
     outcome = GateOutcome()
     check_counts(bench(tmp_path, *cells), (BASE, head), cells, outcome)
     return outcome
+
+
+def test_what_an_arm_refuses_is_left_out_where_that_is_asked_for_and_else_raised(tmp_path: Path) -> None:
+    refused = Cell("serials", 3, "of no use", "trust")
+    one, outcome = bench(tmp_path, refused, ONCE), GateOutcome()
+    with pytest.raises(RefusedError, match="no task 'of no use'"):
+        check_counts(one, (BASE, HEAD), (refused, ONCE), outcome)
+    check_counts(one, (BASE, HEAD), (refused, ONCE), outcome, leave_out=True)
+    assert outcome.refused[refused].keys() == {"base", "head"}
+    assert outcome.counts.keys() == {ONCE}
 
 
 def test_equal_arms_count_the_same_and_a_pair_is_a_block_of_each(tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ import pytest
 
 from qcaps.child import run_guarded
 from qcaps.commands import main
+from qcaps.errors import UsageError
 from qcaps.files import scratch_folder
 from qcaps.git import git
 from qcaps.measure.gate import builds, revisions
+from qcaps.measure.gate.checkout import commit_of
 from qcaps.measure.gate.revisions import ArmSource, arm_from
 
 ROOT = Path(__file__).parents[3]
@@ -275,3 +277,10 @@ def test_scratch_left_by_a_kill_goes_at_the_next_start_however_young(tmp_path: P
         with scratch_folder(tmp_path) as other:
             assert sorted(tmp_path.iterdir()) == sorted((ours, other))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_repository_of_another_user_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(UsageError, match="belongs to another user"):
+        commit_of("--base-rev HEAD", "HEAD", tmp_path)

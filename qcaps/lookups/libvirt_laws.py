@@ -173,11 +173,6 @@ def by_role(task: str, answer: str | None, release: Release = DEFAULT) -> dict[R
     return found.by_role(_visits(root), len(root.findall("guest")))
 
 
-def visits(xml: str) -> int:
-    """How many devices one validation of the domain asks for: D, but for two kinds of device."""
-    return _visits(_root(xml))
-
-
 def devices(xml: str) -> int:
     """D: the children of `<devices>` but the emulator, implicit and added ones included."""
     return _devices(_root(xml))
@@ -196,6 +191,7 @@ def _devices(domain: _Element) -> int:
 
 
 def _visits(domain: _Element) -> int:
+    """How many devices one validation of the domain asks for: D, but for two kinds."""
     # An interface that hands a host device through is validated once more as the host device it is; a filter
     # for redirected devices is no device.
     twice = len(domain.findall("devices/interface[@type='hostdev']"))

@@ -1,7 +1,7 @@
 """The counted laws: how many lookups each policy makes in each task, and how many forks they cost.
 
 D is the number of devices in the result, implicit ones included; an interface that hands a host device
-through counts twice (`libvirt_laws.visits`). The laws were counted on libvirt (its
+through counts twice, as in `libvirt_laws`. The laws were counted on libvirt (its
 releases, and the patches of 2018) and are what the pipeline is held to. Those of the policy `stock` are
 libvirt's own, from `libvirt_laws`.
 """

@@ -433,9 +433,11 @@ def test_too_little_memory_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_files_that_end_nowhere_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    for file in ("/dev/zero", "/proc/self/mem", "/", "/dev/null"):
+    for file in ("/dev/zero", "/proc/self/mem", "/dev/null"):
         assert main(["define", file]) == 1
         assert capsys.readouterr().err.count("\n") == 1
+    assert main(["define", "/"]) == 2  # called wrongly, as with a file that is not there
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 # ── what fuzzing found ─────────────────────────────────────────────────────────────────────────────

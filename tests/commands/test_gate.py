@@ -422,21 +422,9 @@ def test_an_interface_that_hands_a_host_device_through_is_asked_for_twice_by_the
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "fine.xml").write_text(DOMAIN.format(name="fine", machine="q35"))
-    short = [
-        "--policy",
-        "naive",
-        "once",
-        "--validity",
-        "trust",
-        "--task",
-        "define",
-        "--pairs",
-        "1",
-        "--processes",
-        "1",
-        "-q",
-    ]
-    assert main(["run", str(tmp_path / "fine.xml"), *short, "-o", str(tmp_path / "out")]) == 0
+    what = [*["--policy", "naive", "once"], *["--task", "define", "start", "createXML"]]
+    short = [*["--validity", "trust"], *["--pairs", "1"], *["--processes", "1"], "-q"]
+    assert main(["run", str(tmp_path / "fine.xml"), *what, *short, "-o", str(tmp_path / "out")]) == 0
     results = str(tmp_path / "out" / "results.json")
     capsys.readouterr()
     assert main(["gate", results, results, "--counts-only", "--json", "-o", str(tmp_path / "gated")]) == 0

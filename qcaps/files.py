@@ -38,6 +38,8 @@ _UNHELD = re.compile(r"qcaps-(gate|calibrate|profile)-[a-z0-9_]{8}")
 _DAYS = 2 * 86400.0
 _TRIES = 50
 """In a second: as long as a busy machine may keep a holder from writing its name."""
+_LETTING_GO_SECONDS = 3.0
+"""How long a lock may outlive its holder: in a child that was being started when the holder was killed."""
 
 
 class BusyError(QcapsError):
@@ -231,6 +233,7 @@ def _lock_folder(folder: Path) -> int | None:
 def _taken(lock: Path, place: Path) -> IO[str]:
     """The lock's file, locked and with our name in it."""
     name = json.dumps(_ourselves())
+    patience = time.monotonic() + _LETTING_GO_SECONDS
     while True:
         file = _opened(lock)
         try:
@@ -238,6 +241,9 @@ def _taken(lock: Path, place: Path) -> IO[str]:
         except BlockingIOError:
             holder = _name_in(file)
             file.close()
+            if _is_gone(holder) and time.monotonic() < patience:
+                time.sleep(1 / _TRIES)
+                continue
             raise BusyError(
                 f"{place}: {_holder(holder)} is at work in it: wait for it, or name another {_word(place)}"
             ) from None
@@ -289,6 +295,20 @@ def _ourselves() -> dict[str, Any]:
         "command": shlex.join((Path(sys.argv[0]).name, *sys.argv[1:])),
         "since": datetime.now().astimezone().isoformat(" ", "seconds"),
     }
+
+
+def _is_gone(text: str) -> bool:
+    """Whether the holder, on this host, has ended: what it was starting when it was killed lets go soon."""
+    try:
+        told = json.loads(text)
+        if told["host"] != os.uname().nodename:
+            return False
+        state = Path(f"/proc/{int(told['pid'])}/stat").read_text(errors="replace").rpartition(")")[2]
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return state.split()[:1] == ["Z"]
 
 
 def _holder(text: str) -> str:

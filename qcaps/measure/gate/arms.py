@@ -244,7 +244,8 @@ def start(arm: Arm, code: str, work: str, chance: Chance, errors: Path) -> ArmPr
     except OSError as error:
         raise ArmError(f"{arm.name}: {arm.python}: cannot be run: {error.strerror or error}") from error
     started = ArmProcess(arm, errors, process)
-    started.write(work + "\n", "starting")
+    with suppress(ArmError):  # one that has ended already is said to have crashed where it is to greet
+        started.write(work + "\n", "starting")
     return started
 
 

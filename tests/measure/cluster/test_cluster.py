@@ -57,7 +57,7 @@ from qcaps.measure.gate import rounds
 from qcaps.measure.results.answered import measured  # Dask may load this file twice
 def shaken(cell, answer, arm, number, *, blocks, facts):
     if Path(f"{os.environ['QCAPS_HOST']}-is-loud").exists():
-        share = random.uniform(1.0, 1.5)
+        share = random.uniform(1.0, 3.0)
         blocks = [[int(value * share) for value in block] for block in blocks]
     return measured(cell, answer, arm, number, blocks=blocks, facts=facts)
 rounds.measured = shaken

@@ -201,6 +201,26 @@ def test_a_worker_that_is_killed_twice_is_said_and_its_series_marked(tmp_path: P
     assert "†" not in again.stdout
 
 
+def test_a_killed_holder_s_child_lets_go_of_the_folder_soon(tmp_path: Path) -> None:
+    script = (
+        "import os, sys, time; from pathlib import Path; from qcaps.files import held\n"
+        "with held(Path(sys.argv[1])):\n"
+        "    if os.fork() == 0: time.sleep(0.6); os._exit(0)\n"
+        "    print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(files.BusyError), files.held(tmp_path):
+            pass
+        holder.kill()
+        holder.wait()
+        with files.held(tmp_path):
+            pass
+
+
 def test_a_link_planted_under_the_old_temporary_name_is_not_followed(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
